@@ -1,0 +1,259 @@
+"""Decoded pages to tables: checks of values, canonical forms, one row per spec and stack.
+
+Pure: frames in, frames out, no files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+
+import polars as pl
+
+from pipeline.decode import DECLARED_LISTS, Decoded
+from pipeline.front_matter import NAME
+from pipeline.rejects import Reject, RejectCode, shown
+from pipeline.schemas import PAGES, REJECTS, SPEC_STACKS
+
+NO_COMPILER = "none"
+# Spack 1.0 made compilers packages; these are the ones whose name changed with it.
+RENAMED_COMPILERS = {
+    "arm": "acfl",
+    "clang": "llvm",
+    "intel": "intel-oneapi-compilers-classic",
+    "oneapi": "intel-oneapi-compilers",
+    "rocmcc": "llvm-amdgpu",
+}
+IS_HASH = r"^[a-z2-7]{32}$"
+IS_NAME = rf"^{NAME}$"
+COMPILER = rf"^(?<name>{NAME})@=?(?<version>[A-Za-z0-9][A-Za-z0-9._+=-]*)$"
+A_NAME = "letters, digits, '.', '_', '+', '-', the first a letter or digit"
+
+
+@dataclass(frozen=True)
+class Tables:
+    """The three tables that pages give, their tag still a column."""
+
+    spec_stacks: pl.DataFrame
+    pages: pl.DataFrame
+    rejects: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class Check:
+    """A value that specs are refused for: where it is, when it is bad, what it should be."""
+
+    column: str
+    is_bad: pl.Expr
+    expected: str
+
+    def message(self) -> pl.Expr:
+        """Say what was expected and what was found; for the few bad rows only, since slow."""
+        found = pl.col(self.column).map_elements(
+            lambda value: shown(value if isinstance(value, str | int) else list(value)),
+            return_dtype=pl.String,
+        )
+        return pl.format(f"{self.column}: expected {self.expected}, found {{}}", found)
+
+
+def flatten_pages(decoded: Decoded) -> Tables:
+    """Give the tables of some pages, conforming to their schemas."""
+    heads = decoded.pages.select("page_number", "tag", "package", "page")
+    compilers = read_compilers(
+        pl.concat([decoded.specs["compiler"], decoded.pages["compilers"].explode()])
+    )
+    good, bad = set_bad_specs_aside(decoded.specs, compilers)
+    specs = (
+        good.rename({"compiler": "written"})
+        .join(compilers, on="written", how="left", maintain_order="left")
+        .join(heads, on="page_number", how="left", maintain_order="left")
+        .with_columns(
+            pl.col("versions").list.first().alias("version"),
+            canonical_variants(good["variants"]),
+            pl.col("stacks").list.unique().list.sort(),
+        )
+    )
+    counts = specs.group_by("page_number").agg(
+        pl.len().cast(pl.Int64).alias("spec_count"),
+        # A spec in no stack keeps one row.
+        pl.col("stacks").list.len().clip(1).sum().cast(pl.Int64).alias("spec_stack_count"),
+    )
+    pages = (
+        decoded.pages.join(counts, on="page_number", how="left", maintain_order="left")
+        .with_columns(pl.col("spec_count", "spec_stack_count").fill_null(0))
+        .with_columns(
+            (pl.col("entry_count") - pl.col("spec_count")).alias("rejected_count"),
+            pl.col("compilers").list.eval(
+                pl.element().replace(compilers["written"], compilers["compiler"])
+            ),
+        )
+        .rename({name: f"declared_{name}" for name in DECLARED_LISTS})
+        .rename(
+            {
+                "num_specs": "declared_spec_count",
+                "num_specs_by_stack": "declared_stack_counts",
+            }
+        )
+    )
+    rejects = pl.concat(
+        [
+            rejects_to_frame(decoded.rejects),
+            REJECTS.conform(bad.join(heads, on="page_number", how="left")),
+        ]
+    )
+    return Tables(
+        # Columns that the schema lacks are left behind before rows multiply.
+        SPEC_STACKS.conform(
+            specs.rename({"stacks": "stack"})
+            .select(SPEC_STACKS.schema.names())
+            .explode("stack", empty_as_null=True)
+        ),
+        PAGES.conform(pages),
+        rejects,
+    )
+
+
+def read_compilers(written: pl.Series) -> pl.DataFrame:
+    """Give each valid compiler once: as written, and in Spack 1.0's form, whole and in parts.
+
+    Columns: written, compiler, compiler_name, compiler_version (null for `none`).
+    """
+    groups = pl.col("written").str.extract_groups(COMPILER).struct
+    name = groups["name"].replace(RENAMED_COMPILERS)
+    is_none = pl.col("written") == NO_COMPILER
+    return (
+        written.unique()
+        .drop_nulls()
+        .alias("written")
+        .to_frame()
+        .filter(pl.col("written").str.contains(COMPILER) | is_none)
+        .select(
+            "written",
+            pl.when(is_none)
+            .then(pl.lit(NO_COMPILER))
+            .otherwise(name + "@" + groups["version"])
+            .alias("compiler"),
+            pl.when(is_none).then(pl.lit(NO_COMPILER)).otherwise(name).alias("compiler_name"),
+            groups["version"].alias("compiler_version"),
+        )
+    )
+
+
+def set_bad_specs_aside(
+    specs: pl.DataFrame, compilers: pl.DataFrame
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Split specs into those whose values are right, and those refused.
+
+    Of several good specs of a page with one hash the first is kept. The refused have the columns
+    code and message besides their own.
+    """
+    checks = value_checks(specs, compilers)
+    is_bad = specs.select(pl.any_horizontal(check.is_bad for check in checks)).to_series()
+    good = specs.filter(~is_bad)
+    is_first = good.select(
+        pl.struct("page_number", "hash").is_first_distinct().alias("is_first")
+    ).to_series()
+    bad = specs.filter(is_bad).with_columns(
+        pl.lit(RejectCode.BAD_VALUE).alias("code"),
+        pl.coalesce(pl.when(check.is_bad).then(check.message()) for check in checks).alias(
+            "message"
+        ),
+    )
+    again = good.filter(~is_first).with_columns(
+        pl.lit(RejectCode.DUPLICATE_SPEC).alias("code"),
+        pl.format("hash: expected once in a page, found {} again", "hash").alias("message"),
+    )
+    return good.filter(is_first), pl.concat([bad, again])
+
+
+def value_checks(specs: pl.DataFrame, compilers: pl.DataFrame) -> list[Check]:
+    """Give what specs are refused for, in the order in which it is said.
+
+    All but hashes take few values: each is looked at once, however many specs have it.
+    """
+    return [
+        Check("hash", ~pl.col("hash").str.contains(IS_HASH), "32 of a-z and 2-7"),
+        Check("versions", pl.col("versions").list.len() != 1, "just one"),
+        Check(
+            "compiler",
+            ~pl.col("compiler").is_in(compilers["written"].implode()),
+            "'none' or NAME@VERSION",
+        ),
+        *(
+            Check(column, pl.col(column).is_in(bad_names(specs[column]).implode()), A_NAME)
+            for column in ("os", "platform", "target")
+        ),
+        Check("stacks", has_any("stacks", bad_names(specs["stacks"].explode())), A_NAME),
+        Check("size_bytes", pl.col("size_bytes").lt(0).fill_null(False), "no negative number"),
+    ]
+
+
+def bad_names(names: pl.Series) -> pl.Series:
+    """Give the names that are none, each once."""
+    unique = names.unique().drop_nulls()
+    return unique.filter(~unique.str.contains(IS_NAME))
+
+
+def has_any(column: str, values: pl.Series) -> pl.Expr:
+    """Whether a list holds any of `values`, of which there are nearly always none."""
+    if values.is_empty():
+        return pl.lit(False)
+    return pl.col(column).list.eval(pl.element().is_in(values.implode())).list.any()
+
+
+def canonical_variants(variants: pl.Series) -> pl.Series:
+    """Write the `:=` of newer pages, a value handed on to dependencies, as `=`."""
+    if not variants.explode().str.contains(":=", literal=True).any():
+        return variants
+    return variants.list.eval(pl.element().str.replace("^([^=]*):=", "$1="))
+
+
+def rejects_to_frame(rejects: Sequence[Reject]) -> pl.DataFrame:
+    """Give rejects as rows of their table."""
+    return pl.DataFrame([asdict(reject) for reject in rejects], schema=REJECTS.schema)
+
+
+def combine_tables(parts: Sequence[Tables]) -> Tables:
+    """Put tables together into one set, of two pages for one tag and package the first kept."""
+    return drop_duplicate_pages(
+        Tables(
+            pl.concat(part.spec_stacks for part in parts),
+            pl.concat(part.pages for part in parts),
+            pl.concat(part.rejects for part in parts),
+        )
+    )
+
+
+def drop_duplicate_pages(tables: Tables) -> Tables:
+    """Refuse each page whose tag and package an earlier page has, by path; sort all by key."""
+    pages = tables.pages.sort("page")
+    is_first = pages.select(
+        pl.struct("tag", "package").is_first_distinct().alias("is_first")
+    ).to_series()
+    again = pages.filter(~is_first)
+    if again.is_empty():
+        return sort_tables(tables.spec_stacks, pages, tables.rejects)
+    kept = pages.filter(is_first).select("tag", "package", pl.col("page").alias("kept"))
+    refused = again.join(kept, on=("tag", "package"), how="left").with_columns(
+        pl.lit(None, pl.Int64).alias("item"),
+        pl.lit(None, pl.String).alias("hash"),
+        pl.lit(1, pl.Int64).alias("line"),
+        pl.lit(RejectCode.DUPLICATE_PAGE).alias("code"),
+        pl.format(
+            "expected one page for {} in {}, found {} before it", "package", "tag", "kept"
+        ).alias("message"),
+    )
+    return sort_tables(
+        tables.spec_stacks.join(again, on="page", how="anti"),
+        pages.filter(is_first),
+        pl.concat([tables.rejects.join(again, on="page", how="anti"), REJECTS.conform(refused)]),
+    )
+
+
+def sort_tables(spec_stacks: pl.DataFrame, pages: pl.DataFrame, rejects: pl.DataFrame) -> Tables:
+    """Sort each table by its key."""
+    return Tables(
+        spec_stacks.sort("tag", "package", "hash", "stack"),
+        pages.sort("tag", "package"),
+        rejects.sort("page", "item"),
+    )

@@ -1,0 +1,441 @@
+"""Take a page's front matter apart. No dataframes here.
+
+A page is read in one of two ways that give the same content. The site writes the same six lines
+in every page, `meta` and `spec_details` as JSON on one line each: such a page is merely cut up,
+and its JSON is decoded later, many pages at once. Whatever differs in anything is read whole, as
+YAML, slowly and with care for the line of each spec.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, cast
+
+import msgspec
+import yaml
+
+from pipeline.rejects import PageError, Reject, RejectCode, shown
+
+# Strings in a page's lists, aliases followed: they can make a small file enormous.
+MAX_PAGE_VALUES = 20_000_000
+MAX_DEPTH = 50  # of nesting; a page as the site writes it has 4
+INT64 = range(-(2**63), 2**63)
+FENCE = "---"
+DETAILS_LINE = 6  # of `spec_details` in a page as the site writes it
+NO_SIZE = "-"  # what the site writes where it knows no size
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+# Of a package, tag, stack, os, platform or target. The tag names a folder, which bounds it.
+NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,249}"
+IS_NAME = re.compile(NAME)
+
+# Quoted without escapes, and plain words that YAML takes for nothing but text.
+TITLE_LINE = re.compile(rb'title: "([^"\\]*)"')
+TAG_LINE = re.compile(rb"categories: \[package, ((?:develop|v[0-9])[A-Za-z0-9._+-]*)\]")
+
+Count = Annotated[int, msgspec.Meta(ge=INT64[0], le=INT64[-1])]
+
+
+class Meta(msgspec.Struct, frozen=True):
+    """The summary that a page declares of its specs; what it leaves out is not declared."""
+
+    num_specs: Count | None = None
+    num_specs_by_stack: dict[str, Count] | None = None
+    compilers: list[str] | None = None
+    oss: list[str] | None = None
+    platforms: list[str] | None = None
+    stacks: list[str] | None = None
+    targets: list[str] | None = None
+    versions: list[str] | None = None
+
+
+class SpecEntry(msgspec.Struct, frozen=True):
+    """One entry of `spec_details`; keys that nobody knows yet are ignored."""
+
+    hash: str
+    compiler: str
+    versions: list[str]
+    os: str
+    platform: str
+    target: str
+    variants: list[str]
+    stacks: list[str]
+    size: int | str
+    tarball: str | None = None
+
+
+SPEC_FIELDS = msgspec.structs.fields(SpecEntry)
+SPEC_KEYS = tuple(field.name for field in SPEC_FIELDS)
+REQUIRED_SPEC_KEYS = tuple(field.name for field in SPEC_FIELDS if field.required)
+META_DECODER = msgspec.json.Decoder(Meta)
+
+
+@dataclass(frozen=True)
+class PageHead:
+    """What a page says of itself."""
+
+    package: str
+    tag: str
+    meta: Meta
+    byte_count: int
+
+
+@dataclass(frozen=True)
+class CutPage:
+    """A page as the site writes it, `details` still JSON."""
+
+    head: PageHead
+    details: bytes
+
+
+Lines = Callable[[int], int]  # from an entry's item number to its line
+
+
+@dataclass(frozen=True)
+class ReadPage:
+    """A page read whole: its entries with their item numbers and lines, and what was refused."""
+
+    head: PageHead
+    entry_count: int
+    entries: Sequence[tuple[int, int, SpecEntry]]
+    rejects: Sequence[Reject]
+
+
+def cut_page(data: bytes) -> CutPage | None:
+    """Cut up a page that is written just as the site writes it; None for any other."""
+    lines = data.split(b"\n", 8)
+    if (
+        len(lines) < 7
+        or lines[0] != b"---"
+        or lines[2] != b"layout: cache"
+        or not lines[4].startswith(b"meta: {")
+        or not lines[5].startswith(b"spec_details: [")
+        or lines[6] != b"---"
+    ):
+        return None
+    title, tag = TITLE_LINE.fullmatch(lines[1]), TAG_LINE.fullmatch(lines[3])
+    if title is None or tag is None:
+        return None
+    try:
+        # What stands outside of the two JSON lines must be UTF-8 too.
+        package = title[1].decode()
+        b"".join(lines[7:]).decode()
+        meta = META_DECODER.decode(lines[4][len(b"meta: ") :])
+    except (UnicodeDecodeError, msgspec.DecodeError):
+        return None
+    if not IS_NAME.fullmatch(package):
+        return None
+    head = PageHead(package, tag[1].decode(), meta, len(data))
+    return CutPage(head, lines[5][len(b"spec_details: ") :])
+
+
+def read_page(page: str, data: bytes) -> ReadPage:
+    """Read a page of any form, entry by entry.
+
+    Raises
+    ------
+    PageError
+        The page as a whole is no page of this kind.
+    """
+    cut = cut_page(data)
+    if cut is not None:
+        try:
+            details = load_json(cut.details)
+        except ValueError:
+            pass  # YAML allows more, and says better what is wrong.
+        else:
+            return check_entries(page, cut.head, details, lambda item: DETAILS_LINE)
+    front = load_front_matter(data)
+    head = read_head(front, len(data))
+    return check_entries(page, head, front.values["spec_details"], front.item_line)
+
+
+def load_json(text: bytes) -> Any:
+    """Decode strict JSON in which no key stands twice.
+
+    Raises
+    ------
+    ValueError
+        It is not.
+    """
+    try:
+        msgspec.json.decode(text)  # refuses what `json` lets pass: NaN, half surrogates
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    return json.loads(text, object_pairs_hook=_unique_keys)
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a key stands twice")
+    return values
+
+
+class FrontMatterLoader(yaml.CSafeLoader):
+    """PyYAML's safe loader, which refuses a key that stands twice in a mapping."""
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Refuse merge keys: a few, nested, would cost all memory there is."""
+        for key, _ in node.value:
+            if key.tag == "tag:yaml.org,2002:merge":
+                raise yaml.constructor.ConstructorError(
+                    None, None, "merge keys (<<) are not taken", key.start_mark
+                )
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        """Construct a mapping whose keys are all different."""
+        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
+        if len(mapping) != len(node.value):
+            seen = set()
+            for key, _ in node.value:
+                if key.value in seen:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"key {shown(key.value)} stands twice", key.start_mark
+                    )
+                seen.add(key.value)
+        return mapping
+
+
+def check_depth(front: str) -> None:
+    """Refuse YAML nested deeper than any page's; composing it would overflow the C stack.
+
+    Raises
+    ------
+    yaml.MarkedYAMLError
+        It is, or is no YAML at all.
+    """
+    depth = 0
+    for event in yaml.parse(front, Loader=yaml.CSafeLoader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > MAX_DEPTH:
+            raise yaml.MarkedYAMLError(
+                problem=f"nested deeper than {MAX_DEPTH}",
+                problem_mark=cast("yaml.Mark", event.start_mark),
+            )
+
+
+@dataclass(frozen=True)
+class FrontMatter:
+    """Front matter read as YAML: its values, and the lines on which they stand."""
+
+    values: dict[str, Any]
+    lines: dict[str, int]
+    item_lines: Sequence[int]
+
+    def item_line(self, item: int) -> int:
+        """Give the line of an entry of `spec_details`."""
+        return self.item_lines[item]
+
+
+def load_front_matter(data: bytes) -> FrontMatter:
+    """Read a page's front matter as YAML.
+
+    Raises
+    ------
+    PageError
+        `not-utf8`, `no-front-matter`, `bad-yaml`, or `wrong-type` where it is no mapping.
+    """
+    try:
+        text = data.removeprefix(BYTE_ORDER_MARK).decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        raise PageError(
+            RejectCode.NOT_UTF8,
+            f"expected UTF-8, found byte 0x{data[error.start]:02x} at offset {error.start}",
+            line,
+        ) from error
+    lines = text.replace("\r\n", "\n").split("\n")
+    if lines[0].rstrip() != FENCE:
+        raise PageError(
+            RejectCode.NO_FRONT_MATTER,
+            f"expected {FENCE!r} on the first line, found {shown(lines[0])}",
+        )
+    end = next((n for n, line in enumerate(lines) if n and line.rstrip() == FENCE), None)
+    if end is None:
+        raise PageError(
+            RejectCode.NO_FRONT_MATTER,
+            f"expected a line {FENCE!r} that closes the front matter, found none",
+            len(lines),
+        )
+    # The blank first line stands for the fence, so that YAML counts lines as the file does.
+    front = "\n" + "\n".join(lines[1:end])
+    loader = None
+    try:
+        check_depth(front)
+        loader = FrontMatterLoader(front)
+        node = loader.get_single_node()
+        values = loader.construct_document(node) if node is not None else {}
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        raise PageError(
+            RejectCode.BAD_YAML,
+            f"expected YAML, found: {error.problem or error.context}",
+            min(mark.line + 1, len(lines)) if mark else 1,
+        ) from error
+    except (yaml.YAMLError, ValueError, RecursionError, OverflowError, TypeError) as error:
+        # A character that YAML forbids, a date that is none, an endless nesting, a list as key.
+        raise PageError(
+            RejectCode.BAD_YAML, f"expected YAML, found: {' '.join(str(error).split())[:200]}"
+        ) from error
+    finally:
+        if loader is not None:
+            loader.dispose()
+    if values is None:
+        values = {}
+    if not isinstance(values, dict):
+        raise PageError(
+            RejectCode.WRONG_TYPE, f"expected a mapping as front matter, found {shown(values)}"
+        )
+    return FrontMatter(values, *_lines_of(node))
+
+
+def _lines_of(node: yaml.Node | None) -> tuple[dict[str, int], list[int]]:
+    if not isinstance(node, yaml.MappingNode):
+        return {}, []
+    lines = {key.value: key.start_mark.line + 1 for key, _ in node.value}
+    for key, value in node.value:
+        if key.value == "spec_details" and isinstance(value, yaml.SequenceNode):
+            return lines, [item.start_mark.line + 1 for item in value.value]
+    return lines, []
+
+
+def read_head(front: FrontMatter, byte_count: int) -> PageHead:
+    """Read what front matter says of the page as a whole.
+
+    Raises
+    ------
+    PageError
+        A key is missing, or holds what it may not.
+    """
+    values, lines = front.values, front.lines
+    package = _name_or_none(values.get("title"))
+    categories = values.get("categories")
+    pair = categories if isinstance(categories, list) and len(categories) == 2 else [None, None]
+    tag = _name_or_none(pair[1])
+
+    def refuse(code: RejectCode, key: str, message: str) -> PageError:
+        return PageError(code, message, lines.get(key, 1), tag=tag, package=package)
+
+    if "spec_files" in values and "spec_details" not in values:
+        raise refuse(
+            RejectCode.LEGACY_LAYOUT,
+            "spec_files",
+            "expected spec_details, found the oldest layout, with spec_files: "
+            "it has neither hashes nor stacks",
+        )
+    for key in ("title", "categories", "meta", "spec_details"):
+        if key not in values:
+            raise refuse(RejectCode.MISSING_KEY, key, f"expected key {key!r}, found none")
+    if not isinstance(values["title"], str):
+        found = shown(values["title"])
+        raise refuse(RejectCode.WRONG_TYPE, "title", f"title: expected text, found {found}")
+    if package is None:
+        raise refuse(RejectCode.BAD_VALUE, "title", f"title: {_not_a_name(values['title'])}")
+    if not isinstance(categories, list) or not all(isinstance(x, str) for x in categories):
+        raise refuse(
+            RejectCode.WRONG_TYPE,
+            "categories",
+            f"categories: expected a list of texts, found {shown(categories)}",
+        )
+    if len(categories) != 2:
+        raise refuse(
+            RejectCode.BAD_VALUE,
+            "categories",
+            f"categories: expected [package, TAG], found {shown(categories)}",
+        )
+    if tag is None:
+        message = f"categories: tag: {_not_a_name(categories[1])}"
+        raise refuse(RejectCode.BAD_VALUE, "categories", message)
+    try:
+        meta = msgspec.convert(values["meta"], Meta)
+    except msgspec.ValidationError as error:
+        raise refuse(RejectCode.WRONG_TYPE, "meta", f"meta: {error}") from error
+    if not isinstance(values["spec_details"], list):
+        found = shown(values["spec_details"])
+        raise refuse(
+            RejectCode.WRONG_TYPE, "spec_details", f"spec_details: expected a list, found {found}"
+        )
+    return PageHead(package, tag, meta, byte_count)
+
+
+def check_entries(page: str, head: PageHead, details: list[Any], lines: Lines) -> ReadPage:
+    """Tell the entries that have all keys, rightly typed, from those that have not."""
+    entries: list[tuple[int, int, SpecEntry]] = []
+    rejects: list[Reject] = []
+    value_count = 0
+    for item, values in enumerate(details):
+        try:
+            entry = read_entry(values)
+        except PageError as error:
+            spec_hash = values.get("hash") if isinstance(values, dict) else None
+            rejects.append(
+                Reject(
+                    page,
+                    lines(item),
+                    error.code,
+                    error.message,
+                    tag=head.tag,
+                    package=head.package,
+                    item=item,
+                    hash=spec_hash if isinstance(spec_hash, str) else None,
+                )
+            )
+        else:
+            entries.append((item, lines(item), entry))
+            value_count += len(entry.variants) + len(entry.stacks)
+            if value_count > MAX_PAGE_VALUES:
+                raise PageError(
+                    RejectCode.BAD_VALUE,
+                    f"expected at most {MAX_PAGE_VALUES} variants and stacks, found more",
+                    lines(item),
+                    tag=head.tag,
+                    package=head.package,
+                )
+    return ReadPage(head, len(details), entries, rejects)
+
+
+def read_entry(values: object) -> SpecEntry:
+    """Read one entry of `spec_details`.
+
+    Raises
+    ------
+    PageError
+        A key is missing, or holds another type; here it speaks of the entry alone.
+    """
+    if not isinstance(values, dict):
+        raise PageError(RejectCode.WRONG_TYPE, f"expected a mapping, found {shown(values)}")
+    for key in REQUIRED_SPEC_KEYS:
+        if key not in values:
+            raise PageError(RejectCode.MISSING_KEY, f"expected key {key!r}, found none")
+    try:
+        entry = msgspec.convert({key: values[key] for key in SPEC_KEYS if key in values}, SpecEntry)
+    except msgspec.ValidationError as error:
+        raise PageError(RejectCode.WRONG_TYPE, str(error).replace("`", "'")) from error
+    if isinstance(entry.size, str) and entry.size != NO_SIZE:
+        raise PageError(
+            RejectCode.WRONG_TYPE,
+            f"size: expected {NO_SIZE!r} or a number of bytes, found {shown(entry.size)}",
+        )
+    if isinstance(entry.size, int) and entry.size not in INT64:
+        raise PageError(
+            RejectCode.BAD_VALUE, f"size: expected a number of bytes, found {shown(entry.size)}"
+        )
+    return entry
+
+
+def _name_or_none(value: object) -> str | None:
+    return value if isinstance(value, str) and IS_NAME.fullmatch(value) else None
+
+
+def _not_a_name(value: str) -> str:
+    return (
+        "expected letters, digits, '.', '_', '+', '-', "
+        f"the first a letter or digit, found {shown(value)}"
+    )

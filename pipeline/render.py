@@ -1,0 +1,139 @@
+"""Rows as text, in each format that commands print.
+
+`csv` and `json` are for machines and exact; `table` and `markdown` are for eyes and round
+fractions to two places. None lets a value's control characters or markup through.
+"""
+
+from __future__ import annotations
+
+import csv
+import datetime
+import decimal
+import io
+import json
+import math
+import re
+import shutil
+import sys
+from typing import Literal
+
+from pipeline.warehouse import Rows
+
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
+MARKDOWN_MARKUP = re.compile(r"([\\`*\[\]<>|~])")
+NUMBER = int | float | decimal.Decimal
+WIDEST = 1_000_000  # columns; what goes into a pipe is not folded
+
+
+def render_rows(rows: Rows, output_format: str) -> str:
+    """Write rows as `table`, `csv`, `json` or `markdown`, ending with a newline."""
+    return RENDERERS[output_format](rows)
+
+
+def render_table(rows: Rows) -> str:
+    """Write rows as a table: as wide as a terminal, or in a pipe as wide as they are."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for position, column in enumerate(rows.columns):
+        is_number = any(isinstance(row[position], NUMBER) for row in rows.values)
+        is_truth = any(isinstance(row[position], bool) for row in rows.values)
+        justify: Literal["left", "right"] = "right" if is_number and not is_truth else "left"
+        table.add_column(Text(printable(column)), justify=justify, overflow="fold")
+    for row in rows.values:
+        table.add_row(*(Text(cell_text(value)) for value in row))
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDEST
+    text = io.StringIO()
+    Console(file=text, width=width, color_system=None).print(table)
+    lines = [line.rstrip() for line in text.getvalue().splitlines()]
+    return "\n".join([*(line for line in lines if line), count_text(rows)]) + "\n"
+
+
+def count_text(rows: Rows) -> str:
+    """Say how many rows there are."""
+    return f"({len(rows.values)} row{'' if len(rows.values) == 1 else 's'})"
+
+
+def render_csv(rows: Rows) -> str:
+    """Write rows as CSV: null empty, lists and structs as JSON."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(rows.columns)
+    for row in rows.values:
+        writer.writerow(
+            json_text(value) if isinstance(value, list | dict | bool) else plain(value)
+            for value in row
+        )
+    return text.getvalue()
+
+
+def render_json(rows: Rows) -> str:
+    """Write rows as a JSON array of objects, one on a line."""
+    lines = (json_text(dict(zip(rows.columns, row, strict=True))) for row in rows.values)
+    return "[" + ",\n ".join(lines) + "]\n"
+
+
+def render_markdown(rows: Rows) -> str:
+    """Write rows as a Markdown table."""
+    lines = [rows.columns, ["---"] * len(rows.columns)]
+    cells = [[escape_markdown(cell_text(value)) for value in row] for row in rows.values]
+    return "".join(f"| {' | '.join(line)} |\n" for line in [*lines, *cells])
+
+
+RENDERERS = {
+    "table": render_table,
+    "csv": render_csv,
+    "json": render_json,
+    "markdown": render_markdown,
+}
+
+
+def cell_text(value: object) -> str:
+    """Write a value for a person to read."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, float | decimal.Decimal):
+        return f"{value:.2f}"
+    if isinstance(value, list):
+        return ", ".join(cell_text(entry) for entry in value)
+    return printable(json_text(value) if isinstance(value, dict) else str(value))
+
+
+def printable(text: str) -> str:
+    """Write characters that would steer a terminal or turn the text's direction as escapes."""
+    return UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def escape_markdown(text: str) -> str:
+    """Write text so that Markdown takes none of it for markup."""
+    return MARKDOWN_MARKUP.sub(r"\\\1", text)
+
+
+def json_text(value: object) -> str:
+    """Write a value as JSON; what JSON lacks becomes text."""
+    return json.dumps(finite(value), default=plain, ensure_ascii=False, allow_nan=False)
+
+
+def finite(value: object) -> object:
+    """Give a value with null for the fractions that JSON lacks."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, list):
+        return [finite(entry) for entry in value]
+    if isinstance(value, dict):
+        return {str(key): finite(entry) for key, entry in value.items()}
+    return value
+
+
+def plain(value: object) -> object:
+    """Give a value as one that CSV and JSON have: numbers stay numbers, all else is text."""
+    if isinstance(value, decimal.Decimal):
+        return float(value)
+    if isinstance(value, datetime.date | datetime.time):
+        return value.isoformat()
+    return value if isinstance(value, int | float | str | None) else str(value)

@@ -1,0 +1,156 @@
+"""Every table: its columns, types, key and meaning, declared here and nowhere else.
+
+The Parquet files, the DuckDB tables with their comments and the data dictionary are all made
+from these declarations, and every stage's output must conform to them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.errors import SchemaError
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its name, its type, whether it may be null, and one sentence on it."""
+
+    name: str
+    dtype: pl.DataType
+    description: str
+    nullable: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table: what a row is, its key, its columns, and whether it is partitioned by tag."""
+
+    name: str
+    description: str
+    key: tuple[str, ...]
+    columns: tuple[Column, ...]
+    partitioned: bool = True
+
+    @property
+    def schema(self) -> pl.Schema:
+        """The columns' names and types, in order."""
+        return pl.Schema({column.name: column.dtype for column in self.columns})
+
+    def empty(self) -> pl.DataFrame:
+        """Give the table without a row."""
+        return self.schema.to_frame()
+
+    def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
+        """Give `frame` with just the declared columns, in their order.
+
+        Raises
+        ------
+        SchemaError
+            A column is missing, has another type, or holds a null that is not allowed.
+        """
+        missing = [column.name for column in self.columns if column.name not in frame.columns]
+        if missing:
+            raise SchemaError(f"{self.name}: columns missing: {', '.join(missing)}")
+        conformed = frame.select(column.name for column in self.columns)
+        for column in self.columns:
+            found = conformed.schema[column.name]
+            if found != column.dtype:
+                raise SchemaError(f"{self.name}.{column.name}: {found}, not {column.dtype}")
+            if not column.nullable and conformed[column.name].null_count():
+                raise SchemaError(f"{self.name}.{column.name}: null where none may be")
+        return conformed
+
+
+TEXT = pl.String()
+TEXTS = pl.List(pl.String())
+COUNT = pl.Int64()
+
+TAG = Column("tag", TEXT, "Snapshot of the build cache, as the page's `categories` name it.")
+PACKAGE = Column("package", TEXT, "Package, as the page's `title` names it.")
+PAGE = Column("page", TEXT, "Path of the page below SOURCE.")
+
+SPEC_STACKS = Table(
+    "spec_stacks",
+    "One row per spec and stack that lists it; a spec in no stack has one row, its stack null.",
+    ("tag", "package", "hash", "stack"),
+    (
+        TAG,
+        PACKAGE,
+        Column("hash", TEXT, "Hash of the spec: 32 characters of Spack's base 32."),
+        Column("stack", TEXT, "CI stack whose index lists the spec, or `root`.", nullable=True),
+        Column("version", TEXT, "Version of the package."),
+        Column("compiler", TEXT, "Compiler in Spack 1.0's form, `gcc@11.4.0`, or `none`."),
+        Column("compiler_name", TEXT, "The compiler's package, or `none`."),
+        Column("compiler_version", TEXT, "The compiler's version.", nullable=True),
+        Column("os", TEXT, "Operating system, as `ubuntu22.04`."),
+        Column("platform", TEXT, "Platform, as `linux`."),
+        Column("target", TEXT, "CPU target: an archspec microarchitecture or family."),
+        Column("variants", TEXTS, "Variants in the page's order, `:=` written `=`."),
+        Column("size_bytes", COUNT, "Size of the binary package in bytes.", nullable=True),
+        Column("tarball", TEXT, "URL of the binary package; older pages only.", nullable=True),
+        PAGE,
+    ),
+)
+
+PAGES = Table(
+    "pages",
+    "One row per page that was taken, with what its `meta` declares; a page that was not is one "
+    "row of rejects with no item.",
+    ("tag", "package"),
+    (
+        TAG,
+        PACKAGE,
+        PAGE,
+        Column("declared_spec_count", COUNT, "`meta.num_specs`.", nullable=True),
+        Column("entry_count", COUNT, "Entries of `spec_details`, taken or not."),
+        Column("spec_count", COUNT, "Specs accepted."),
+        Column("spec_stack_count", COUNT, "Rows of spec_stacks that the page gave."),
+        Column("rejected_count", COUNT, "Specs rejected."),
+        Column("byte_count", COUNT, "Size of the page in bytes."),
+        Column(
+            "declared_stack_counts",
+            pl.List(pl.Struct({"stack": pl.String(), "spec_count": pl.Int64()})),
+            "`meta.num_specs_by_stack`.",
+            nullable=True,
+        ),
+        Column("declared_compilers", TEXTS, "`meta.compilers`, in Spack 1.0's form.", True),
+        Column("declared_oss", TEXTS, "`meta.oss`.", nullable=True),
+        Column("declared_platforms", TEXTS, "`meta.platforms`.", nullable=True),
+        Column("declared_stacks", TEXTS, "`meta.stacks`.", nullable=True),
+        Column("declared_targets", TEXTS, "`meta.targets`.", nullable=True),
+        Column("declared_versions", TEXTS, "`meta.versions`.", nullable=True),
+    ),
+)
+
+REJECTS = Table(
+    "rejects",
+    "One row per thing not taken: a spec, or a whole page where item is null.",
+    ("page", "item"),
+    (
+        PAGE,
+        Column("tag", TEXT, "Snapshot, where the page could still tell it.", nullable=True),
+        Column("package", TEXT, "Package, where the page could still tell it.", nullable=True),
+        Column("item", COUNT, "Index in `spec_details`, from 0; null: the page.", nullable=True),
+        Column("hash", TEXT, "Hash that the spec gives, right or wrong.", nullable=True),
+        Column("line", COUNT, "Line in the file, from 1."),
+        Column("code", TEXT, "Kind of fault, one of a fixed list."),
+        Column("message", TEXT, "What was expected, and what was found."),
+    ),
+)
+
+TARGETS = Table(
+    "targets",
+    "One row per host and binary target that runs on it, from archspec's ancestry.",
+    ("host_target", "binary_target"),
+    (
+        Column("host_target", TEXT, "Target of the machine."),
+        Column("binary_target", TEXT, "Target of a binary that runs there."),
+        Column("family", TEXT, "The host's family; null: archspec lacks the name.", nullable=True),
+        Column("distance", COUNT, "Fewest steps up the ancestry; 0 for itself."),
+    ),
+    partitioned=False,
+)
+
+TABLES = (SPEC_STACKS, PAGES, REJECTS, TARGETS)

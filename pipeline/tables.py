@@ -1,0 +1,75 @@
+"""Parquet in and out: where a table's files are, and how they are written.
+
+A partition is one file, written elsewhere first and then renamed into its place, so that it is
+whole at any moment.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.schemas import Table
+
+TABLES_FOLDER = "tables"
+PART = "part-0.parquet"
+# What Hive, and with it every reader, calls the partition of rows without a tag.
+NO_TAG = "__HIVE_DEFAULT_PARTITION__"
+COMPRESSION_LEVEL = 1
+
+
+def table_glob(folder: Path, table: Table) -> str:
+    """Give the pattern of a table's files below `folder`."""
+    return f"{folder}/{table.name}/{'*/' if table.partitioned else ''}{PART}"
+
+
+def part_path(folder: Path, table: Table, tag: str | None = None) -> Path:
+    """Give the file of a table below `folder`, or of its partition for `tag`."""
+    if not table.partitioned:
+        return folder / table.name / PART
+    return folder / table.name / f"tag={NO_TAG if tag is None else tag}" / PART
+
+
+def write_part(frame: pl.DataFrame, folder: Path, table: Table, tag: str | None = None) -> None:
+    """Write a table, or one partition of it, below `folder`."""
+    path = part_path(folder, table, tag)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    stored = frame.drop("tag") if table.partitioned else frame
+    stored.write_parquet(path, compression="zstd", compression_level=COMPRESSION_LEVEL)
+
+
+def read_part(folder: Path, table: Table, tag: str | None = None) -> pl.DataFrame:
+    """Read a table, or one partition of it, back."""
+    frame = pl.read_parquet(part_path(folder, table, tag), hive_partitioning=False)
+    if table.partitioned:
+        frame = frame.with_columns(pl.lit(tag, pl.String).alias("tag"))
+    return table.conform(frame)
+
+
+def read_table(folder: Path, table: Table, *columns: str) -> pl.DataFrame:
+    """Read some stored columns of a whole table below `folder`."""
+    files = pl.scan_parquet(table_glob(folder, table), hive_partitioning=False)
+    return files.select(columns).collect()
+
+
+def stored_tags(folder: Path, table: Table) -> set[str | None]:
+    """Give the tags that a table has partitions for."""
+    names = [
+        path.parent.name.removeprefix("tag=") for path in folder.glob(f"{table.name}/*/{PART}")
+    ]
+    return {None if name == NO_TAG else name for name in names}
+
+
+def publish_part(draft: Path, folder: Path, table: Table, tag: str | None = None) -> None:
+    """Rename a partition written below `draft` into its place below `folder`."""
+    path = part_path(folder, table, tag)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part_path(draft, table, tag).replace(path)
+
+
+def remove_part(folder: Path, table: Table, tag: str | None) -> None:
+    """Remove the partition of a tag that is gone."""
+    path = part_path(folder, table, tag)
+    path.unlink()
+    path.parent.rmdir()

@@ -1,0 +1,157 @@
+"""A generated history of the build cache, as large as asked, shaped like the real one.
+
+What the real pages teach is kept: a root index beside the stacks, environments of unequal
+size, a few specs that repeat within a cell, and snapshots of which one differs from the last
+in a small share of its specs. The same arguments always give the same bytes.
+"""
+
+from __future__ import annotations
+
+import datetime
+import json
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+FIRST_SNAPSHOT = datetime.date(2024, 8, 4)
+HASH_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
+MEAN_SPECS_PER_PACKAGE = 8.85
+REBUILT_SHARE = 0.15  # of a snapshot's specs, against the snapshot before
+UPGRADED_SHARE = 0.02  # of a snapshot's packages
+ABSENT_SHARE = 0.03  # of a snapshot's (package, environment) pairs
+
+
+@dataclass(frozen=True)
+class Build:
+    """What one CI job builds for: a stack with its compiler, os and target."""
+
+    stack: str
+    compiler: str
+    os: str
+    platform: str
+    target: str
+    weight: int
+
+
+BUILDS = (
+    Build("e4s", "gcc@=11.4.0", "ubuntu20.04", "linux", "x86_64_v3", 9),
+    Build("e4s-oneapi", "oneapi@=2024.2.1", "ubuntu22.04", "linux", "x86_64_v3", 5),
+    Build("e4s-neoverse-v2", "gcc@=11.4.0", "ubuntu22.04", "linux", "neoverse_v2", 7),
+    Build("e4s-rocm-external", "gcc@=11.4.0", "ubuntu22.04", "linux", "x86_64_v3", 4),
+    Build("e4s-cray-rhel", "cce@=18.0.0", "rhel8", "linux", "zen4", 2),
+    Build("build_systems", "gcc@=11.4.0", "ubuntu22.04", "linux", "x86_64_v3", 2),
+    Build("data-vis-sdk", "gcc@=11.1.0", "ubuntu20.04", "linux", "x86_64_v3", 5),
+    Build("developer-tools-darwin", "apple-clang@=16.0.0", "sequoia", "darwin", "aarch64", 2),
+    Build("ml-linux-x86_64-cpu", "gcc@=13.2.0", "ubuntu24.04", "linux", "x86_64_v3", 6),
+    Build("ml-linux-x86_64-cuda", "gcc@=13.2.0", "ubuntu24.04", "linux", "x86_64_v3", 6),
+    Build("ml-linux-aarch64-cpu", "gcc@=13.2.0", "ubuntu24.04", "linux", "aarch64", 5),
+    Build("ml-linux-aarch64-cuda", "gcc@=13.2.0", "ubuntu24.04", "linux", "aarch64", 5),
+    Build("radiuss", "gcc@=7.5.0", "ubuntu18.04", "linux", "x86_64_v3", 4),
+    Build("radiuss-aws", "gcc@=7.3.1", "amzn2", "linux", "x86_64_v4", 2),
+    Build("aws-pcluster-neoverse_v1", "gcc@=12.4.0", "amzn2", "linux", "neoverse_v1", 2),
+    Build("hep", "none", "ubuntu22.04", "linux", "x86_64_v3", 2),
+)
+VARIANTS = (
+    "build_system=cmake",
+    "build_type=Release",
+    "generator=make",
+    "~ipo",
+    "+shared",
+    "+mpi",
+    "~cuda",
+    "~rocm",
+    "+fortran",
+    "+openmp",
+    "~debug",
+    "cuda_arch=80",
+    "cxxstd=14",
+    "+pic",
+    "~tests",
+    "patches=ad23cca,b56ee82",
+)
+
+
+def snapshot_tags(count: int) -> list[str]:
+    """Give the tags of so many weekly snapshots in a row."""
+    return [f"develop-{FIRST_SNAPSHOT + datetime.timedelta(weeks=week)}" for week in range(count)]
+
+
+def write_corpus(folder: Path, snapshots: int, packages: int) -> list[str]:
+    """Write `snapshots` x `packages` pages below `folder`, the way the site lays them out.
+
+    Returns the tags, oldest first.
+    """
+    tags = snapshot_tags(snapshots)
+    for number in range(packages):
+        package, history = f"package-{number:04d}", _history(number, snapshots)
+        for tag, specs in zip(tags, history, strict=True):
+            page = folder / "_cache" / tag / package / "specs.md"
+            page.parent.mkdir(parents=True, exist_ok=True)
+            page.write_text(page_text(package, tag, specs), encoding="utf-8")
+    return tags
+
+
+def page_text(package: str, tag: str, specs: list[dict[str, object]]) -> str:
+    """Write specs as a page of the site, its summary counted from them."""
+    stacks = [stack for spec in specs for stack in spec["stacks"]]  # type: ignore[attr-defined]
+    meta = {
+        "compilers": sorted({spec["compiler"] for spec in specs}),  # type: ignore[type-var]
+        "num_specs": len(specs),
+        "num_specs_by_stack": {stack: stacks.count(stack) for stack in sorted(set(stacks))},
+        "oss": sorted({spec["os"] for spec in specs}),  # type: ignore[type-var]
+        "platforms": sorted({spec["platform"] for spec in specs}),  # type: ignore[type-var]
+        "stacks": sorted(set(stacks)),
+        "targets": sorted({spec["target"] for spec in specs}),  # type: ignore[type-var]
+        "versions": sorted({spec["versions"][0] for spec in specs}),  # type: ignore[index]
+    }
+    return (
+        f'---\ntitle: "{package}"\nlayout: cache\ncategories: [package, {tag}]\n'
+        f"meta: {json.dumps(meta)}\nspec_details: {json.dumps(specs)}\n---"
+    )
+
+
+def _history(number: int, snapshots: int) -> list[list[dict[str, object]]]:
+    """Give one package's specs in each snapshot, the later made from the earlier."""
+    rng = random.Random(number)
+    count = max(1, round(rng.expovariate(1 / MEAN_SPECS_PER_PACKAGE)))
+    weights = [build.weight for build in BUILDS]
+    builds = rng.choices(BUILDS, weights, k=count)
+    minor = rng.randrange(20)
+    variants = [VARIANTS[: rng.randint(4, len(VARIANTS))] for _ in builds]
+    hashes = [_hash(rng) for _ in builds]
+    history = []
+    for _ in range(snapshots):
+        if rng.random() < UPGRADED_SHARE:
+            minor += 1
+            hashes = [_hash(rng) for _ in builds]
+        hashes = [_hash(rng) if rng.random() < REBUILT_SHARE else known for known in hashes]
+        specs = [
+            _spec(build, spec_hash, f"1.{minor}", chosen, rng)
+            for build, spec_hash, chosen in zip(builds, hashes, variants, strict=True)
+            if rng.random() >= ABSENT_SHARE
+        ]
+        history.append(specs or [_spec(builds[0], hashes[0], f"1.{minor}", variants[0], rng)])
+    return history
+
+
+def _spec(
+    build: Build, spec_hash: str, version: str, variants: tuple[str, ...], rng: random.Random
+) -> dict[str, object]:
+    stacks = {build.stack, "root"}
+    if rng.random() < 0.28:
+        stacks.add(rng.choice(BUILDS).stack)
+    return {
+        "compiler": build.compiler,
+        "hash": spec_hash,
+        "os": build.os,
+        "platform": build.platform,
+        "size": "-",
+        "stacks": sorted(stacks),
+        "target": build.target,
+        "variants": list(variants),
+        "versions": [version],
+    }
+
+
+def _hash(rng: random.Random) -> str:
+    return "".join(rng.choices(HASH_LETTERS, k=32))

@@ -1,0 +1,42 @@
+"""What many tests share: the command line, and the outputs of the sample."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.writing import SAMPLE
+
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def run_command(*arguments: object, **options: object) -> subprocess.CompletedProcess[str]:
+    """Run `cache-coverage`; no test may see a traceback."""
+    result: subprocess.CompletedProcess[str] = subprocess.run(
+        [sys.executable, "-m", "pipeline", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        **options,  # type: ignore[call-overload]
+    )
+    assert "Traceback" not in result.stderr
+    return result
+
+
+@pytest.fixture(scope="session")
+def run() -> Run:
+    """Give the way to run `cache-coverage`."""
+    return run_command
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the outputs of the sample, made by the three commands in turn."""
+    folder = tmp_path_factory.mktemp("sample") / "out"
+    for command in (["flatten", SAMPLE], ["build"], ["report"]):
+        assert run_command(*command, "--out", folder).returncode == 0
+    return folder

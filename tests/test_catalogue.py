@@ -1,0 +1,64 @@
+"""What must be said of every part is said: headers, comments, tests and README lines."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import main
+from pipeline.warehouse import SQL_FOLDER, header, open_warehouse, run_query, view_files
+from tests.conftest import Run
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+TESTS = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+
+
+@pytest.mark.parametrize("file", view_files(), ids=lambda file: file.stem)
+def test_every_view_has_its_header(file: Path) -> None:
+    """A file of sql/ says what it is in a sentence, then its grain and what it reads."""
+    lines = header(file.read_text())
+
+    assert re.fullmatch(r"[A-Z`][^\n]{10,}\.", lines[0])
+    assert any(line.startswith("Grain: ") for line in lines)
+    assert any(line.startswith("Reads: ") for line in lines)
+
+
+@pytest.mark.parametrize("file", view_files(), ids=lambda file: file.stem)
+def test_every_view_has_a_test(file: Path) -> None:
+    """Some test names the view."""
+    assert re.search(rf"\b{file.stem}\b", TESTS)
+
+
+@pytest.mark.parametrize("name", main.commands)
+def test_every_command_is_in_the_readme(name: str) -> None:
+    """Each command has its help and its line in README."""
+    assert main.commands[name].help
+    assert f"`cache-coverage {name}" in README
+
+
+def test_the_readmes_queries_run(sample: Path) -> None:
+    """Every query of README gives rows on the sample, or is the one that should find nothing."""
+    queries = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
+    assert len(queries) >= 5
+
+    with open_warehouse(sample) as connection:
+        counts = [len(run_query(connection, query).values) for query in queries]
+
+    assert [count for count in counts if not count] == [0]
+    assert counts[4] == 0
+
+
+def test_the_readmes_five_lines_are_what_report_prints(sample: Path, run: Run) -> None:
+    """README shows what `make reports` says of the sample."""
+    lines = run("report", "--out", sample).stdout.splitlines()
+
+    for line in lines[1:]:
+        assert line in README
+
+
+def test_sql_stands_beside_the_package() -> None:
+    """The views are found in a checkout."""
+    assert SQL_FOLDER == ROOT / "sql"

@@ -1,0 +1,73 @@
+"""Rows as text: each format to the letter, and no value that steers a terminal."""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+
+import pytest
+
+from pipeline.render import render_rows
+from pipeline.warehouse import Rows
+
+ROWS = Rows(
+    ("name", "count", "share", "list", "when", "ok", "nothing"),
+    [
+        ("a|b", 3, 1 / 3, ["x", "y"], datetime.date(2025, 3, 30), True, None),
+        ("\x1b[31m<b>", 1200, decimal.Decimal("2.50"), [], None, False, None),
+    ],
+)
+
+GOLDEN = {
+    "table": """\
+ name          count   share   list   when         ok      nothing
+ ─────────────────────────────────────────────────────────────────
+ a|b               3    0.33   x, y   2025-03-30   true
+ \\x1b[31m<b>    1200    2.50                       false
+(2 rows)
+""",
+    "csv": """\
+name,count,share,list,when,ok,nothing
+a|b,3,0.3333333333333333,"[""x"", ""y""]",2025-03-30,true,
+\x1b[31m<b>,1200,2.5,[],,false,
+""",
+    "json": """\
+[{"name": "a|b", "count": 3, "share": 0.3333333333333333, "list": ["x", "y"], \
+"when": "2025-03-30", "ok": true, "nothing": null},
+ {"name": "\\u001b[31m<b>", "count": 1200, "share": 2.5, "list": [], "when": null, \
+"ok": false, "nothing": null}]
+""",
+    "markdown": """\
+| name | count | share | list | when | ok | nothing |
+| --- | --- | --- | --- | --- | --- | --- |
+| a\\|b | 3 | 0.33 | x, y | 2025-03-30 | true |  |
+| \\\\x1b\\[31m\\<b\\> | 1200 | 2.50 |  |  | false |  |
+""",
+}
+
+
+@pytest.mark.parametrize("output_format", GOLDEN)
+def test_each_format_to_the_letter(output_format: str) -> None:
+    """One set of rows, written in each format."""
+    assert render_rows(ROWS, output_format) == GOLDEN[output_format]
+
+
+@pytest.mark.parametrize(
+    ("output_format", "text"),
+    [
+        ("table", " a\n ─\n(0 rows)\n"),
+        ("csv", "a\n"),
+        ("json", "[]\n"),
+        ("markdown", "| a |\n| --- |\n"),
+    ],
+)
+def test_no_rows_are_an_answer_too(output_format: str, text: str) -> None:
+    """A query that finds nothing prints its columns."""
+    assert render_rows(Rows(("a",), []), output_format) == text
+
+
+def test_fractions_that_json_lacks_are_null() -> None:
+    """Infinity and not-a-number are no JSON."""
+    rows = Rows(("a",), [(float("nan"),), ([float("inf")],)])
+
+    assert render_rows(rows, "json") == '[{"a": null},\n {"a": [null]}]\n'
