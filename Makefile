@@ -30,8 +30,8 @@ $(STAMP): pyproject.toml requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed, found " + sys.version.split()[0] + "; name another with make PYTHON=…")'
 	@echo "setting up $(VENV)" >&2
 	@$(PYTHON) -m venv --clear "$(VENV)"
-	@"$(VENV)/bin/python" -m pip --quiet --disable-pip-version-check install --require-hashes -r requirements-dev.txt >&2
-	@"$(VENV)/bin/python" -m pip --quiet --disable-pip-version-check install --no-deps --no-build-isolation --editable . >&2
+	@"$(VENV)/bin/python" -m pip -qq --disable-pip-version-check install --require-hashes -r requirements-dev.txt >&2
+	@"$(VENV)/bin/python" -m pip -qq --disable-pip-version-check install --no-deps --no-build-isolation --editable . >&2
 	@touch "$@"
 
 tables: $(STAMP) ## pages of SOURCE to Parquet tables in OUT/tables

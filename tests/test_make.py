@@ -15,10 +15,13 @@ PHONY = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split()
 
 
 def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run make with the environment that runs the tests, never installing anything."""
+    """Run make with the environment that runs the tests, never installing anything.
+
+    For make it is complete: a file that it must take for old stands in for the stamp.
+    """
     venv = Path(sys.executable).parent.parent
     return subprocess.run(
-        ["make", f"--old-file={venv}/.stamp", f"VENV={venv}", *arguments],
+        ["make", "--old-file=LICENSE", "STAMP=LICENSE", f"VENV={venv}", *arguments],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -30,7 +33,7 @@ def test_help_lists_every_target() -> None:
     """`make` alone prints each target with its text."""
     listed = {line.split()[0] for line in make().stdout.splitlines()}
 
-    assert listed == set(PHONY) - {"distclean"}
+    assert listed == set(PHONY)
 
 
 @pytest.mark.parametrize(
