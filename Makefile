@@ -6,34 +6,41 @@ MAKEFLAGS += --no-builtin-rules --no-print-directory
 
 PYTHON ?= python3
 VENV ?= .venv
+# One or more; the shell reads them, so a name with a space is quoted: SOURCE='"my pages" more'.
 SOURCE ?= tests/pages
 OUT ?= outputs
 FORMAT ?= table
 Q ?=
-SNAPSHOTS ?= 12
-PACKAGES ?= 600
+# Empty: as the benchmark has them.
+SNAPSHOTS ?=
+PACKAGES ?=
 
 STAMP := $(VENV)/.stamp
 COVERAGE := $(VENV)/bin/cache-coverage
 DATABASE := $(OUT)/coverage.duckdb
-# A query is handed on by the environment: no quote or dollar in it is ever read by make or a shell.
+PIP := "$(VENV)/bin/python" -m pip -qq --disable-pip-version-check install
+# A query is handed on by the environment, so no quote or dollar in it is read by make or a shell;
+# Q itself is kept out of the environment, because make would expand it on the way there.
 export COVERAGE_QUERY = $(value Q)
+unexport Q
 
 .PHONY: help install tables db reports sql query test lint bench clean distclean pins
 
 help: ## list the targets
-	@sed -nE 's/^([a-z]+):.*## (.*)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make .venv from Python 3.11+ with pinned dependencies
+	@:
 
 $(STAMP): pyproject.toml requirements-dev.txt
-	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed, found " + sys.version.split()[0] + "; name another with make PYTHON=…")'
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("Python 3.11 or later is needed, found " + sys.version.split()[0] + "; name another, as in: make PYTHON=python3.12")'
 	@echo "setting up $(VENV)" >&2
-	@$(PYTHON) -m venv --clear "$(VENV)"
-	@"$(VENV)/bin/python" -m pip -qq --disable-pip-version-check install --require-hashes -r requirements-dev.txt >&2
-	@"$(VENV)/bin/python" -m pip -qq --disable-pip-version-check install --no-deps --no-build-isolation --editable . >&2
+	@$(PYTHON) -m venv --clear "$(VENV)" >&2
+	@$(PIP) --require-hashes -r requirements-dev.txt >&2
+	@$(PIP) --no-deps --no-build-isolation --editable . >&2
 	@touch "$@"
 
+# What changed is for the command to find out: it sees each page, make would see a folder.
 tables: $(STAMP) ## pages of SOURCE to Parquet tables in OUT/tables
 	@"$(COVERAGE)" flatten $(SOURCE) --out "$(OUT)"
 
@@ -63,7 +70,8 @@ lint: $(STAMP) ## check format, style and types
 	@"$(VENV)/bin/mypy" --no-error-summary
 
 bench: $(STAMP) ## measure on a generated corpus of SNAPSHOTS × PACKAGES pages
-	@"$(VENV)/bin/python" -m tests.benchmarks.bench --snapshots $(SNAPSHOTS) --packages $(PACKAGES)
+	@"$(VENV)/bin/python" -m tests.benchmarks.bench \
+		$(SNAPSHOTS:%=--snapshots %) $(PACKAGES:%=--packages %)
 
 clean: ## remove what the pipeline and the checks made; distclean also .venv
 	@rm -rf outputs/tables outputs/reports outputs/coverage.duckdb outputs/.[a-z]*.[0-9]* dist
@@ -73,11 +81,10 @@ clean: ## remove what the pipeline and the checks made; distclean also .venv
 distclean: clean ## clean, and remove .venv
 	@rm -rf "$(VENV)"
 
+# The tool that pins lies apart, so that the environment stays as it is pinned.
+PIN = "$(VENV)/pin/bin/uv" pip compile --quiet --universal --python-version 3.11 --upgrade \
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml
 pins: $(STAMP) ## pin anew what pyproject.toml names, with hashes and no index host
-	@"$(VENV)/bin/python" -m pip --quiet install uv
-	@"$(VENV)/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade \
-		pyproject.toml -o requirements.txt
-	@"$(VENV)/bin/uv" pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-header --no-annotate --upgrade \
-		pyproject.toml --group dev -o requirements-dev.txt
+	@$(PIP) --upgrade --target "$(VENV)/pin" uv >&2
+	@$(PIN) --output-file requirements.txt >&2
+	@$(PIN) --group dev --constraint requirements.txt --output-file requirements-dev.txt >&2

@@ -7,9 +7,14 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.writing import SAMPLE
+
+# No test fails for time: the machines are shared.
+hypothesis.settings.register_profile("timeless", deadline=None)
+hypothesis.settings.load_profile("timeless")
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -1,10 +1,14 @@
-"""The Makefile: it lists itself, and hands on what it is given unread."""
+"""The Makefile: it lists itself, hands on what it is given unread, and installs what is pinned."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,49 +16,108 @@ import pytest
 ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text()
 PHONY = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split()
+PARAMETERS = re.findall(r"^(\w+) \?=", MAKEFILE, re.MULTILINE)
+PINNED = re.compile(r"^([a-z0-9-]+)==(\S+)(?: ; .+)? \\$", re.MULTILINE)
+SMALL = "tests/pages/_cache/develop-2025-03-16/zlib/specs.md"
 
 
-def make(*arguments: str) -> subprocess.CompletedProcess[str]:
-    """Run make with the environment that runs the tests, never installing anything.
-
-    For make it is complete: a file that it must take for old stands in for the stamp.
-    """
-    venv = Path(sys.executable).parent.parent
+def run_make(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run make with nothing of the make, or of the user's parameters, that runs the tests."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("MAKE", "MFLAGS")) and name not in PARAMETERS
+    }
     return subprocess.run(
-        ["make", "--old-file=LICENSE", "STAMP=LICENSE", f"VENV={venv}", *arguments],
+        ["make", *arguments],
         cwd=ROOT,
+        env=inherited | variables,
         capture_output=True,
         text=True,
         check=False,
     )
 
 
+def make(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Run make in the environment that runs the tests.
+
+    Without a stamp there is nothing that could remake it, in a make that make starts neither:
+    --old-file is not handed on to those.
+    """
+    return run_make("STAMP=", f"VENV={Path(sys.executable).parent.parent}", *arguments, **variables)
+
+
+def pins(file: str) -> dict[str, str]:
+    """Give the packages that a file of requirements pins, with their versions."""
+    return dict(PINNED.findall((ROOT / file).read_text()))
+
+
 def test_help_lists_every_target() -> None:
     """`make` alone prints each target with its text."""
-    listed = {line.split()[0] for line in make().stdout.splitlines()}
+    lines = make().stdout.splitlines()
 
-    assert listed == set(PHONY)
+    assert {line.split()[0] for line in lines} == set(PHONY)
+    assert all(len(line.split()) > 1 for line in lines)
+
+
+def test_every_rule_is_declared_phony_or_is_a_file() -> None:
+    """No target lacks its .PHONY, which would make it depend on a file of its name."""
+    targets = re.findall(r"^([a-z]+):", MAKEFILE, re.MULTILINE)
+
+    assert sorted(targets) == sorted(PHONY)
 
 
 @pytest.mark.parametrize(
-    "text", ["it's", 'say "hi"', "$HOME", "$(shell id)", "`id`", "a;b", "a\\b", "#"]
+    "text", ['it\'s "so"', "$HOME $$ $(", "`id`; a & b | c > d # %", "a\\b\\", "a\n\n  ×"]
 )
 def test_query_hands_on_any_text(sample: Path, text: str) -> None:
-    """Quotes, dollars and backticks reach DuckDB as they are."""
-    literal = text.replace("'", "''")
+    """Quotes, dollars, backticks and line ends reach DuckDB as they are, from wherever Q is set."""
+    query = "select '{}' as text".format(text.replace("'", "''"))
 
-    result = make("query", f"Q=select '{literal}' as text", f"OUT={sample}", "FORMAT=csv")
+    given = make("query", f"Q={query}", f"OUT={sample}", "FORMAT=json")
+    inherited = make("query", f"OUT={sample}", "FORMAT=json", Q=query)
 
-    assert result.returncode == 0, result.stderr
-    quoted = text.replace('"', '""')
-    assert result.stdout in (f"text\n{text}\n", f'text\n"{quoted}"\n')
+    assert given.returncode == 0, given.stderr
+    assert json.loads(given.stdout) == [{"text": text}]
+    assert inherited.stdout == given.stdout
+
+
+def test_query_runs_nothing_but_itself(tmp_path: Path) -> None:
+    """No text of a query is run by make or by a shell, nor on the way to a missing database."""
+    out, trace = tmp_path / "out", tmp_path / "trace"
+    command = f"touch {trace}"
+    query = f"select $(shell {command}) $$({command}) $({command}) `{command}` \"; '; {command} #"
+
+    result = make("query", f"Q={query}", f"OUT={out}", f"SOURCE={SMALL}")
+
+    assert result.returncode != 0
+    assert (out / "coverage.duckdb").is_file()
+    assert not trace.exists()
 
 
 def test_query_makes_what_is_missing_and_prints_rows_alone(tmp_path: Path) -> None:
-    """In an empty folder a query first makes the sample's tables and database, silently."""
-    result = make("query", "Q=select count(*) as n from pages", f"OUT={tmp_path}", "FORMAT=csv")
+    """Where there is no database a query first makes it, and the tables, silently."""
+    out = tmp_path / "a folder"
+    question = ("query", "Q=select count(*) as n from pages", f"OUT={out}", "FORMAT=csv")
 
-    assert result.stdout == "n\n30\n"
+    first = make(*question, f"SOURCE={SMALL}")
+    second = make(*question, f"SOURCE={tmp_path}/nowhere")
+
+    assert first.stdout == second.stdout == "n\n1\n"
+    assert second.stderr == ""
+
+
+def test_several_sources_may_be_given(tmp_path: Path) -> None:
+    """SOURCE is one or more, and one with a space is quoted."""
+    folder = tmp_path / "my pages"
+    folder.mkdir()
+    shutil.copy(ROOT / SMALL, folder)
+    other = SMALL.replace("zlib", "aida")
+
+    made = make("tables", f"SOURCE='{folder}' {other}", f"OUT={tmp_path}/out")
+
+    assert made.returncode == 0, made.stderr
+    assert "2 of 2 pages" in made.stderr
 
 
 def test_reports_makes_all_of_it(tmp_path: Path) -> None:
@@ -72,3 +135,39 @@ def test_a_failure_is_a_failure(tmp_path: Path) -> None:
     assert result.returncode != 0
     assert "no such file or folder" in result.stderr
     assert "Traceback" not in result.stderr
+
+
+def test_an_old_python_is_named_before_anything_is_made(tmp_path: Path) -> None:
+    """Setting up with a Python before 3.11 says so, and leaves no environment."""
+    old = tmp_path / "python3"
+    old.write_text(
+        f"#!{sys.executable}\n"
+        "import sys\n"
+        "sys.version, sys.version_info = '3.9.2 (old)', (3, 9, 2)\n"
+        "exec(sys.argv[2])\n"
+    )
+    old.chmod(0o755)
+
+    result = run_make("install", f"PYTHON={old}", f"VENV={tmp_path}/venv")
+
+    assert result.returncode != 0
+    assert "Python 3.11 or later is needed, found 3.9.2" in result.stderr
+    assert not (tmp_path / "venv").exists()
+
+
+def test_pins_hold_what_the_project_names() -> None:
+    """Both files pin what pyproject.toml names, in one version, with hashes and no index host."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    core, everything = pins("requirements.txt"), pins("requirements-dev.txt")
+    named = [re.split("[<>=]", name)[0] for name in project["project"]["dependencies"]]
+
+    assert set(named) <= core.keys()
+    assert core.items() <= everything.items()
+    assert {*project["dependency-groups"]["dev"], *project["build-system"]["requires"]} <= (
+        everything.keys()
+    )
+    for file in ("requirements.txt", "requirements-dev.txt"):
+        lines = (ROOT / file).read_text().splitlines()
+        assert all(
+            re.fullmatch(r"    --hash=sha256:\w{64}( \\)?|\w[^:/@]* \\", line) for line in lines
+        )

@@ -53,7 +53,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="cache-coverage-bench-") as folder:
         corpus, out = Path(folder, "corpus"), Path(folder, "out")
         write_corpus(corpus, options.snapshots, options.packages)
-        page_count, spec_count = read_plainly(corpus)
+        page_count, spec_count = read_plainly(str(corpus))
         print(
             f"corpus: {options.snapshots} snapshots × {options.packages} packages = "
             f"{page_count:,} pages, {spec_count:,} specs; medians of {options.runs}"
