@@ -1,0 +1,50 @@
+-- What the summary of each page declares; what it does not declare has no row.
+-- Grain: one row per tag, package and fact, a key of the page's `meta`.
+-- Reads: pages
+create or replace view page_summaries as
+with listed as (
+    select
+        tag,
+        package,
+        fact,
+        items
+    from pages
+    unpivot (
+        items for fact in (
+            declared_compilers as compilers,
+            declared_oss as oss,
+            declared_platforms as platforms,
+            declared_stacks as stacks,
+            declared_targets as targets,
+            declared_versions as versions
+        )
+    )
+)
+
+select
+    tag,
+    package,
+    fact,
+    list_transform(
+        list_sort(list_distinct(items)), lambda item: {item: item, declared: 1::bigint}
+    ) as declarations
+from listed
+union all
+select
+    tag,
+    package,
+    'num_specs_by_stack',
+    list_transform(
+        declared_stack_counts,
+        lambda counted: {item: counted.stack, declared: counted.spec_count}
+    )
+from pages
+where declared_stack_counts is not null
+union all
+select
+    tag,
+    package,
+    'num_specs',
+    [{item: null::varchar, declared: declared_spec_count}]
+from pages
+where declared_spec_count is not null;

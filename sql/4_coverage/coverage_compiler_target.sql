@@ -1,0 +1,25 @@
+-- How many packages each compiler covers for each target.
+-- Grain: one row per tag, compiler and target.
+-- Reads: specs, snapshots
+create or replace view coverage_compiler_target as
+with counts as (
+    select
+        tag,
+        compiler,
+        target,
+        count(distinct package) as package_count,
+        count(*) as spec_count
+    from specs
+    group by all
+)
+
+select
+    counts.tag,
+    counts.compiler,
+    counts.target,
+    counts.package_count,
+    snapshots.package_count as snapshot_package_count,
+    100.0 * counts.package_count / snapshots.package_count as package_pct,
+    counts.spec_count
+from counts
+inner join snapshots on snapshots.tag = counts.tag;

@@ -1,0 +1,25 @@
+-- How many packages each operating system covers for each target.
+-- Grain: one row per tag, os and target.
+-- Reads: specs, snapshots
+create or replace view coverage_os_target as
+with counts as (
+    select
+        tag,
+        os,
+        target,
+        count(distinct package) as package_count,
+        count(*) as spec_count
+    from specs
+    group by all
+)
+
+select
+    counts.tag,
+    counts.os,
+    counts.target,
+    counts.package_count,
+    snapshots.package_count as snapshot_package_count,
+    100.0 * counts.package_count / snapshots.package_count as package_pct,
+    counts.spec_count
+from counts
+inner join snapshots on snapshots.tag = counts.tag;

@@ -1,0 +1,81 @@
+-- Which environments of a snapshot a package lacks, and which of its binaries would run there.
+-- Grain: one row per tag, package and environment (platform, os, target) without a spec of it.
+-- Reads: cells, environments, targets
+create or replace view gaps as
+with packages as (
+    select
+        tag,
+        package,
+        count(*) as covered_count
+    from cells
+    group by all
+),
+
+snapshot_environments as (
+    select
+        tag,
+        platform,
+        os,
+        target,
+        count(*) over (partition by tag) as environment_count
+    from environments
+),
+
+missing as (
+    select
+        packages.tag,
+        packages.package,
+        snapshot_environments.platform,
+        snapshot_environments.os,
+        snapshot_environments.target,
+        packages.covered_count,
+        snapshot_environments.environment_count
+    from packages
+    inner join snapshot_environments on snapshot_environments.tag = packages.tag
+    -- Not an anti join: a tag that is asked for would not reach its other side.
+    left join cells
+        on cells.tag = packages.tag
+        and cells.package = packages.package
+        and cells.platform = snapshot_environments.platform
+        and cells.os = snapshot_environments.os
+        and cells.target = snapshot_environments.target
+    where cells.package is null
+),
+
+-- Of what a package has on the platform and os of an environment, the nearest that runs there.
+nearest as (
+    select
+        cells.tag,
+        cells.package,
+        cells.platform,
+        cells.os,
+        environments.target,
+        first(cells.target order by targets.distance, cells.target) as usable_target
+    from cells
+    inner join environments
+        on environments.tag = cells.tag
+        and environments.platform = cells.platform
+        and environments.os = cells.os
+    inner join targets
+        on targets.host_target = environments.target
+        and targets.binary_target = cells.target
+    group by all
+)
+
+select
+    missing.tag,
+    missing.package,
+    missing.platform,
+    missing.os,
+    missing.target,
+    missing.covered_count,
+    missing.environment_count,
+    100.0 * missing.covered_count / missing.environment_count as covered_pct,
+    nearest.usable_target
+from missing
+left join nearest
+    on nearest.tag = missing.tag
+    and nearest.package = missing.package
+    and nearest.platform = missing.platform
+    and nearest.os = missing.os
+    and nearest.target = missing.target;

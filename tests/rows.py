@@ -1,0 +1,115 @@
+"""A few rows for a test of a view: what matters is given, the rest has a default."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+import polars as pl
+
+from pipeline.schemas import PAGES, SPEC_STACKS, TARGETS
+from pipeline.warehouse import create_views, load_frames
+
+# Three weekly snapshots in a row.
+WEEK_1, WEEK_2, WEEK_3 = "develop-2025-03-16", "develop-2025-03-23", "develop-2025-03-30"
+
+# Each family with lines of targets, each of which runs the ones after it, a step further each.
+FAMILIES = {
+    "x86_64": (
+        ("x86_64",),
+        ("x86_64_v3", "x86_64"),
+        ("x86_64_v4", "x86_64_v3", "x86_64"),
+        ("zen4", "x86_64_v4", "x86_64_v3", "x86_64"),
+    ),
+    "aarch64": (("aarch64",), ("neoverse_v1", "aarch64")),
+    # No family: archspec lacks the name.
+    None: (("graviton2",),),
+}
+# host_target, binary_target, family, distance
+TARGET_ROWS = tuple(
+    (line[0], binary, family, distance)
+    for family, lines in FAMILIES.items()
+    for line in lines
+    for distance, binary in enumerate(line)
+)
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One spec of one snapshot, with the stacks that list it."""
+
+    hash: str = "a"
+    package: str = "zlib"
+    tag: str = WEEK_1
+    stacks: Sequence[str] = ("e4s", "root")
+    version: str = "1.2"
+    compiler: str = "gcc@11.4.0"
+    platform: str = "linux"
+    os: str = "ubuntu22.04"
+    target: str = "x86_64_v3"
+    variants: Sequence[str] = ("+shared",)
+    size_bytes: int | None = None
+    tarball: str | None = None
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Give the spec's rows of spec_stacks: one a stack, or one without."""
+        name, _, version = self.compiler.partition("@")
+        common = vars(self) | {
+            "compiler_name": name,
+            "compiler_version": version or None,
+            "variants": list(self.variants),
+            "page": f"{self.tag}/{self.package}/specs.md",
+        }
+        del common["stacks"]
+        return [common | {"stack": stack} for stack in self.stacks or (None,)]
+
+
+def page(package: str = "zlib", tag: str = WEEK_1, **declared: Any) -> dict[str, Any]:
+    """Give a row of pages that declares no more than is given, as `compilers` or `spec_count`."""
+    zeros = dict.fromkeys(
+        ("entry_count", "spec_count", "spec_stack_count", "rejected_count", "byte_count"), 0
+    )
+    row = {"tag": tag, "package": package, "page": f"{tag}/{package}/specs.md"} | zeros
+    return row | {f"declared_{name}": value for name, value in declared.items()}
+
+
+def spec_stacks(specs: Iterable[Spec]) -> pl.DataFrame:
+    """Give table spec_stacks of these specs."""
+    rows = [row for spec in specs for row in spec.rows()]
+    return pl.DataFrame(rows, schema=SPEC_STACKS.schema)
+
+
+def open_views(
+    specs: Iterable[Spec] = (),
+    pages: Iterable[dict[str, Any]] = (),
+    targets: Iterable[tuple[str, str, str | None, int]] = TARGET_ROWS,
+) -> duckdb.DuckDBPyConnection:
+    """Open a fresh database in memory with these rows and every view."""
+    connection = duckdb.connect()
+    load_frames(
+        connection,
+        spec_stacks=spec_stacks(specs),
+        pages=pl.DataFrame(list(pages), schema=PAGES.schema),
+        targets=pl.DataFrame(list(targets), schema=TARGETS.schema, orient="row"),
+    )
+    create_views(connection)
+    return connection
+
+
+def replace_specs(connection: duckdb.DuckDBPyConnection, specs: Iterable[Spec]) -> None:
+    """Put these specs in the place of those that a database has."""
+    connection.register("frame", spec_stacks(specs).to_arrow())
+    connection.execute("delete from spec_stacks")
+    connection.execute("insert into spec_stacks by name from frame")
+    connection.unregister("frame")
+
+
+def ask(
+    connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[str] = ()
+) -> list[Row]:
+    """Give the rows of a query, sorted: a view has no order of its own."""
+    return connection.execute(f"from ({query}) order by all", list(parameters)).fetchall()

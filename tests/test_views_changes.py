@@ -1,0 +1,174 @@
+"""The view and macros of sql/5_changes: what changed between two snapshots, and why."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.rows import WEEK_1, WEEK_2, WEEK_3, Row, Spec, ask, open_views, page
+
+# Holds the package, environment and stack in both snapshots, so that one cell alone can change.
+FRAME = [
+    Spec(name, tag=tag, package="frame", os=os, stacks=(stack,))
+    for tag in (WEEK_1, WEEK_2)
+    for name, os, stack in (("a", "ubuntu22.04", "e4s"), ("b", "rhel8", "hep"))
+]
+KEEPER = [Spec("k", tag=tag, os="rhel8", stacks=("hep",)) for tag in (WEEK_1, WEEK_2)]
+CELL = ("linux", "ubuntu22.04", "x86_64_v3")
+CHANGES = """
+    select platform, os, target, change, cause, previous_spec_count, spec_count
+    from snapshot_changes
+    where tag = ? and package = 'zlib'
+"""
+
+
+def changes_of(before: list[Spec], after: list[Spec]) -> list[Row]:
+    """Give zlib's changes from `before` to `after`, in a frame that stays as it is."""
+    return ask(open_views([*FRAME, *before, *after]), CHANGES, [WEEK_2])
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "change"),
+    [
+        pytest.param([("a", "1.2")], [("a", "1.2")], None, id="nothing"),
+        pytest.param([("a", "1.2")], [("a", "1.2"), ("b", "1.2")], None, id="one-more-hash"),
+        pytest.param([("a", "1.2")], [("b", "1.2")], "rebuilt", id="other-hash"),
+        pytest.param([("a", "1.2")], [("b", "1.3")], "upgraded", id="other-version"),
+        pytest.param(
+            [("a", "1.2")], [("a", "1.2"), ("b", "1.3")], "upgraded", id="one-more-version"
+        ),
+        pytest.param([("a", "1.3")], [("b", "1.2")], "upgraded", id="lower-version"),
+        pytest.param(
+            [("a", "1.2"), ("b", "1.3")], [("c", "1.3"), ("d", "1.2")], "rebuilt", id="same-set"
+        ),
+    ],
+)
+def test_snapshot_changes_of_a_cell_that_stays(
+    before: list[tuple[str, str]], after: list[tuple[str, str]], change: str | None
+) -> None:
+    """Another set of versions is an upgrade; the same set with no hash in common a rebuild."""
+    rows = changes_of(
+        [Spec(name, tag=WEEK_1, version=version) for name, version in before],
+        [Spec(name, tag=WEEK_2, version=version) for name, version in after],
+    )
+    expected = [(*CELL, change, None, len(before), len(after))] if change else []
+    assert rows == expected
+
+
+GONE = Spec("a", tag=WEEK_1)
+
+
+@pytest.mark.parametrize(
+    ("lost", "others", "cause"),
+    [
+        pytest.param(GONE, [], "package", id="package"),
+        pytest.param(
+            Spec("a", tag=WEEK_1, os="centos7", stacks=("old",)), [], "package", id="package-first"
+        ),
+        pytest.param(
+            Spec("a", tag=WEEK_1, os="centos7", stacks=("old",)),
+            KEEPER,
+            "environment",
+            id="then-os",
+        ),
+        pytest.param(
+            Spec("a", tag=WEEK_1, target="zen4"), KEEPER, "environment", id="environment-by-target"
+        ),
+        pytest.param(
+            Spec("a", tag=WEEK_1, stacks=("old", "older", "root")), KEEPER, "stack", id="stack"
+        ),
+        pytest.param(
+            Spec("a", tag=WEEK_1, stacks=("old", "hep")), KEEPER, "cell", id="one-stack-is-left"
+        ),
+        pytest.param(Spec("a", tag=WEEK_1), KEEPER, "cell", id="cell"),
+        pytest.param(Spec("a", tag=WEEK_1, stacks=("root",)), KEEPER, "cell", id="root-alone"),
+        pytest.param(Spec("a", tag=WEEK_1, stacks=()), KEEPER, "cell", id="no-stack"),
+    ],
+)
+def test_causes_of_loss_and_their_mirror_image(lost: Spec, others: list[Spec], cause: str) -> None:
+    """The first that holds of package, environment, stack and cell; of a gain just the same."""
+    cell = (lost.platform, lost.os, lost.target)
+    assert changes_of([lost], others) == [(*cell, "lost", f"{cause} dropped", 1, 0)]
+    swapped = {WEEK_1: WEEK_2, WEEK_2: WEEK_1}
+    specs = [Spec(**(vars(spec) | {"tag": swapped[spec.tag]})) for spec in [*FRAME, lost, *others]]
+    rows = ask(open_views(specs), CHANGES, [WEEK_2])
+    assert rows == [(*cell, "gained", f"{cause} added", 0, 1)]
+
+
+def test_a_stack_is_dropped_only_if_every_stack_of_the_cell_is() -> None:
+    """Of two specs of a lost cell one is from a stack that lives on: no stack was dropped."""
+    before = [
+        Spec("a", tag=WEEK_1, stacks=("old",)),
+        Spec("b", tag=WEEK_1, stacks=("hep",)),
+        *KEEPER[:1],
+    ]
+    assert changes_of(before, KEEPER[1:]) == [(*CELL, "lost", "cell dropped", 2, 0)]
+
+
+def test_snapshot_changes_follow_each_kind_by_itself() -> None:
+    """Weekly after weekly, release after release; what has nothing before it has no changes."""
+    specs = [
+        Spec("a", tag=WEEK_1),
+        Spec("b", tag=WEEK_3),
+        Spec("c", tag="v0.9.0"),
+        Spec("d", tag="v0.10.0", version="1.3"),
+        Spec("e", tag="develop"),
+        Spec("f", tag="nightly"),
+    ]
+    rows = ask(open_views(specs), "from snapshot_changes")
+    cell = ("zlib", *CELL)
+    assert rows == [
+        (WEEK_3, WEEK_1, *cell, "rebuilt", None, 1, 1),
+        ("v0.10.0", "v0.9.0", *cell, "upgraded", None, 1, 1),
+    ]
+
+
+def test_snapshot_changes_of_one_snapshot_are_none() -> None:
+    """The only tag of its kind has no previous one."""
+    assert ask(open_views([Spec("a")]), "from snapshot_changes") == []
+
+
+def test_snapshot_changes_after_a_snapshot_of_which_no_spec_was_taken() -> None:
+    """An empty snapshot has lost everything, and everything after it is new."""
+    specs = [Spec("a", tag=WEEK_1), Spec("a", tag=WEEK_3)]
+    rows = ask(
+        open_views(specs, [page(tag=WEEK_2)]),
+        "select tag, previous_tag, change, cause from snapshot_changes",
+    )
+    assert rows == [
+        (WEEK_2, WEEK_1, "lost", "package dropped"),
+        (WEEK_3, WEEK_2, "gained", "package added"),
+    ]
+
+
+def test_compare_snapshots_takes_any_two_tags_either_way() -> None:
+    """Tags of other kinds, or further apart, or backwards in time."""
+    specs = [Spec("a", tag=WEEK_1), Spec("b", tag=WEEK_2), Spec("c", tag="v0.9.0", version="1.3")]
+    connection = open_views(specs)
+    there = ask(connection, "from compare_snapshots(?, ?)", [WEEK_2, "v0.9.0"])
+    back = ask(connection, "from compare_snapshots(from_tag := ?, to_tag := ?)", ["v0.9.0", WEEK_2])
+    cell = ("zlib", *CELL, "upgraded", None, 1, 1)
+    assert there == [("v0.9.0", WEEK_2, *cell)]
+    assert back == [(WEEK_2, "v0.9.0", *cell)]
+    assert ask(connection, "from compare_snapshots(?, ?)", [WEEK_1, WEEK_1]) == []
+
+
+def test_compare_snapshots_agrees_with_snapshot_changes() -> None:
+    """For two snapshots in a row both say the same, in the same columns."""
+    connection = open_views([*FRAME, *KEEPER[:1], GONE, Spec("n", tag=WEEK_2, package="new")])
+    assert ask(connection, "from snapshot_changes where tag = ?", [WEEK_2]) == ask(
+        connection, "from compare_snapshots(?, ?)", [WEEK_1, WEEK_2]
+    )
+
+
+def test_cell_changes_takes_many_pairs_at_once() -> None:
+    """Each pair is compared by itself, though they share a snapshot."""
+    specs = [Spec("a", tag=WEEK_1), Spec("b", tag=WEEK_2), Spec("b", tag=WEEK_3, version="1.3")]
+    rows = ask(
+        open_views(specs),
+        """
+        select tag, previous_tag, change
+        from cell_changes([{tag: ?, previous_tag: ?}, {tag: ?, previous_tag: ?}])
+        """,
+        [WEEK_2, WEEK_1, WEEK_3, WEEK_1],
+    )
+    assert rows == [(WEEK_2, WEEK_1, "rebuilt"), (WEEK_3, WEEK_1, "upgraded")]

@@ -1,0 +1,49 @@
+"""The views of sql/6_overview: how the snapshots develop, and which gaps are nearly closed."""
+
+from __future__ import annotations
+
+import datetime
+
+from tests.rows import WEEK_1, WEEK_2, WEEK_3, Spec, ask, open_views
+
+
+def test_coverage_trend_counts_each_kind_of_change() -> None:
+    """The first week has nothing to compare with; a week without changes has zeros."""
+    last = [
+        Spec("b"),
+        Spec("b", package="adiak", version="1.3"),
+        Spec("a", package="new"),
+        Spec("a", package="newer", os="rhel8"),
+    ]
+    specs = [
+        Spec("a"),
+        Spec("a", package="adiak"),
+        Spec("a", package="gone"),
+        *(Spec(**(vars(spec) | {"tag": tag})) for tag in (WEEK_2, WEEK_3) for spec in last),
+        Spec("a", tag="v0.23.0"),
+    ]
+    rows = ask(open_views(specs), "from coverage_trend")
+    days = [datetime.date(2025, 3, day) for day in (16, 23, 30)]
+    assert rows == [
+        (WEEK_1, days[0], None, 3, 3, 1, None, None, None, None),
+        (WEEK_2, days[1], WEEK_1, 4, 4, 2, 2, 1, 1, 1),
+        (WEEK_3, days[2], WEEK_2, 4, 4, 2, 0, 0, 0, 0),
+    ]
+
+
+def test_gap_priority_has_the_most_nearly_complete_first() -> None:
+    """Packages with as many environments share a rank; what is complete has no gap to close."""
+    oses = ("ubuntu22.04", "rhel8", "rhel9")
+    covered = {"all": oses, "two": oses[:2], "first": oses[:1], "last": oses[2:]}
+    specs = [
+        Spec(os, package=package, os=os, target="zen4" if os == "rhel9" else "aarch64")
+        for package, package_oses in covered.items()
+        for os in package_oses
+    ]
+    rows = ask(open_views(specs), "from gap_priority")
+    rhel8, rhel9, ubuntu = "linux-rhel8-aarch64", "linux-rhel9-zen4", "linux-ubuntu22.04-aarch64"
+    assert rows == [
+        (WEEK_1, 1, "two", 2, 3, 200 / 3, [rhel9]),
+        (WEEK_1, 2, "first", 1, 3, 100 / 3, [rhel8, rhel9]),
+        (WEEK_1, 2, "last", 1, 3, 100 / 3, [rhel8, ubuntu]),
+    ]

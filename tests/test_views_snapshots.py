@@ -1,0 +1,253 @@
+"""The views and macros of sql/3_snapshots: what each snapshot, stack, package and page holds."""
+
+from __future__ import annotations
+
+import datetime
+
+from tests.rows import WEEK_1, WEEK_2, WEEK_3, Spec, ask, open_views, page
+
+LINUX = ("linux", "ubuntu22.04", "x86_64_v3")
+PAIR = [WEEK_2, WEEK_1]
+
+
+def test_snapshots_counts_distinct_things() -> None:
+    """Packages by name, specs by package and hash, stacks without root."""
+    specs = [
+        Spec("a", stacks=("e4s", "hep", "root")),
+        Spec("a", package="adiak", stacks=()),
+        Spec("b", package="adiak", stacks=("root",)),
+    ]
+    rows = ask(open_views(specs), "from snapshots")
+    assert rows == [(WEEK_1, "weekly", datetime.date(2025, 3, 16), None, 2, 3, 5, 2)]
+
+
+def test_snapshots_has_a_tag_of_which_no_spec_was_taken() -> None:
+    """A page is enough to make a snapshot; the one after it still has it before."""
+    rows = ask(
+        open_views([Spec(tag=WEEK_2)], [page(tag=WEEK_1)]),
+        """
+        select tag, previous_tag, package_count, spec_count, spec_stack_count, stack_count
+        from snapshots
+        """,
+    )
+    assert rows == [(WEEK_1, None, 0, 0, 0, 0), (WEEK_2, WEEK_1, 1, 1, 2, 1)]
+
+
+def test_snapshot_stacks_has_each_stack_once() -> None:
+    """Root is none of them."""
+    specs = [Spec("a"), Spec("b", stacks=("e4s", "hep")), Spec("c", tag=WEEK_2, stacks=("root",))]
+    assert ask(open_views(specs), "from snapshot_stacks") == [(WEEK_1, "e4s"), (WEEK_1, "hep")]
+
+
+def test_stack_sizes_counts_packages_and_specs() -> None:
+    """A spec in two stacks counts in both."""
+    specs = [Spec("a", stacks=("e4s", "hep")), Spec("b"), Spec("a", package="adiak")]
+    rows = ask(open_views(specs), "select tag, stack, package_count, spec_count from stack_sizes")
+    assert rows == [(WEEK_1, "e4s", 2, 3), (WEEK_1, "hep", 1, 1)]
+
+
+def test_cells_are_package_and_environment() -> None:
+    """The compiler makes no other cell, the platform, os and target each do."""
+    specs = [
+        Spec("a"),
+        Spec("b", compiler="none"),
+        Spec("c", target="zen4"),
+        Spec("d", os="rhel8"),
+        Spec("e", platform="cray"),
+        Spec("f", package="adiak"),
+    ]
+    rows = ask(open_views(specs), "select package, platform, os, target, spec_count from cells")
+    assert rows == [
+        ("adiak", *LINUX, 1),
+        ("zlib", "cray", "ubuntu22.04", "x86_64_v3", 1),
+        ("zlib", "linux", "rhel8", "x86_64_v3", 1),
+        ("zlib", *LINUX, 2),
+        ("zlib", "linux", "ubuntu22.04", "zen4", 1),
+    ]
+
+
+def test_environments_are_those_seen_in_the_snapshot() -> None:
+    """An environment of one package alone is one; another snapshot's is not."""
+    specs = [
+        Spec("a"),
+        Spec("b"),
+        Spec("a", package="adiak"),
+        Spec("c", target="graviton2"),
+        Spec("a", tag=WEEK_2),
+    ]
+    rows = ask(open_views(specs), "from environments")
+    assert rows == [
+        (WEEK_1, "linux", "ubuntu22.04", "graviton2", 1, 1),
+        (WEEK_1, *LINUX, 2, 3),
+        (WEEK_2, *LINUX, 1, 1),
+    ]
+
+
+def test_variants_are_split_into_name_and_value() -> None:
+    """Signs are true and false; a value may hold the sign of equality, or nothing."""
+    variants = (
+        "+shared",
+        "~ipo",
+        "patches=ad23cca,b56ee82",
+        "flags=-O2=x",
+        "empty=",
+        "odd",
+        "~ipo",
+    )
+    rows = ask(
+        open_views([Spec(variants=variants), Spec("b", variants=())]),
+        "select hash, variant, variant_name, variant_value from variants",
+    )
+    assert rows == [
+        ("a", "+shared", "shared", "true"),
+        ("a", "empty=", "empty", ""),
+        ("a", "flags=-O2=x", "flags", "-O2=x"),
+        ("a", "odd", "odd", None),
+        ("a", "patches=ad23cca,b56ee82", "patches", "ad23cca,b56ee82"),
+        ("a", "~ipo", "ipo", "false"),
+    ]
+
+
+def test_package_coverage_gathers_versions_and_stacks() -> None:
+    """Lists are sorted as text, without doubles and without root."""
+    specs = [
+        Spec("a", version="1.9", stacks=("hep", "root")),
+        Spec("b", version="1.10", stacks=("e4s", "hep")),
+        Spec("c", version="1.9", stacks=()),
+        Spec("d", compiler="none", stacks=("root",)),
+    ]
+    rows = ask(open_views(specs), "from package_coverage")
+    assert rows == [
+        (WEEK_1, "zlib", "gcc@11.4.0", *LINUX, ["1.10", "1.9"], ["e4s", "hep"], 3),
+        (WEEK_1, "zlib", "none", *LINUX, ["1.2"], [], 1),
+    ]
+
+
+def test_root_holes_are_specs_of_stacks_that_root_lacks() -> None:
+    """A spec in no stack at all is no hole, and a snapshot without root has none."""
+    specs = [
+        Spec("a", stacks=("e4s", "root")),
+        Spec("b", stacks=("hep", "e4s")),
+        Spec("c", stacks=()),
+        Spec("d", tag=WEEK_2, stacks=("e4s",)),
+    ]
+    assert ask(open_views(specs), "from root_holes") == [(WEEK_1, "zlib", "b", ["e4s", "hep"])]
+
+
+def test_duplicate_builds_differ_in_nothing_but_the_hash() -> None:
+    """Variants count as the list that they are: another order is another build."""
+    specs = [
+        Spec("b", variants=("+shared", "~ipo")),
+        Spec("a", variants=("+shared", "~ipo"), stacks=()),
+        Spec("c", variants=("~ipo", "+shared")),
+        Spec("d", variants=("+shared", "~ipo"), version="1.3"),
+        Spec("e", variants=("+shared", "~ipo"), compiler="none"),
+        Spec("f", variants=("+shared", "~ipo"), tag=WEEK_2),
+    ]
+    build = ("1.2", "gcc@11.4.0", "ubuntu22.04", "linux", "x86_64_v3", ["+shared", "~ipo"])
+    rows = ask(open_views(specs), "from duplicate_builds")
+    assert rows == [(WEEK_1, "zlib", *build, 2, ["a", "b"])]
+
+
+def test_hash_lifetimes_span_the_weekly_snapshots() -> None:
+    """Other snapshots do not count, and a week without the spec does not break its life."""
+    specs = [
+        Spec("a", tag=WEEK_1),
+        Spec("a", tag=WEEK_3),
+        Spec("a", tag="develop"),
+        Spec("a", tag=WEEK_2, package="adiak"),
+        Spec("b", tag="v0.23.0"),
+    ]
+    rows = ask(open_views(specs), "from hash_lifetimes")
+    assert rows == [("adiak", "a", WEEK_2, WEEK_2, 1), ("zlib", "a", WEEK_1, WEEK_3, 2)]
+
+
+def test_page_summaries_has_a_row_for_each_fact_declared() -> None:
+    """An empty list is a fact with no items; what is not declared is none."""
+    pages = [
+        page(
+            spec_count=3,
+            stack_counts=[{"stack": "e4s", "spec_count": 2}],
+            compilers=["none", "gcc@11.4.0", "none"],
+            stacks=[],
+        )
+    ]
+    rows = ask(open_views([], pages), "select fact, declarations from page_summaries")
+    assert rows == [
+        ("compilers", [{"item": name, "declared": 1} for name in ("gcc@11.4.0", "none")]),
+        ("num_specs", [{"item": None, "declared": 3}]),
+        ("num_specs_by_stack", [{"item": "e4s", "declared": 2}]),
+        ("stacks", []),
+    ]
+
+
+def test_page_findings_are_what_the_specs_say() -> None:
+    """Root is a stack to a page's summary; a spec in no stack is still counted."""
+    specs = [Spec("a"), Spec("b", stacks=(), version="1.3", compiler="none")]
+    rows = ask(open_views(specs), "select fact, item, found from page_findings")
+    assert rows == [
+        ("compilers", "gcc@11.4.0", 1),
+        ("compilers", "none", 1),
+        ("num_specs", None, 2),
+        ("num_specs_by_stack", "e4s", 1),
+        ("num_specs_by_stack", "root", 1),
+        ("oss", "ubuntu22.04", 1),
+        ("platforms", "linux", 1),
+        ("stacks", "e4s", 1),
+        ("stacks", "root", 1),
+        ("targets", "x86_64_v3", 1),
+        ("versions", "1.2", 1),
+        ("versions", "1.3", 1),
+    ]
+
+
+def test_spec_presence_tells_which_snapshot_of_a_pair_has_a_spec() -> None:
+    """A stack lasts if the other snapshot has it, with whatever specs; root is no stack."""
+    specs = [
+        Spec("a", tag=WEEK_1, stacks=("e4s", "root")),
+        Spec("b", tag=WEEK_1, stacks=("hep",)),
+        Spec("c", tag=WEEK_1, stacks=("root",)),
+        Spec("a", tag=WEEK_2, stacks=("e4s", "root")),
+        Spec("d", tag=WEEK_2, stacks=("radiuss", "e4s")),
+        Spec("e", tag=WEEK_3),
+    ]
+    rows = ask(
+        open_views(specs),
+        """
+        select tag, previous_tag, hash, is_present, was_present, has_stack, has_lasting_stack
+        from spec_presence([{tag: ?, previous_tag: ?}])
+        """,
+        PAIR,
+    )
+    assert rows == [
+        (*PAIR, "a", True, True, True, True),
+        (*PAIR, "b", False, True, True, False),
+        (*PAIR, "c", False, True, False, False),
+        (*PAIR, "d", True, False, True, True),
+    ]
+
+
+def test_usable_specs_run_on_the_target_or_are_built_for_it() -> None:
+    """Ancestors run there, descendants and other families do not."""
+    specs = [
+        Spec("a", target="x86_64_v4"),
+        Spec("b", target="x86_64", os="rhel8", stacks=()),
+        Spec("c", target="zen4"),
+        Spec("d", target="aarch64"),
+        Spec("e", target="x86_64_v4", tag=WEEK_2),
+    ]
+    rows = ask(open_views(specs), "from usable_specs(?, ?)", [WEEK_1, "x86_64_v4"])
+    build = (WEEK_1, "zlib", "1.2", "gcc@11.4.0", "linux")
+    assert rows == [
+        (*build, "rhel8", "x86_64", "b", [], "ancestor"),
+        (*build, "ubuntu22.04", "x86_64_v4", "a", ["e4s"], "exact"),
+    ]
+
+
+def test_usable_specs_of_a_target_that_nobody_describes_are_exact() -> None:
+    """A name that is in no table still runs what was built for just it."""
+    specs = [Spec("a", target="novel"), Spec("b", target="x86_64")]
+    rows = ask(
+        open_views(specs), "select hash, target_match from usable_specs(?, ?)", [WEEK_1, "novel"]
+    )
+    assert rows == [("a", "exact")]
