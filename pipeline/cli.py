@@ -13,10 +13,13 @@ from typing import TYPE_CHECKING
 import click
 
 from pipeline import __version__
-from pipeline.errors import CoverageError, RejectedError
+from pipeline.errors import CoverageError, LossError, RejectedError
 
 if TYPE_CHECKING:
+    import duckdb
+
     from pipeline.refresh import Outcome
+    from pipeline.warehouse import Rows
 
 FORMATS = ("table", "csv", "json", "markdown")  # as render.RENDERERS has them
 
@@ -34,6 +37,9 @@ format_option = click.option(
     default="table",
     show_default=True,
     help="How rows are printed.",
+)
+tag_option = click.option(
+    "--tag", default=None, help="The snapshot.  [default: the newest weekly one]"
 )
 
 
@@ -57,6 +63,20 @@ class Commands(click.Group):
         return list(self.commands)
 
 
+def asking(out: Path) -> duckdb.DuckDBPyConnection:
+    """Open the database to ask it."""
+    from pipeline.warehouse import open_warehouse
+
+    return open_warehouse(out)
+
+
+def show(rows: Rows, output_format: str) -> None:
+    """Print rows."""
+    from pipeline.render import render_rows
+
+    click.echo(render_rows(rows, output_format), nl=False)
+
+
 def say(text: str) -> None:
     """Talk: to stderr, so that stdout stays data."""
     click.echo(text, err=True)
@@ -68,10 +88,11 @@ def main() -> None:
     """Tell what the Spack build cache has built, for which compiler, OS and CPU target.
 
     The way of the data: flatten reads pages into Parquet tables, build makes a DuckDB file of
-    them, report writes what it says; query and sql ask it anything.
+    them, report writes what it says; package, usable and diff ask it what is asked most, query
+    and sql anything.
 
     Exit status: 0 done, 1 it could not be done, 2 wrong usage, 3 with --strict something was
-    rejected.
+    rejected, 4 with --fail-on-loss something was lost.
     """
 
 
@@ -137,11 +158,82 @@ def query(sql: str, out: Path, output_format: str) -> None:
 
     For example: cache-coverage query "from snapshots"
     """
-    from pipeline.render import render_rows
-    from pipeline.warehouse import open_warehouse, run_query
+    from pipeline.warehouse import run_query
 
-    with open_warehouse(out) as connection:
-        click.echo(render_rows(run_query(connection, sql), output_format), nl=False)
+    with asking(out) as connection:
+        show(run_query(connection, sql), output_format)
+
+
+@main.command()
+@click.argument("name")
+@tag_option
+@out_option
+@format_option
+def package(name: str, tag: str | None, out: Path, output_format: str) -> None:
+    """Tell what each environment of a snapshot has of the package NAME.
+
+    An environment is built, compatible (the binary of another target runs there), or missing.
+    """
+    from pipeline.questions import ask_package, known_tag
+
+    with asking(out) as connection:
+        tag = known_tag(connection, tag)
+        rows = ask_package(connection, name, tag)
+        say(f"{name} in {tag}")
+        show(rows, output_format)
+
+
+@main.command()
+@click.argument("packages", metavar="[PACKAGE]...", nargs=-1)
+@click.option("--os", "host_os", required=True, help="The host's operating system, as ubuntu22.04.")
+@click.option(
+    "--target", default=None, help="The host's CPU target, as zen4.  [default: this machine's]"
+)
+@tag_option
+@out_option
+@format_option
+def usable(
+    packages: tuple[str, ...],
+    host_os: str,
+    target: str | None,
+    tag: str | None,
+    out: Path,
+    output_format: str,
+) -> None:
+    """Tell which binaries of a snapshot a host can use, exact or built for an ancestor.
+
+    Of every PACKAGE named, or of all.
+    """
+    from pipeline.questions import ask_usable, known_tag
+    from pipeline.targets import this_machine
+
+    target = target or this_machine()
+    with asking(out) as connection:
+        tag = known_tag(connection, tag)
+        rows = ask_usable(connection, tag, host_os, target, packages)
+        say(f"{tag} on {host_os}, {target}")
+        show(rows, output_format)
+
+
+@main.command()
+@click.argument("from_tag", metavar="FROM")
+@click.argument("to_tag", metavar="TO")
+@click.option("--fail-on-loss", is_flag=True, help="Exit with status 4 if a cell was lost.")
+@out_option
+@format_option
+def diff(from_tag: str, to_tag: str, fail_on_loss: bool, out: Path, output_format: str) -> None:
+    """Tell what changed from snapshot FROM to snapshot TO, and why; what was lost comes first.
+
+    A cell is a package in an environment: platform, OS and target.
+    """
+    from pipeline.questions import ask_diff
+
+    with asking(out) as connection:
+        rows = ask_diff(connection, from_tag, to_tag)
+        show(rows, output_format)
+        lost_count = sum(row[rows.columns.index("change")] == "lost" for row in rows.values)
+        if fail_on_loss and lost_count:
+            raise LossError(f"{lost_count} cells lost from {from_tag} to {to_tag}")
 
 
 @main.command()

@@ -16,6 +16,7 @@ class ExitStatus(enum.IntEnum):
     FAILED = 1
     USAGE = 2
     REJECTED = 3
+    LOST = 4
 
 
 class CoverageError(Exception):
@@ -40,6 +41,12 @@ class RejectedError(CoverageError):
     """With --strict: something was rejected. The tables are written all the same."""
 
     status = ExitStatus.REJECTED
+
+
+class LossError(CoverageError):
+    """With --fail-on-loss: a cell was lost from one snapshot to the other."""
+
+    status = ExitStatus.LOST
 
 
 class SchemaError(Exception):

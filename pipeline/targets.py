@@ -23,6 +23,11 @@ def target_rows(names: Iterable[str]) -> pl.DataFrame:
     return TARGETS.conform(frame.sort("host_target", "distance", "binary_target"))
 
 
+def this_machine() -> str:
+    """Give the target of the machine that this runs on."""
+    return str(archspec.cpu.host().name)
+
+
 def ancestry(host: archspec.cpu.Microarchitecture) -> dict[str, int]:
     """Give the targets whose binaries run on `host`, each with its fewest steps up to it."""
     distances = {host.name: 0}

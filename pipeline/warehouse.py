@@ -166,7 +166,9 @@ class Rows:
 
 
 def run_query(
-    connection: duckdb.DuckDBPyConnection, sql: str, parameters: Sequence[object] = ()
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    parameters: Sequence[object] | dict[str, object] = (),
 ) -> Rows:
     """Run one query.
 

@@ -105,7 +105,9 @@ def read_facts(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
             left join (
                 select tag, count(*) as environment_count from environments group by all
             ) as environments using (tag)
-            order by kind = 'release', snapshot_date desc nulls last, tag desc
+            left join newest_snapshots using (tag, kind)
+            order by newest_snapshots.rank = 1 desc nulls last,
+                kind = 'release', snapshot_date desc nulls last, tag desc
             """,
         )
     )
