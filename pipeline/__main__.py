@@ -2,4 +2,6 @@
 
 from pipeline.cli import main
 
-main(prog_name="cache-coverage")
+# Workers that are spawned import this module, too.
+if __name__ == "__main__":
+    main(prog_name="cache-coverage")

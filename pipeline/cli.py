@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from pipeline.errors import CoverageError, LossError, RejectedError
 if TYPE_CHECKING:
     import duckdb
 
-    from pipeline.refresh import Outcome
+    from pipeline.state import Outcome
     from pipeline.warehouse import Rows
 
 FORMATS = ("table", "csv", "json", "markdown")  # as render.RENDERERS has them
@@ -102,16 +103,31 @@ def main() -> None:
 )
 @out_option
 @click.option("--strict", is_flag=True, help="Exit with status 3 if anything was rejected.")
-def flatten(sources: tuple[Path, ...], out: Path, strict: bool) -> None:
+@click.option("--tag", "tags", multiple=True, help="Keep to this snapshot; may be repeated.")
+@click.option(
+    "--scheduler",
+    metavar="ADDRESS",
+    help="Read with the workers of the Dask cluster there, which must see the same files.",
+)
+def flatten(
+    sources: tuple[Path, ...], out: Path, strict: bool, tags: tuple[str, ...], scheduler: str | None
+) -> None:
     """Read pages into Parquet tables below OUT/tables.
 
-    A SOURCE is a page of the build cache's site, or a folder searched for *.md at any depth.
+    A SOURCE is a page of the build cache's site, or a folder searched for *.md at any depth. Only
+    snapshots with a new, changed or deleted page are read again.
     """
+    from pipeline.progress import progress_bar
     from pipeline.refresh import refresh_tables
+    from pipeline.workers import dask_executor
 
-    outcome = refresh_tables(sources, out)
+    with (
+        progress_bar(out) as listener,
+        dask_executor(scheduler) if scheduler else nullcontext() as executor,
+    ):
+        outcome = refresh_tables(sources, out, only=tags, executor=executor, listener=listener)
     say(
-        f"{out / 'tables'}: {outcome.page_count} of {outcome.found_page_count} pages taken, "
+        f"{out / 'tables'}: {outcome.page_count} pages taken, "
         f"{outcome.spec_count} specs in {outcome.tag_count} snapshots"
     )
     if outcome.rejected:

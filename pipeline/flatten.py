@@ -57,7 +57,7 @@ class Check:
 
 
 def flatten_pages(decoded: Decoded) -> Tables:
-    """Give the tables of some pages, conforming to their schemas."""
+    """Give the tables of some pages, conforming to their schemas and sorted by their keys."""
     heads = decoded.pages.select("page_number", "tag", "package", "page")
     compilers = read_compilers(
         pl.concat([decoded.specs["compiler"], decoded.pages["compilers"].explode()])
@@ -102,14 +102,15 @@ def flatten_pages(decoded: Decoded) -> Tables:
         ]
     )
     return Tables(
-        # Columns that the schema lacks are left behind before rows multiply.
+        # Sorted, and rid of columns that the schema lacks, before rows multiply.
         SPEC_STACKS.conform(
             specs.rename({"stacks": "stack"})
             .select(SPEC_STACKS.schema.names())
+            .sort("tag", "package", "hash")
             .explode("stack", empty_as_null=True)
         ),
-        PAGES.conform(pages),
-        rejects,
+        PAGES.conform(pages).sort("tag", "package", "page"),
+        rejects.sort("page", "item"),
     )
 
 
@@ -215,6 +216,8 @@ def rejects_to_frame(rejects: Sequence[Reject]) -> pl.DataFrame:
 
 def combine_tables(parts: Sequence[Tables]) -> Tables:
     """Put tables together into one set, of two pages for one tag and package the first kept."""
+    if len(parts) == 1 and parts[0].pages.select("tag", "package").is_unique().all():
+        return parts[0]
     return drop_duplicate_pages(
         Tables(
             pl.concat(part.spec_stacks for part in parts),

@@ -39,7 +39,7 @@ TAG_LINE = re.compile(rb"categories: \[package, ((?:develop|v[0-9])[A-Za-z0-9._+
 Count = Annotated[int, msgspec.Meta(ge=INT64[0], le=INT64[-1])]
 
 
-class Meta(msgspec.Struct, frozen=True):
+class Meta(msgspec.Struct, frozen=True, gc=False):
     """The summary that a page declares of its specs; what it leaves out is not declared."""
 
     num_specs: Count | None = None
@@ -73,8 +73,7 @@ REQUIRED_SPEC_KEYS = tuple(field.name for field in SPEC_FIELDS if field.required
 META_DECODER = msgspec.json.Decoder(Meta)
 
 
-@dataclass(frozen=True)
-class PageHead:
+class PageHead(msgspec.Struct, frozen=True, gc=False):
     """What a page says of itself."""
 
     package: str
@@ -83,8 +82,7 @@ class PageHead:
     byte_count: int
 
 
-@dataclass(frozen=True)
-class CutPage:
+class CutPage(msgspec.Struct, frozen=True, gc=False):
     """A page as the site writes it, `details` still JSON."""
 
     head: PageHead

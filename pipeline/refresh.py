@@ -1,54 +1,64 @@
-"""Bring the tables up to date with the pages.
+"""Bring the tables up to date with the pages: read what changed, publish what it gave.
 
-The pages of one folder of the site are one snapshot, and are read together. Should several
-folders hold pages of one tag, what they gave is put together before it is published.
+What is read is a folder, what is published a tag. Nearly always they are one and the same snapshot;
+where several folders hold pages of one tag, they are read anew together.
 """
 
 from __future__ import annotations
 
-import os
+import re
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+import tempfile
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import BrokenExecutor, Executor
+from contextlib import ExitStack
 from pathlib import Path
 
-import polars as pl
+from pipeline.errors import OutputError, SourceError
+from pipeline.locks import hold_lock
+from pipeline.pages import PageFile, find_pages
+from pipeline.rejects import Reject
+from pipeline.state import GroupState, Outcome, State, fingerprint, is_unchanged, remember_group
+from pipeline.workers import local_pool, run_tasks
 
-from pipeline.decode import decode_pages
-from pipeline.errors import OutputError
-from pipeline.flatten import Tables, combine_tables, flatten_pages, rejects_to_frame
-from pipeline.pages import PageFile, find_pages, read_bytes
-from pipeline.rejects import PageError, Reject
-from pipeline.schemas import PAGES, REJECTS, SPEC_STACKS, TARGETS
-from pipeline.tables import (
-    TABLES_FOLDER,
-    publish_part,
-    read_part,
-    read_table,
-    remove_part,
-    stored_tags,
-    write_part,
-)
-from pipeline.targets import target_rows
+TABLES_FOLDER = "tables"
+DRAFTS_PREFIX = f".{TABLES_FOLDER}."
+# Below this many pages to read, starting workers costs more than they bring.
+POOL_PAGES = 6_000
+# Folders of which the site has one a snapshot, named for it.
+SNAPSHOT_FOLDER = re.compile(r"develop(-[0-9]{4}-[0-9]{2}-[0-9]{2})?|v[0-9]+\.[0-9]+\.[0-9]+")
 
-PAGE_TABLES = (SPEC_STACKS, PAGES, REJECTS)
-# Bytes of pages decoded at once: enough to keep the readers busy, little enough for a laptop.
-BATCH_BYTES = 32 * 1024 * 1024
+Groups = Mapping[str, Sequence[PageFile]]
+Tags = set[str | None]
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What the tables now hold, and what was refused, by code."""
+class Listener:
+    """What a run tells of itself while it goes on; this one keeps it to itself."""
 
-    found_page_count: int
-    page_count: int
-    tag_count: int
-    spec_count: int
-    rejected: dict[str, int]
+    def waits(self) -> None:
+        """Another run is at work on the same tables, and has to end first."""
+
+    def starts(self, page_count: int) -> None:
+        """So many pages are to be read."""
+
+    def reads(self, page_count: int) -> None:
+        """So many more pages have been read."""
 
 
-def refresh_tables(sources: Sequence[Path], out: Path) -> Outcome:
-    """Make the tables below `out` from the pages below `sources`.
+def refresh_tables(
+    sources: Sequence[Path],
+    out: Path,
+    *,
+    only: Sequence[str] = (),
+    executor: Executor | None = None,
+    listener: Listener | None = None,
+) -> Outcome:
+    """Make the tables below `out` those of the pages below `sources`.
+
+    Only groups of pages with a new, changed or deleted page are read: by the workers of
+    `executor` or, without one, as is quickest here. With `only` a run keeps to those tags; the
+    partitions of all others, and rejects without a tag, it leaves as they are.
 
     Raises
     ------
@@ -57,116 +67,181 @@ def refresh_tables(sources: Sequence[Path], out: Path) -> Outcome:
     OutputError
         A table can't be written.
     """
-    files, unread = find_pages(sources)
-    drafts = out / f".{TABLES_FOLDER}.{os.getpid()}"
+    listener = listener or Listener()
+    state = State(out / TABLES_FOLDER)
     try:
-        owners: dict[str | None, list[Path]] = {}
-        for number, tables in enumerate(read_groups(files, unread)):
-            draft = drafts / str(number)
-            for tag in write_draft(tables, draft):
-                owners.setdefault(tag, []).append(draft)
-        publish(owners, drafts / "merged", out / TABLES_FOLDER)
-        return count_tables(out / TABLES_FOLDER, len(files))
+        found = find_pages(sources, state.read_listings)
+        groups = group_pages(found.pages, only)
+        with hold_lock(state.folder / "run", is_shared=bool(only), waits=listener.waits):
+            if not only:
+                clear_drafts(out)
+            refresh = Refresh(out, groups, found.rejects, frozenset(only), listener)
+            outcome = refresh.run(executor)
+            for source, listings in found.listings.items():
+                state.write_listings(source, listings)
+        return outcome
+    except BrokenExecutor as error:
+        raise OutputError(
+            "a worker died, perhaps for want of memory; read fewer snapshots at once with --tag"
+        ) from error
     except OSError as error:
         raise OutputError(
             f"{error.filename or out}: can't be written: {error.strerror}; "
             "free some space, or name another folder with --out"
         ) from error
-    finally:
-        shutil.rmtree(drafts, ignore_errors=True)
 
 
-def read_groups(files: Sequence[PageFile], unread: Sequence[Reject]) -> Iterator[Tables]:
-    """Read pages, those of one snapshot's folder together."""
-    yield Tables(SPEC_STACKS.empty(), PAGES.empty(), rejects_to_frame(unread))
-    for group in group_pages(files):
-        yield combine_tables([read_batch(batch) for batch in batch_pages(group)])
+def group_pages(pages: Sequence[PageFile], only: Sequence[str]) -> dict[str, list[PageFile]]:
+    """Group pages by the folder that holds their packages' folders: `_cache/TAG`.
 
-
-def group_pages(files: Sequence[PageFile]) -> list[list[PageFile]]:
-    """Group pages by the folder that holds their packages' folders: `_cache/TAG`."""
-    groups: dict[str, list[PageFile]] = {}
-    for file in files:
-        folder = os.path.dirname(os.path.dirname(file.path))
-        groups.setdefault(folder, []).append(file)
-    return list(groups.values())
-
-
-def batch_pages(files: Sequence[PageFile]) -> Iterator[list[tuple[str, bytes | PageError]]]:
-    """Read pages' bytes, or why they can't be read, so many at once as memory should hold."""
-    batch: list[tuple[str, bytes | PageError]] = []
-    byte_count = 0
-    for file in files:
-        try:
-            data = read_bytes(file)
-        except PageError as error:
-            batch.append((file.page, error))
-            continue
-        batch.append((file.page, data))
-        byte_count += len(data)
-        if byte_count >= BATCH_BYTES:
-            yield batch
-            batch, byte_count = [], 0
-    yield batch
-
-
-def read_batch(batch: Sequence[tuple[str, bytes | PageError]]) -> Tables:
-    """Give the tables of some pages."""
-    decoded = decode_pages([(page, data) for page, data in batch if isinstance(data, bytes)])
-    decoded.rejects.extend(
-        error.reject(page) for page, error in batch if isinstance(error, PageError)
-    )
-    return flatten_pages(decoded)
-
-
-def write_draft(tables: Tables, draft: Path) -> list[str | None]:
-    """Write a folder's tables below `draft`, a partition for each tag found; give those tags."""
-    frames = {SPEC_STACKS: tables.spec_stacks, PAGES: tables.pages, REJECTS: tables.rejects}
-    tags = pl.concat(frame["tag"] for frame in frames.values()).unique().to_list()
-    for tag in tags:
-        is_of_tag = pl.col("tag").eq_missing(pl.lit(tag, pl.String))
-        for table, frame in frames.items():
-            write_part(frame.filter(is_of_tag), draft, table, tag)
-    return tags
-
-
-def publish(owners: dict[str | None, list[Path]], merged: Path, folder: Path) -> None:
-    """Make the partitions below `folder` those of the drafts, and no others.
-
-    `owners` gives for each tag the drafts that hold a part of it.
+    With `only` folders named for another snapshot are left out, unopened.
     """
-    if not set(owners) - {None}:
-        # A table is read by its files: where there is no snapshot, an empty one stands for none.
-        owners = {None: [merged / "empty", *owners.get(None, [])]}
-        for table in PAGE_TABLES:
-            write_part(table.empty(), merged / "empty", table)
-    for tag, drafts in owners.items():
-        draft = drafts[0]
-        if len(drafts) > 1:
-            draft = merged
-            parts = [
-                Tables(*(read_part(part, table, tag) for table in PAGE_TABLES)) for part in drafts
-            ]
-            write_draft(combine_tables(parts), merged)
-        for table in PAGE_TABLES:
-            publish_part(draft, folder, table, tag)
-    for table in PAGE_TABLES:
-        for tag in stored_tags(folder, table) - set(owners):
-            remove_part(folder, table, tag)
-    write_part(
-        target_rows(read_table(folder, SPEC_STACKS, "target")["target"].unique()), merged, TARGETS
-    )
-    publish_part(merged, folder, TARGETS)
+    groups: dict[str, list[PageFile]] = {}
+    for page in pages:
+        groups.setdefault(page.path.rsplit("/", 2)[0], []).append(page)
+    if not only:
+        return groups
+    return {
+        folder: group
+        for folder, group in groups.items()
+        if (name := folder.rsplit("/", 1)[-1]) in only or not SNAPSHOT_FOLDER.fullmatch(name)
+    }
 
 
-def count_tables(folder: Path, found_page_count: int) -> Outcome:
-    """Count what the tables hold."""
-    pages = read_table(folder, PAGES, "spec_count")
-    codes = read_table(folder, REJECTS, "code")["code"].value_counts(sort=True)
-    return Outcome(
-        found_page_count=found_page_count,
-        page_count=len(pages),
-        tag_count=len(stored_tags(folder, PAGES) - {None}),
-        spec_count=int(pages["spec_count"].sum()),
-        rejected=dict(codes.iter_rows()),
-    )
+def clear_drafts(out: Path) -> None:
+    """Remove what runs that were killed left behind."""
+    for folder in out.glob(f"{DRAFTS_PREFIX}*"):
+        shutil.rmtree(folder)
+
+
+class Refresh:
+    """One run, step by step: what is stale, what it gives when read, and its publication."""
+
+    def __init__(
+        self,
+        out: Path,
+        groups: Groups,
+        unread: Sequence[Reject],
+        only: frozenset[str],
+        listener: Listener,
+    ) -> None:
+        self.out = out
+        self.tables = out / TABLES_FOLDER
+        self.groups = groups
+        self.unread = unread
+        self.only = only
+        self.listener = listener
+        self.state = State(self.tables)
+        self.fingerprint = fingerprint()
+        self.known = self.state.read_groups()
+        self.started_ns = time.time_ns()
+        self.drafts: dict[str, Path] = {}
+        self.tags: dict[str, Tags] = {}  # by group read: the tags found in it
+
+    def run(self, executor: Executor | None) -> Outcome:
+        """Read and publish what is stale; give what the tables then hold."""
+        stale = self.stale_groups()
+        gone = set() if self.only else set(self.known) - set(self.groups)
+        outcome = self.state.read_outcome()
+        if outcome and not (stale or gone or self.unread):
+            self.check_only()
+            return outcome
+        with ExitStack() as stack:
+            folder = Path(tempfile.mkdtemp(prefix=DRAFTS_PREFIX, dir=self.out))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            page_count = sum(len(self.groups[group]) for group in stale)
+            if executor is None and page_count > POOL_PAGES:
+                executor = stack.enter_context(local_pool())
+            self.listener.starts(page_count)
+            touched = self.read_with_fellows(stale, gone, folder, executor)
+            self.check_only()
+            with hold_lock(self.state.folder / "publication"):
+                return self.publish(touched, gone, folder)
+
+    def stale_groups(self) -> list[str]:
+        """Give the groups that are not just as they were read, or whose tables are not there."""
+        from pipeline.tables import is_stored
+
+        return [
+            group
+            for group, pages in self.groups.items()
+            if (known := self.known.get(group)) is None
+            or not is_unchanged(known, pages, self.fingerprint)
+            or not all(is_stored(self.tables, tag) for tag in known.tags)
+        ]
+
+    def read_with_fellows(
+        self, stale: Sequence[str], gone: Iterable[str], folder: Path, executor: Executor | None
+    ) -> Tags:
+        """Read groups, and with them all that hold pages of the same tags; give those tags."""
+        touched: Tags = {None} if self.unread else set()
+        touched.update(tag for group in gone for tag in self.known[group].tags)
+        touched.update(
+            tag for group in stale if group in self.known for tag in self.known[group].tags
+        )
+        unread = list(stale)
+        while True:
+            fellows = (
+                group
+                for group in self.groups
+                if not (group in self.tags or group in unread)
+                and touched.intersection(self.known[group].tags)
+            )
+            unread.extend(list(fellows))
+            if not unread:
+                return touched
+            self.read(unread, folder, executor)
+            touched.update(*(self.tags[group] for group in unread))
+            unread = []
+
+    def read(self, groups: Sequence[str], folder: Path, executor: Executor | None) -> None:
+        """Read groups into drafts below `folder`."""
+        from pipeline.snapshots import draft_group
+
+        for group in groups:
+            self.drafts[group] = folder.resolve() / str(len(self.drafts))
+        tasks = {
+            group: (draft_group, (self.groups[group], self.drafts[group], self.only))
+            for group in groups
+        }
+        for group, tags in run_tasks(tasks, executor):
+            self.tags[group] = set(tags)
+            self.listener.reads(len(self.groups[group]))
+
+    def check_only(self) -> None:
+        """Refuse tags that were asked for and that no page names."""
+        known = (self.known[group].tags for group in self.groups if group not in self.tags)
+        missing = self.only.difference(*self.tags.values(), *known)
+        if missing:
+            raise SourceError(
+                f"no page of {', '.join(sorted(missing))} in the sources; "
+                "without --tag all that they hold is read"
+            )
+
+    def publish(self, touched: Tags, gone: Iterable[str], folder: Path) -> Outcome:
+        """Put the drafts' partitions into their places, and remember what they were made of."""
+        from pipeline.publish import count_tables, draft_unread, publish_tags, publish_targets
+
+        owners = {
+            tag: [self.drafts[group] for group in self.tags if tag in self.tags[group]]
+            for tag in touched
+            if not self.only or tag in self.only
+        }
+        if None in owners and self.unread:
+            owners[None].append(draft_unread(self.unread, folder / "unread"))
+        # Until all is in its place, nothing is known of it.
+        self.state.forget_groups([*self.tags, *gone])
+        publish_tags(self.tables, owners, folder / "merged")
+        publish_targets(self.tables, folder / "merged")
+        for group, tags in self.tags.items():
+            if not self.only or tags <= self.only:
+                self.state.write_group(group, self.remembered(group))
+        outcome = count_tables(self.tables)
+        self.state.write_outcome(outcome)
+        return outcome
+
+    def remembered(self, group: str) -> GroupState:
+        """Give the state of a group that was read."""
+        return remember_group(
+            self.groups[group], list(self.tags[group]), self.fingerprint, self.started_ns
+        )

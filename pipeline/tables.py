@@ -10,9 +10,8 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.schemas import Table
+from pipeline.schemas import TABLES, Table
 
-TABLES_FOLDER = "tables"
 PART = "part-0.parquet"
 # What Hive, and with it every reader, calls the partition of rows without a tag.
 NO_TAG = "__HIVE_DEFAULT_PARTITION__"
@@ -53,6 +52,11 @@ def read_table(folder: Path, table: Table, *columns: str) -> pl.DataFrame:
     return files.select(columns).collect()
 
 
+def is_stored(folder: Path, tag: str | None) -> bool:
+    """Whether a tag's partition of every partitioned table, and every other table, is there."""
+    return all(part_path(folder, table, tag).is_file() for table in TABLES)
+
+
 def stored_tags(folder: Path, table: Table) -> set[str | None]:
     """Give the tags that a table has partitions for."""
     names = [
@@ -71,5 +75,6 @@ def publish_part(draft: Path, folder: Path, table: Table, tag: str | None = None
 def remove_part(folder: Path, table: Table, tag: str | None) -> None:
     """Remove the partition of a tag that is gone."""
     path = part_path(folder, table, tag)
-    path.unlink()
-    path.parent.rmdir()
+    path.unlink(missing_ok=True)
+    if path.parent.is_dir():
+        path.parent.rmdir()

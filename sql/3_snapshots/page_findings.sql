@@ -2,39 +2,58 @@
 -- Grain: one row per tag, package, fact and item.
 -- Reads: spec_stacks
 create or replace view page_findings as
-select distinct
+with counted as (
+    select
+        tag,
+        package,
+        'num_specs' as fact,
+        null::varchar as item,
+        count(distinct hash) as found
+    from spec_stacks
+    group by all
+    union all
+    select
+        tag,
+        package,
+        'num_specs_by_stack',
+        stack,
+        count(*)
+    from spec_stacks
+    where stack is not null
+    group by all
+),
+
+listed as (
+    select distinct
+        tag,
+        package,
+        fact,
+        item
+    from spec_stacks
+    unpivot (
+        item for fact in (
+            compiler as compilers,
+            os as oss,
+            platform as platforms,
+            stack as stacks,
+            target as targets,
+            version as versions
+        )
+    )
+)
+
+select
     tag,
     package,
     fact,
     item,
-    1::bigint as found
-from spec_stacks
-unpivot (
-    item for fact in (
-        compiler as compilers,
-        os as oss,
-        platform as platforms,
-        stack as stacks,
-        target as targets,
-        version as versions
-    )
-)
+    found
+from counted
 union all
 select
     tag,
     package,
-    'num_specs_by_stack',
-    stack,
-    count(*)
-from spec_stacks
-where stack is not null
-group by all
-union all
-select
-    tag,
-    package,
-    'num_specs',
-    null,
-    count(distinct hash)
-from spec_stacks
-group by all;
+    fact,
+    item,
+    1
+from listed;

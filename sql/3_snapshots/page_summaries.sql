@@ -2,7 +2,28 @@
 -- Grain: one row per tag, package and fact, a key of the page's `meta`.
 -- Reads: pages
 create or replace view page_summaries as
-with listed as (
+with counted as (
+    select
+        tag,
+        package,
+        'num_specs' as fact,
+        [{item: null::varchar, declared: declared_spec_count}] as declarations
+    from pages
+    where declared_spec_count is not null
+    union all
+    select
+        tag,
+        package,
+        'num_specs_by_stack',
+        list_transform(
+            declared_stack_counts,
+            lambda counted: {item: counted.stack, declared: counted.spec_count}
+        )
+    from pages
+    where declared_stack_counts is not null
+),
+
+listed as (
     select
         tag,
         package,
@@ -25,26 +46,14 @@ select
     tag,
     package,
     fact,
+    declarations
+from counted
+union all
+select
+    tag,
+    package,
+    fact,
     list_transform(
         list_sort(list_distinct(items)), lambda item: {item: item, declared: 1::bigint}
-    ) as declarations
-from listed
-union all
-select
-    tag,
-    package,
-    'num_specs_by_stack',
-    list_transform(
-        declared_stack_counts,
-        lambda counted: {item: counted.stack, declared: counted.spec_count}
     )
-from pages
-where declared_stack_counts is not null
-union all
-select
-    tag,
-    package,
-    'num_specs',
-    [{item: null::varchar, declared: declared_spec_count}]
-from pages
-where declared_spec_count is not null;
+from listed;

@@ -1,0 +1,85 @@
+"""Drafts to the published tables: each tag's partition replaced by a rename."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from pipeline.flatten import Tables, combine_tables, rejects_to_frame
+from pipeline.rejects import Reject
+from pipeline.schemas import PAGES, REJECTS, SPEC_STACKS, TARGETS
+from pipeline.snapshots import PAGE_TABLES, write_draft
+from pipeline.state import Outcome
+from pipeline.tables import (
+    publish_part,
+    read_part,
+    read_table,
+    remove_part,
+    stored_tags,
+    write_part,
+)
+from pipeline.targets import target_rows
+
+
+def draft_unread(rejects: Sequence[Reject], draft: Path) -> Path:
+    """Write what could not be read while pages were found as a draft of its own."""
+    write_draft(Tables(SPEC_STACKS.empty(), PAGES.empty(), rejects_to_frame(rejects)), draft)
+    return draft
+
+
+def publish_tags(
+    folder: Path,
+    owners: Mapping[str | None, Sequence[Path]],
+    merged: Path,
+) -> None:
+    """Make the partitions of some tags those of their drafts; a tag without a draft is gone.
+
+    `owners` gives for each tag the drafts that hold a part of it.
+    """
+    for tag, drafts in owners.items():
+        if drafts:
+            draft = drafts[0] if len(drafts) == 1 else merge_drafts(tag, drafts, merged)
+            for table in PAGE_TABLES:
+                publish_part(draft, folder, table, tag)
+        else:
+            remove_tag(folder, tag)
+    stored = stored_tags(folder, PAGES)
+    if not stored:
+        # A table is read by its files: where there is no snapshot, an empty one stands for none.
+        for table in PAGE_TABLES:
+            write_part(table.empty(), merged, table)
+            publish_part(merged, folder, table)
+    elif None in stored and len(stored) > 1 and read_part(folder, REJECTS, None).is_empty():
+        remove_tag(folder, None)
+
+
+def merge_drafts(tag: str | None, drafts: Sequence[Path], merged: Path) -> Path:
+    """Put the parts of one tag together."""
+    parts = [Tables(*(read_part(part, table, tag) for table in PAGE_TABLES)) for part in drafts]
+    write_draft(combine_tables(parts), merged)
+    return merged
+
+
+def remove_tag(folder: Path, tag: str | None) -> None:
+    """Remove a tag's partitions."""
+    for table in PAGE_TABLES:
+        remove_part(folder, table, tag)
+
+
+def publish_targets(folder: Path, draft: Path) -> None:
+    """Write table targets for the targets that all partitions now have."""
+    names = read_table(folder, SPEC_STACKS, "target")["target"].unique()
+    write_part(target_rows(names), draft, TARGETS)
+    publish_part(draft, folder, TARGETS)
+
+
+def count_tables(folder: Path) -> Outcome:
+    """Count what the tables hold."""
+    pages = read_table(folder, PAGES, "spec_count")
+    codes = read_table(folder, REJECTS, "code")["code"].value_counts(sort=True)
+    return Outcome(
+        page_count=len(pages),
+        tag_count=len(stored_tags(folder, PAGES) - {None}),
+        spec_count=int(pages["spec_count"].sum()),
+        rejected=dict(codes.iter_rows()),
+    )

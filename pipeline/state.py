@@ -1,0 +1,149 @@
+"""What was read the last time, kept beside the tables, so that only what changed is read again.
+
+A page is known by its path, size and times. Where those can't tell, since the page was written
+just as it was read, its content decides. A folder whose times are as they were has the names
+that it had. Nothing here is needed for the tables to be right: without it all is read again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from pipeline import __version__
+from pipeline.pages import FolderListing, PageFile
+
+STATE_FOLDER = ".state"
+# A file may change twice within one tick of its file system's clock, the coarsest of which is 2 s.
+TICK_NS = 2_000_000_000
+
+
+class GroupState(msgspec.Struct, frozen=True):
+    """A group of pages as it was read: what made the tables, the pages, their tags.
+
+    `digests` has those of the pages whose times may not tell of a change.
+    """
+
+    fingerprint: str
+    pages: list[PageFile]
+    tags: list[str | None]
+    digests: dict[str, str]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What the tables hold, and what was refused, by code."""
+
+    page_count: int
+    tag_count: int
+    spec_count: int
+    rejected: dict[str, int]
+
+
+def fingerprint() -> str:
+    """Tell this version of the pipeline and of its schemas from any other.
+
+    The code itself is part of it: a checkout changes without a new version.
+    """
+    digest = hashlib.sha256(__version__.encode())
+    for file in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
+
+
+def remember_group(
+    pages: Sequence[PageFile], tags: Sequence[str | None], fingerprint: str, read_at_ns: int
+) -> GroupState:
+    """Give the state of pages that were read at a time or later."""
+    digests = {
+        page.path: content_digest(page.path)
+        for page in pages
+        if max(page.mtime_ns, page.ctime_ns) > read_at_ns - TICK_NS
+    }
+    return GroupState(fingerprint, list(pages), list(tags), digests)
+
+
+def is_unchanged(state: GroupState, pages: Sequence[PageFile], fingerprint: str) -> bool:
+    """Whether pages found are those that were read, to the content."""
+    return (
+        state.fingerprint == fingerprint
+        and state.pages == pages
+        and all(content_digest(path) == digest for path, digest in state.digests.items())
+    )
+
+
+def content_digest(path: str) -> str:
+    """Give a digest of a file's content; of one that can't be read, one that fits no file."""
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+class State:
+    """The state files below a folder of tables, one for each group and one for each source."""
+
+    def __init__(self, tables: Path) -> None:
+        self.folder = tables / STATE_FOLDER
+
+    def read_groups(self) -> dict[str, GroupState]:
+        """Give each group remembered, by its folder."""
+        groups = {}
+        for file in self.folder.glob("group-*"):
+            read = self._read(file, tuple[str, GroupState])
+            if read is not None:
+                groups[read[0]] = read[1]
+        return groups
+
+    def write_group(self, folder: str, state: GroupState) -> None:
+        """Remember a group."""
+        self._write(self._file("group", folder), (folder, state))
+
+    def forget_groups(self, folders: Iterable[str]) -> None:
+        """Forget groups, before what they gave is touched."""
+        for folder in folders:
+            self._file("group", folder).unlink(missing_ok=True)
+
+    def read_listings(self, source: str) -> dict[str, FolderListing]:
+        """Give the folders below a source as they were listed, by path."""
+        return self._read(self._file("source", source), dict[str, FolderListing]) or {}
+
+    def write_listings(self, source: str, listings: dict[str, FolderListing]) -> None:
+        """Remember the folders whose times tell of any change since."""
+        settled_ns = time.time_ns() - TICK_NS
+        kept = {
+            path: listing
+            for path, listing in listings.items()
+            if max(listing.mtime_ns, listing.ctime_ns) < settled_ns
+        }
+        self._write(self._file("source", source), kept)
+
+    def read_outcome(self) -> Outcome | None:
+        """Give what the tables held when they were last published."""
+        outcome: Outcome | None = self._read(self.folder / "outcome", Outcome)
+        return outcome
+
+    def write_outcome(self, outcome: Outcome) -> None:
+        """Remember what the tables hold."""
+        self._write(self.folder / "outcome", outcome)
+
+    def _file(self, kind: str, name: str) -> Path:
+        digest = hashlib.sha256(os.fsencode(name)).hexdigest()
+        return self.folder / f"{kind}-{digest[:24]}"
+
+    def _read(self, file: Path, kind: Any) -> Any:
+        try:
+            return msgspec.msgpack.decode(file.read_bytes(), type=kind)
+        except (OSError, msgspec.DecodeError):
+            return None  # None remembered, or by another version: as good as none.
+
+    def _write(self, file: Path, value: object) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        draft = file.with_name(f"{file.name}.{os.getpid()}")
+        draft.write_bytes(msgspec.msgpack.encode(value))
+        draft.replace(file)

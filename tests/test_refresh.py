@@ -1,0 +1,353 @@
+"""Runs that read only what changed: the same tables as a fresh run, whatever happened before."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+
+from pipeline import refresh, snapshots, state
+from pipeline.errors import OutputError, SourceError
+from pipeline.refresh import refresh_tables
+from pipeline.schemas import TARGETS
+from pipeline.snapshots import PAGE_TABLES
+from pipeline.tables import read_part, stored_tags
+from tests.conftest import run_command
+from tests.writing import make_spec, site_page, write_pages
+
+Stored = dict[tuple[str, str | None], list[dict[str, Any]]]
+
+TAGS = ("develop-2025-03-23", "develop-2025-03-30", "v1.0.0")
+
+
+def read_all(out: Path) -> Stored:
+    """Give every row of every partition."""
+    tables = out / "tables"
+    parts: Stored = {
+        (table.name, tag): read_part(tables, table, tag).to_dicts()
+        for table in PAGE_TABLES
+        for tag in stored_tags(tables, table)
+    }
+    return parts | {("targets", None): read_part(tables, TARGETS).to_dicts()}
+
+
+def read_fresh(source: Path) -> Stored:
+    """Give what a first run gives."""
+    with tempfile.TemporaryDirectory() as folder:
+        refresh_tables([source], Path(folder))
+        return read_all(Path(folder))
+
+
+@pytest.fixture
+def groups_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Record the folders that runs read."""
+    seen: list[str] = []
+    draft_group = snapshots.draft_group
+
+    def record(files: Any, *arguments: Any) -> Any:
+        seen.append(Path(files[0].path).parent.parent.name)
+        return draft_group(files, *arguments)
+
+    monkeypatch.setattr(snapshots, "draft_group", record)
+    return seen
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Give a source of three snapshots, two packages each."""
+    return write_pages(
+        tmp_path / "in",
+        {
+            f"_cache/{tag}/{package}/specs.md": site_page(package, tag)
+            for tag in TAGS
+            for package in ("adiak", "zlib")
+        },
+    )
+
+
+def test_nothing_changed_reads_nothing(
+    source: Path, tmp_path: Path, groups_read: list[str]
+) -> None:
+    """A second run opens no page and leaves every file as it was."""
+    first = refresh_tables([source], tmp_path / "out")
+    before = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*.parquet")}
+    groups_read.clear()
+
+    second = refresh_tables([source], tmp_path / "out")
+
+    assert groups_read == []
+    assert second == first
+    assert {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*.parquet")} == before
+
+
+def test_a_changed_page_costs_its_snapshot(
+    source: Path, tmp_path: Path, groups_read: list[str]
+) -> None:
+    """Only the partition of the page's snapshot is made again."""
+    refresh_tables([source], tmp_path / "out")
+    groups_read.clear()
+    page = source / "_cache" / TAGS[1] / "zlib" / "specs.md"
+    page.write_text(site_page("zlib", TAGS[1], [make_spec(9)]))
+
+    refresh_tables([source], tmp_path / "out")
+
+    assert groups_read == [TAGS[1]]
+    assert read_all(tmp_path / "out") == read_fresh(source)
+
+
+def test_a_change_that_size_and_time_hide_is_found(source: Path, tmp_path: Path) -> None:
+    """A page of the same size with its old time set back is told by its other time or content."""
+    page = source / "_cache" / TAGS[0] / "zlib" / "specs.md"
+    status = page.stat()
+    refresh_tables([source], tmp_path / "out")
+
+    page.write_text(page.read_text().replace("ubuntu22.04", "ubuntu24.04"))
+    os.utime(page, ns=(status.st_atime_ns, status.st_mtime_ns))
+    refresh_tables([source], tmp_path / "out")
+
+    assert page.stat().st_size == status.st_size
+    assert read_all(tmp_path / "out") == read_fresh(source)
+
+
+@pytest.mark.parametrize("lost", ["pages/tag=v1.0.0", "targets", "."])
+def test_tables_that_were_removed_come_again(source: Path, tmp_path: Path, lost: str) -> None:
+    """What somebody deleted below OUT is made again by the next run."""
+    refresh_tables([source], tmp_path / "out")
+    shutil.rmtree(tmp_path / "out" / "tables" / lost)
+
+    refresh_tables([source], tmp_path / "out")
+
+    assert read_all(tmp_path / "out") == read_fresh(source)
+
+
+def test_another_version_of_the_pipeline_reads_all_again(
+    source: Path, tmp_path: Path, groups_read: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tables of another version, or of other schemas, are not kept."""
+    refresh_tables([source], tmp_path / "out")
+    groups_read.clear()
+    monkeypatch.setattr(refresh, "fingerprint", lambda: "another")
+
+    refresh_tables([source], tmp_path / "out")
+
+    assert sorted(groups_read) == sorted(TAGS)
+
+
+def test_a_broken_state_is_no_state(source: Path, tmp_path: Path) -> None:
+    """State files that can't be read cost a full run, no more."""
+    refresh_tables([source], tmp_path / "out")
+    for file in (tmp_path / "out/tables/.state").iterdir():
+        file.write_bytes(b"\xc1 broken")
+
+    refresh_tables([source], tmp_path / "out")
+
+    assert read_all(tmp_path / "out") == read_fresh(source)
+
+
+def test_a_folder_that_is_as_it_was_is_not_listed_again(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Once a folder's times are settled they tell of any page added or removed."""
+    monkeypatch.setattr(state, "TICK_NS", 20_000_000)
+    time.sleep(0.05)
+    refresh_tables([source], tmp_path / "out")
+    scanned: list[str] = []
+    scandir = os.scandir
+
+    def record(path: str) -> Any:
+        if str(path).startswith(str(source)):
+            scanned.append(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", record)
+    refresh_tables([source], tmp_path / "out")
+    assert scanned == []
+
+    write_pages(source, {f"_cache/{TAGS[0]}/zlib/more.md": site_page("more", TAGS[0])})
+    refresh_tables([source], tmp_path / "out")
+    assert scanned == [f"{source}/_cache/{TAGS[0]}/zlib/"]
+    assert len(read_all(tmp_path / "out")["pages", TAGS[0]]) == 3
+
+
+def test_a_run_may_keep_to_some_tags(source: Path, tmp_path: Path, groups_read: list[str]) -> None:
+    """--tag reads and publishes those snapshots alone, the folders of others unopened."""
+    refresh_tables([source], tmp_path / "out", only=TAGS[:1])
+    assert groups_read == [TAGS[0]]
+    assert stored_tags(tmp_path / "out/tables", PAGE_TABLES[0]) == {TAGS[0]}
+
+    refresh_tables([source], tmp_path / "out", only=TAGS[1:])
+
+    assert read_all(tmp_path / "out") == read_fresh(source)
+    groups_read.clear()
+    refresh_tables([source], tmp_path / "out")
+    assert groups_read == []
+
+
+def test_a_tag_that_no_page_names_is_refused(source: Path, tmp_path: Path) -> None:
+    """A run that would do nothing says so, and leaves the tables alone."""
+    refresh_tables([source], tmp_path / "out")
+
+    with pytest.raises(SourceError, match=r"no page of v9\.9\.9"):
+        refresh_tables([source], tmp_path / "out", only=["v9.9.9"])
+
+    assert read_all(tmp_path / "out") == read_fresh(source)
+
+
+def test_runs_on_different_tags_side_by_side(source: Path, tmp_path: Path) -> None:
+    """Several processes with their own tags write into one folder at the same time."""
+    out = tmp_path / "out"
+    runs = [
+        subprocess.Popen(
+            [sys.executable, "-m", "pipeline", "flatten", source, "--out", out, "--tag", tag],
+            stderr=subprocess.DEVNULL,
+        )
+        for tag in TAGS
+    ]
+
+    assert [run.wait() for run in runs] == [0, 0, 0]
+    assert read_all(out) == read_fresh(source)
+
+
+def test_a_pool_gives_what_one_process_gives(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Workers on this machine change nothing but the time."""
+    monkeypatch.setattr(refresh, "POOL_PAGES", 0)
+
+    refresh_tables([source], tmp_path / "out")
+
+    assert read_all(tmp_path / "out") == read_fresh(source)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[str]:
+    """Start a Dask cluster of two workers on this machine; give its address."""
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
+    ) as started:
+        yield started.scheduler_address
+
+
+def test_a_dask_cluster_gives_what_one_process_gives(
+    source: Path, tmp_path: Path, cluster: str
+) -> None:
+    """With --scheduler the workers of a cluster read the snapshots."""
+    result = run_command("flatten", source, "--out", tmp_path / "out", "--scheduler", cluster)
+
+    assert result.returncode == 0, result.stderr
+    assert read_all(tmp_path / "out") == read_fresh(source)
+
+
+def test_a_scheduler_that_does_not_answer_is_said(source: Path, tmp_path: Path) -> None:
+    """Status 1 with the address."""
+    result = run_command("flatten", source, "--out", tmp_path, "--scheduler", "127.0.0.1:9")
+
+    assert result.returncode == 1
+    assert "127.0.0.1:9: no Dask scheduler answers" in result.stderr
+
+
+def test_what_a_killed_run_left_is_cleared(source: Path, tmp_path: Path) -> None:
+    """The next run removes drafts that nobody will publish."""
+    (tmp_path / "out" / ".tables.dead" / "0").mkdir(parents=True)
+
+    refresh_tables([source], tmp_path / "out")
+
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["tables"]
+
+
+def test_a_failed_write_keeps_the_old_tables(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a draft can't be written, what was there stays, and the next run makes up for it."""
+    refresh_tables([source], tmp_path / "out")
+    before = read_all(tmp_path / "out")
+    page = source / "_cache" / TAGS[1] / "zlib" / "specs.md"
+    page.write_text(site_page("zlib", TAGS[1], [make_spec(9)]))
+
+    def fail(*_: Any, **__: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pl.DataFrame, "write_parquet", fail)
+        with pytest.raises(OutputError, match="No space left on device"):
+            refresh_tables([source], tmp_path / "out")
+
+    assert read_all(tmp_path / "out") == before
+    refresh_tables([source], tmp_path / "out")
+    assert read_all(tmp_path / "out") == read_fresh(source)
+
+
+PATHS = st.builds(
+    "{}/{}/{}.md".format, st.sampled_from(TAGS[:2]), st.sampled_from("pq"), st.sampled_from("xy")
+)
+TEXTS = st.one_of(
+    st.builds(
+        lambda package, tag, number: site_page(package, tag, [make_spec(number)]),
+        st.sampled_from(["adiak", "zlib"]),
+        st.sampled_from(TAGS[:2]),
+        st.integers(0, 2),
+    ),
+    st.just(site_page("adiak", TAGS[0], [make_spec(1, target="graviton2"), make_spec(2, os="")])),
+    st.just("broken"),
+)
+
+
+class Changes(RuleBasedStateMachine):
+    """Any sequence of changes to pages, flattened after each, against one fresh run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = Path(tempfile.mkdtemp())
+        self.source, self.out = self.folder / "in", self.folder / "out"
+        write_pages(self.source, {"always.md": site_page("always", TAGS[2])})
+        self.pages: set[str] = set()
+
+    @rule(path=PATHS, text=TEXTS)
+    def write(self, path: str, text: str) -> None:
+        """Add a page, or change one."""
+        write_pages(self.source, {path: text})
+        self.pages.add(path)
+
+    @precondition(lambda self: self.pages)
+    @rule(data=st.data())
+    def delete(self, data: st.DataObject) -> None:
+        """Delete a page."""
+        path = data.draw(st.sampled_from(sorted(self.pages)))
+        (self.source / path).unlink()
+        self.pages.remove(path)
+
+    @precondition(lambda self: self.pages)
+    @rule(data=st.data(), path=PATHS)
+    def rename(self, data: st.DataObject, path: str) -> None:
+        """Move a page elsewhere, over another one perhaps."""
+        old = data.draw(st.sampled_from(sorted(self.pages)))
+        (self.source / path).parent.mkdir(parents=True, exist_ok=True)
+        (self.source / old).rename(self.source / path)
+        self.pages = self.pages - {old} | {path}
+
+    @invariant()
+    def is_as_a_fresh_run(self) -> None:
+        """Hold the tables kept up to date against those of a fresh run."""
+        refresh_tables([self.source], self.out)
+        assert read_all(self.out) == read_fresh(self.source)
+
+    def teardown(self) -> None:
+        """Leave nothing behind."""
+        shutil.rmtree(self.folder)
+
+
+Changes.TestCase.settings = settings(max_examples=15, stateful_step_count=8, deadline=None)
+TestChanges = Changes.TestCase
