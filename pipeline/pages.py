@@ -53,11 +53,16 @@ class Found:
     listings: dict[str, Listings]
 
 
-def find_pages(sources: Iterable[Path], known: Callable[[str], Listings] = lambda _: {}) -> Found:
+def find_pages(
+    sources: Iterable[Path],
+    known: Callable[[str], Listings] = lambda _: {},
+    many: tuple[int, Callable[[], None] | None] = (0, None),
+) -> Found:
     """Find every `*.md` at or below `sources`.
 
-    `known` gives the folders of a source as they were listed before, where that is known. Links
-    to folders are not followed, nor links to files outside of their source.
+    `known` gives the folders of a source as they were listed before, where that is known; `many`
+    is a number of pages, and what is to be done as soon as so many are found. Links to folders
+    are not followed, nor links to files outside of their source.
 
     Raises
     ------
@@ -71,7 +76,10 @@ def find_pages(sources: Iterable[Path], known: Callable[[str], Listings] = lambd
             found.pages.append(stamp_page(path, page_name(source.name), os.stat(path)))
         elif os.path.isdir(path):
             found.listings[path] = {}
-            found.pages.extend(walk_source(path, known(path), found))
+            for page in walk_source(path, known(path), found):
+                found.pages.append(page)
+                if many[1] and len(found.pages) == many[0]:
+                    many[1]()
         else:
             raise SourceError(
                 f"{source}: no such file or folder; "

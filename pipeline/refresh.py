@@ -6,6 +6,7 @@ where several folders hold pages of one tag, they are read anew together.
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 import tempfile
@@ -20,12 +21,10 @@ from pipeline.locks import hold_lock
 from pipeline.pages import PageFile, find_pages
 from pipeline.rejects import Reject
 from pipeline.state import GroupState, Outcome, State, fingerprint, is_unchanged, remember_group
-from pipeline.workers import local_pool, run_tasks
+from pipeline.workers import POOL_PAGES, Workers, run_tasks
 
 TABLES_FOLDER = "tables"
 DRAFTS_PREFIX = f".{TABLES_FOLDER}."
-# Below this many pages to read, starting workers costs more than they bring.
-POOL_PAGES = 6_000
 # Folders of which the site has one a snapshot, named for it.
 SNAPSHOT_FOLDER = re.compile(r"develop(-[0-9]{4}-[0-9]{2}-[0-9]{2})?|v[0-9]+\.[0-9]+\.[0-9]+")
 
@@ -70,13 +69,16 @@ def refresh_tables(
     listener = listener or Listener()
     state = State(out / TABLES_FOLDER)
     try:
-        found = find_pages(sources, state.read_listings)
-        groups = group_pages(found.pages, only)
-        with hold_lock(state.folder / "run", is_shared=bool(only), waits=listener.waits):
-            if not only:
-                clear_drafts(out)
-            refresh = Refresh(out, groups, found.rejects, frozenset(only), listener)
-            outcome = refresh.run(executor)
+        with Workers(executor) as workers:
+            # Where nothing is known all is read, so workers may as well get ready meanwhile.
+            many = workers.start_pool if state.is_empty() else None
+            found = find_pages(sources, state.read_listings, (POOL_PAGES, many))
+            groups = group_pages(found.pages, only)
+            with hold_lock(state.folder / "run", is_shared=bool(only), waits=listener.waits):
+                if not only:
+                    clear_drafts(out)
+                refresh = Refresh(out, groups, found.rejects, frozenset(only), listener)
+                outcome = refresh.run(workers)
             for source, listings in found.listings.items():
                 state.write_listings(source, listings)
         return outcome
@@ -106,6 +108,15 @@ def group_pages(pages: Sequence[PageFile], only: Sequence[str]) -> dict[str, lis
         for folder, group in groups.items()
         if (name := folder.rsplit("/", 1)[-1]) in only or not SNAPSHOT_FOLDER.fullmatch(name)
     }
+
+
+def draft_snapshot(
+    pages: Sequence[PageFile], draft: Path, only: frozenset[str]
+) -> list[str | None]:
+    """Do a worker's task, with what it takes to do it loaded by the worker alone."""
+    from pipeline.snapshots import draft_group
+
+    return draft_group(pages, draft, only)
 
 
 def clear_drafts(out: Path) -> None:
@@ -138,7 +149,7 @@ class Refresh:
         self.drafts: dict[str, Path] = {}
         self.tags: dict[str, Tags] = {}  # by group read: the tags found in it
 
-    def run(self, executor: Executor | None) -> Outcome:
+    def run(self, workers: Workers) -> Outcome:
         """Read and publish what is stale; give what the tables then hold."""
         stale = self.stale_groups()
         gone = set() if self.only else set(self.known) - set(self.groups)
@@ -150,9 +161,8 @@ class Refresh:
             folder = Path(tempfile.mkdtemp(prefix=DRAFTS_PREFIX, dir=self.out))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             page_count = sum(len(self.groups[group]) for group in stale)
-            if executor is None and page_count > POOL_PAGES:
-                executor = stack.enter_context(local_pool())
             self.listener.starts(page_count)
+            executor = workers.executor(page_count)
             touched = self.read_with_fellows(stale, gone, folder, executor)
             self.check_only()
             with hold_lock(self.state.folder / "publication"):
@@ -160,14 +170,11 @@ class Refresh:
 
     def stale_groups(self) -> list[str]:
         """Give the groups that are not just as they were read, or whose tables are not there."""
-        from pipeline.tables import is_stored
-
         return [
             group
             for group, pages in self.groups.items()
             if (known := self.known.get(group)) is None
             or not is_unchanged(known, pages, self.fingerprint)
-            or not all(is_stored(self.tables, tag) for tag in known.tags)
         ]
 
     def read_with_fellows(
@@ -196,15 +203,16 @@ class Refresh:
 
     def read(self, groups: Sequence[str], folder: Path, executor: Executor | None) -> None:
         """Read groups into drafts below `folder`."""
-        from pipeline.snapshots import draft_group
-
         for group in groups:
             self.drafts[group] = folder.resolve() / str(len(self.drafts))
         tasks = {
-            group: (draft_group, (self.groups[group], self.drafts[group], self.only))
+            group: (draft_snapshot, (self.groups[group], self.drafts[group], self.only))
             for group in groups
         }
-        for group, tags in run_tasks(tasks, executor):
+        results = run_tasks(tasks, executor)
+        # While workers read, there is time to load what publishing needs.
+        importlib.import_module("pipeline.publish")
+        for group, tags in results:
             self.tags[group] = set(tags)
             self.listener.reads(len(self.groups[group]))
 
@@ -242,6 +250,8 @@ class Refresh:
 
     def remembered(self, group: str) -> GroupState:
         """Give the state of a group that was read."""
-        return remember_group(
-            self.groups[group], list(self.tags[group]), self.fingerprint, self.started_ns
-        )
+        from pipeline.tables import part_paths
+
+        tags = list(self.tags[group])
+        files = part_paths(self.tables.resolve(), tags)
+        return remember_group(self.groups[group], tags, files, self.fingerprint, self.started_ns)

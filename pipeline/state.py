@@ -27,12 +27,14 @@ TICK_NS = 2_000_000_000
 class GroupState(msgspec.Struct, frozen=True):
     """A group of pages as it was read: what made the tables, the pages, their tags.
 
-    `digests` has those of the pages whose times may not tell of a change.
+    `files` are the tables' files that hold what it gave; `digests` has those of the pages whose
+    times may not tell of a change.
     """
 
     fingerprint: str
     pages: list[PageFile]
     tags: list[str | None]
+    files: list[str]
     digests: dict[str, str]
 
 
@@ -57,7 +59,11 @@ def fingerprint() -> str:
 
 
 def remember_group(
-    pages: Sequence[PageFile], tags: Sequence[str | None], fingerprint: str, read_at_ns: int
+    pages: Sequence[PageFile],
+    tags: Sequence[str | None],
+    files: Sequence[str],
+    fingerprint: str,
+    read_at_ns: int,
 ) -> GroupState:
     """Give the state of pages that were read at a time or later."""
     digests = {
@@ -65,14 +71,15 @@ def remember_group(
         for page in pages
         if max(page.mtime_ns, page.ctime_ns) > read_at_ns - TICK_NS
     }
-    return GroupState(fingerprint, list(pages), list(tags), digests)
+    return GroupState(fingerprint, list(pages), list(tags), list(files), digests)
 
 
 def is_unchanged(state: GroupState, pages: Sequence[PageFile], fingerprint: str) -> bool:
-    """Whether pages found are those that were read, to the content."""
+    """Whether pages found are those that were read, to the content, and their tables are there."""
     return (
         state.fingerprint == fingerprint
         and state.pages == pages
+        and all(map(os.path.exists, state.files))
         and all(content_digest(path) == digest for path, digest in state.digests.items())
     )
 
@@ -90,6 +97,10 @@ class State:
 
     def __init__(self, tables: Path) -> None:
         self.folder = tables / STATE_FOLDER
+
+    def is_empty(self) -> bool:
+        """Whether nothing is remembered."""
+        return not self.folder.is_dir()
 
     def read_groups(self) -> dict[str, GroupState]:
         """Give each group remembered, by its folder."""

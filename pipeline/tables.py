@@ -6,6 +6,7 @@ whole at any moment.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import polars as pl
@@ -52,9 +53,9 @@ def read_table(folder: Path, table: Table, *columns: str) -> pl.DataFrame:
     return files.select(columns).collect()
 
 
-def is_stored(folder: Path, tag: str | None) -> bool:
-    """Whether a tag's partition of every partitioned table, and every other table, is there."""
-    return all(part_path(folder, table, tag).is_file() for table in TABLES)
+def part_paths(folder: Path, tags: Iterable[str | None]) -> list[str]:
+    """Give the files of every table that hold what some tags have."""
+    return sorted({str(part_path(folder, table, tag)) for table in TABLES for tag in tags})
 
 
 def stored_tags(folder: Path, table: Table) -> set[str | None]:

@@ -15,6 +15,9 @@ from typing import TypeVar
 
 from pipeline.errors import CoverageError
 
+# Up to so many pages, starting workers costs more than they bring.
+POOL_PAGES = 6_000
+
 Key = TypeVar("Key")
 Result = TypeVar("Result")
 Task = tuple[Callable[..., Result], tuple[object, ...]]
@@ -25,29 +28,45 @@ def run_tasks(
 ) -> Iterator[tuple[Key, Result]]:
     """Run tasks, functions with their arguments, and yield each one's key and result when done.
 
-    Without an executor they are run here, one after the other.
+    An executor is set to work at once; without one they are run here, one after the other.
     """
     if executor is None:
-        for key, (function, arguments) in tasks.items():
-            yield key, function(*arguments)
-        return
+        return ((key, function(*arguments)) for key, (function, arguments) in tasks.items())
     futures = {
         executor.submit(function, *arguments): key for key, (function, arguments) in tasks.items()
     }
-    try:
-        for future in as_completed(futures):
-            yield futures[future], future.result()
-    finally:
-        for future in futures:
-            future.cancel()
+    return ((futures[future], future.result()) for future in as_completed(futures))
 
 
-def local_pool() -> Executor:
-    """Give a pool with a process for each of this machine's processors."""
-    # Forking a process that has threads, as dataframes have them, can hang.
-    return ProcessPoolExecutor(
-        os.cpu_count(), mp_context=get_context("spawn"), initializer=work_alone
-    )
+class Workers:
+    """The workers of an executor or, without one, of this machine where there is much to do."""
+
+    def __init__(self, executor: Executor | None) -> None:
+        self.given = executor
+        self.pool: ProcessPoolExecutor | None = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.pool:
+            self.pool.shutdown(cancel_futures=True)
+
+    def start_pool(self) -> None:
+        """Start a process for each of this machine's processors; they load what they need."""
+        if self.given or self.pool:
+            return
+        count = os.cpu_count() or 1
+        # Forking a process that has threads, as dataframes have them, can hang.
+        self.pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=work_alone)
+        for _ in range(count):
+            self.pool.submit(os.getpid)
+
+    def executor(self, page_count: int) -> Executor | None:
+        """Give the executor for so many pages; None: they are best read here."""
+        if not self.given and page_count > POOL_PAGES:
+            self.start_pool()
+        return self.given or self.pool
 
 
 def work_alone() -> None:
@@ -58,6 +77,8 @@ def work_alone() -> None:
     gc.set_threshold(100_000)
     os.environ["POLARS_MAX_THREADS"] = "1"
     import pyarrow
+
+    import pipeline.snapshots  # noqa: F401 - while the pages are still being found
 
     pyarrow.set_cpu_count(1)
 
@@ -72,14 +93,14 @@ def dask_executor(address: str) -> Iterator[Executor]:
         Dask is not installed, or does not answer at this address.
     """
     try:
-        from distributed import Client  # type: ignore[import-not-found,unused-ignore]
+        from distributed import Client
     except ImportError as error:
         raise CoverageError(
             "--scheduler needs Dask; install it with: pip install 'cache-coverage[dask]'"
         ) from error
     try:
-        client = Client(address, timeout="10s")
+        client = Client(address, timeout="10s")  # type: ignore[no-untyped-call,unused-ignore]
     except (OSError, ValueError) as error:
         raise CoverageError(f"{address}: no Dask scheduler answers there: {error}") from error
     with client:
-        yield client.get_executor()
+        yield client.get_executor()  # type: ignore[no-untyped-call,unused-ignore]

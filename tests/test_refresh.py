@@ -18,7 +18,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from pipeline import refresh, snapshots, state
+from pipeline import refresh, snapshots, state, workers
 from pipeline.errors import OutputError, SourceError
 from pipeline.refresh import refresh_tables
 from pipeline.schemas import TARGETS
@@ -224,7 +224,7 @@ def test_a_pool_gives_what_one_process_gives(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Workers on this machine change nothing but the time."""
-    monkeypatch.setattr(refresh, "POOL_PAGES", 0)
+    monkeypatch.setattr(workers, "POOL_PAGES", 0)
 
     refresh_tables([source], tmp_path / "out")
 
