@@ -24,7 +24,7 @@ PIP := "$(VENV)/bin/python" -m pip -qq --disable-pip-version-check install
 export COVERAGE_QUERY = $(value Q)
 unexport Q
 
-.PHONY: help install tables db reports sql query test lint bench clean distclean pins
+.PHONY: help install tables db reports sql query test lint bench dictionary clean distclean pins
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -72,6 +72,11 @@ lint: $(STAMP) ## check format, style and types
 bench: $(STAMP) ## measure on a generated corpus of SNAPSHOTS × PACKAGES pages
 	@"$(VENV)/bin/python" -m tests.benchmarks.bench \
 		$(SNAPSHOTS:%=--snapshots %) $(PACKAGES:%=--packages %)
+
+dictionary: $(STAMP) ## write DICTIONARY.md anew
+	@"$(COVERAGE)" flatten tests/pages --out outputs/dictionary
+	@"$(COVERAGE)" build --out outputs/dictionary
+	@"$(VENV)/bin/python" -m pipeline.dictionary outputs/dictionary > DICTIONARY.md
 
 clean: ## remove what the pipeline and the checks made; distclean also .venv
 	@rm -rf outputs/tables outputs/reports outputs/coverage.duckdb outputs/.[a-z]*.[0-9]* dist

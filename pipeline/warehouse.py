@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from pipeline.errors import OutputError, QueryError
-from pipeline.schemas import TABLES, Table
+from pipeline.schemas import TABLES, Table, describe_column
 from pipeline.tables import table_glob
 
 if TYPE_CHECKING:
@@ -117,6 +117,21 @@ def create_views(connection: duckdb.DuckDBPyConnection) -> None:
             raise OutputError(f"{file}: does not define {file.stem}; name it for its view")
         kind = defined[1] + (defined[3] or "")
         connection.execute(f"comment on {kind} {file.stem} is {quote(header(statement)[0])}")
+        if kind == "view":
+            comment_columns(connection, file.stem)
+
+
+def comment_columns(connection: duckdb.DuckDBPyConnection, view: str) -> None:
+    """Put on each column of a view what it means.
+
+    Raises
+    ------
+    SchemaError
+        Of one of them nobody has said it.
+    """
+    for name, *_ in connection.execute(f"describe {view}").fetchall():
+        meaning = quote(describe_column(name))
+        connection.execute(f"comment on column {view}.{name} is {meaning}")
 
 
 def view_files() -> list[Path]:

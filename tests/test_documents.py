@@ -1,0 +1,67 @@
+"""The documents say what is so: the dictionary is current, and every query of the cookbook runs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from pipeline.dictionary import write_dictionary
+from pipeline.errors import SchemaError
+from pipeline.schemas import TABLES, VIEW_COLUMNS, describe_column
+from pipeline.warehouse import open_warehouse, run_query, view_files
+
+ROOT = Path(__file__).parent.parent
+DICTIONARY = (ROOT / "DICTIONARY.md").read_text()
+COOKBOOK = (ROOT / "COOKBOOK.md").read_text()
+RECIPES = re.findall(r"^## (.*?)\n.*?```sql\n(.*?)```", COOKBOOK, re.MULTILINE | re.DOTALL)
+# The sample has no holes in root, nothing that is refused.
+WITHOUT_ROWS = {"What is in a stack but missing from root?", "Which pages could not be trusted?"}
+
+
+def test_the_dictionary_is_current(sample: Path) -> None:
+    """DICTIONARY.md is what the database says of itself; `make dictionary` makes it anew."""
+    with open_warehouse(sample) as connection:
+        assert write_dictionary(connection) == DICTIONARY
+
+
+@pytest.mark.parametrize(
+    "name", [*(table.name for table in TABLES), *(file.stem for file in view_files())]
+)
+def test_the_dictionary_has_everything(name: str) -> None:
+    """Each table, view and macro has its section."""
+    assert re.search(rf"^### {name}\b", DICTIONARY, re.MULTILINE)
+
+
+def test_every_column_is_described_in_the_database(sample: Path) -> None:
+    """An explorer sees what each column of a table or view means."""
+    query = "select table_name, column_name from duckdb_columns() where comment is null"
+    with open_warehouse(sample) as connection:
+        assert run_query(connection, f"{query} and not internal").values == []
+
+
+def test_no_description_is_left_over() -> None:
+    """Each meaning declared for views is of a column that some view or macro has."""
+    assert [name for name in VIEW_COLUMNS if f"| `{name}` |" not in DICTIONARY] == []
+
+
+def test_a_column_without_a_word_is_refused() -> None:
+    """A view can't have a column of which nobody has said what it means."""
+    with pytest.raises(SchemaError, match="mystery"):
+        describe_column("mystery")
+
+
+def test_the_cookbook_has_fifteen_recipes() -> None:
+    """Fifteen questions or more, each with its query."""
+    assert len(RECIPES) >= 15
+    assert len(RECIPES) == COOKBOOK.count("\n## ")
+
+
+@pytest.mark.parametrize(("question", "query"), RECIPES, ids=[name for name, _ in RECIPES])
+def test_a_recipe_runs(sample: Path, question: str, query: str) -> None:
+    """Each query answers on the sample; those that look for faults find none there."""
+    with open_warehouse(sample) as connection:
+        rows = run_query(connection, query).values
+
+    assert bool(rows) is (question not in WITHOUT_ROWS)
