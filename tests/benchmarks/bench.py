@@ -1,6 +1,7 @@
-"""Measure the commands on a generated corpus, beside the floor, in turn in one run.
+"""Measure the commands and the views on a generated corpus, beside the floor, in turn in one run.
 
-Run as `make bench` or `python -m tests.benchmarks.bench --snapshots N --packages N`.
+Run as `make bench` or `python -m tests.benchmarks.bench --snapshots N --packages N`. Machines are
+shared: what counts are the ratios to the floor, taken pair by pair, and their medians.
 """
 
 from __future__ import annotations
@@ -13,69 +14,147 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import duckdb
+
+from pipeline.warehouse import DATABASE, DEFINES, view_files
 from tests.benchmarks.corpus import write_corpus
 from tests.benchmarks.floor import read_plainly
 
 PYTHON = sys.executable
-MEBIBYTE = 1024  # in the kibibytes that the kernel counts
+PIPELINE = [PYTHON, "-m", "pipeline"]
+KIBIBYTES = 1024  # in a mebibyte; the kernel counts memory so
+VIEW_GOALS = (0.2, 2.0)  # seconds: for the newest snapshot, and for the whole history
 
 
 @dataclass(frozen=True)
-class Measure:
-    """One run of a command as a whole process."""
+class Run:
+    """One run of a command as a whole process; its memory is that of its largest process."""
 
     seconds: float
     peak_mebibytes: float
 
 
-def measure(command: Sequence[str]) -> Measure:
-    """Run a command to its end; its memory is that of the largest of its processes."""
+@dataclass(frozen=True)
+class Measure:
+    """What is measured: a command, what to do before each run, and its goal against the floor."""
+
+    name: str
+    command: Sequence[str]
+    goal: float | None = None
+    prepare: Callable[[], object] = lambda: None
+
+
+def run_command(command: Sequence[str]) -> Run:
+    """Run a command to its end."""
     started = time.perf_counter()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
         raise SystemExit(f"{' '.join(command)}: exit status {process.returncode}")
-    return Measure(time.perf_counter() - started, usage.ru_maxrss / MEBIBYTE)
+    return Run(time.perf_counter() - started, usage.ru_maxrss / KIBIBYTES)
+
+
+def measures(corpus: Path, out: Path) -> list[Measure]:
+    """Give what is measured in turn, each on what the one before it left."""
+    flatten = [*PIPELINE, "flatten", str(corpus), "--out", str(out)]
+    page = next(corpus.rglob("*.md"))
+    return [
+        Measure("floor", [PYTHON, "-m", "tests.benchmarks.floor", str(corpus)]),
+        Measure("flatten, cold", flatten, 1.5, lambda: shutil.rmtree(out, ignore_errors=True)),
+        Measure("flatten, nothing changed", flatten, 0.4),
+        Measure("flatten, one page changed", flatten, 0.6, page.touch),
+        Measure("build", [*PIPELINE, "build", "--out", str(out)], 1.5),
+        Measure("--help", [*PIPELINE, "--help"]),
+    ]
+
+
+def measure_commands(corpus: Path, out: Path, run_count: int) -> None:
+    """Print a line a command: seconds, memory, and the ratio to the floor beside its goal."""
+    page_count, spec_count = read_plainly(str(corpus))
+    print(f"corpus: {page_count:,} pages, {spec_count:,} specs; medians of {run_count} runs\n")
+    listed = measures(corpus, out)
+    runs: dict[str, list[Run]] = {measure.name: [] for measure in listed}
+    for _ in range(run_count):
+        for measure in listed:
+            measure.prepare()
+            runs[measure.name].append(run_command(measure.command))
+    print(
+        f"{'command':<28}{'seconds':>9}{'MiB':>7}{'× floor':>9}{'goal':>7}"
+        f"{'pages/s':>10}{'specs/s':>11}"
+    )
+    for measure in listed:
+        seconds = statistics.median(run.seconds for run in runs[measure.name])
+        ratio = statistics.median(
+            run.seconds / floor.seconds
+            for run, floor in zip(runs[measure.name], runs["floor"], strict=True)
+        )
+        goal = "" if measure.goal is None else f"≤ {measure.goal}"
+        print(
+            f"{measure.name:<28}{seconds:>9.2f}"
+            f"{max(run.peak_mebibytes for run in runs[measure.name]):>7.0f}{ratio:>9.2f}{goal:>7}"
+            f"{page_count / seconds:>10,.0f}{spec_count / seconds:>11,.0f}"
+        )
+
+
+def measure_views(database: Path, tags: Sequence[str], run_count: int) -> None:
+    """Print a line a view: seconds for the newest snapshot and for the whole history."""
+    connection = duckdb.connect(str(database), read_only=True)
+    newest, previous = tags[-1], tags[-2]
+    queries: dict[str, tuple[str | None, str]] = {}
+    for file in view_files():
+        defined = DEFINES.search(file.read_text())
+        if defined is None or defined[1] != "view":
+            continue
+        columns = [name for name, *_ in connection.execute(f"describe {file.stem}").fetchall()]
+        of_newest = f"from {file.stem} where tag = '{newest}'" if "tag" in columns else None
+        queries[file.stem] = of_newest, f"from {file.stem}"
+    usable = f"from usable_on('{newest}', 'ubuntu22.04', 'zen4')"
+    compared = f"from compare_snapshots('{previous}', '{newest}')"
+    queries["usable_on"] = usable, usable
+    queries["compare_snapshots"] = compared, f"from compare_snapshots('{tags[0]}', '{newest}')"
+    print(
+        f"\n{'view':<32}{'newest':>9}{'history':>9}   goals: {VIEW_GOALS[0]} s, {VIEW_GOALS[1]} s"
+    )
+    rows = [
+        (
+            name,
+            measure_query(connection, newest_query, run_count) if newest_query else 0.0,
+            measure_query(connection, whole_query, run_count),
+        )
+        for name, (newest_query, whole_query) in queries.items()
+    ]
+    for name, newest_seconds, seconds in sorted(rows, key=lambda row: -row[2]):
+        missed = newest_seconds > VIEW_GOALS[0] or seconds > VIEW_GOALS[1]
+        print(f"{name:<32}{newest_seconds:>9.3f}{seconds:>9.3f}{'   missed' if missed else ''}")
+
+
+def measure_query(connection: duckdb.DuckDBPyConnection, query: str, run_count: int) -> float:
+    """Give the median seconds that a query takes, its rows written down in full."""
+    seconds = []
+    for _ in range(run_count):
+        started = time.perf_counter()
+        connection.execute(f"create or replace temp table answer as {query}")
+        seconds.append(time.perf_counter() - started)
+    return statistics.median(seconds)
 
 
 def main() -> None:
     """Print the figures of the size asked for."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--snapshots", type=int, default=12)
-    parser.add_argument("--packages", type=int, default=600)
+    parser = argparse.ArgumentParser(description="Measure the pipeline on a generated corpus.")
+    parser.add_argument("--snapshots", type=int, default=48)
+    parser.add_argument("--packages", type=int, default=1200)
     parser.add_argument("--runs", type=int, default=3)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cache-coverage-bench-") as folder:
         corpus, out = Path(folder, "corpus"), Path(folder, "out")
-        write_corpus(corpus, options.snapshots, options.packages)
-        page_count, spec_count = read_plainly(str(corpus))
-        print(
-            f"corpus: {options.snapshots} snapshots × {options.packages} packages = "
-            f"{page_count:,} pages, {spec_count:,} specs; medians of {options.runs}"
-        )
-        floors, flattens = [], []
-        for _ in range(options.runs):
-            floors.append(measure([PYTHON, "-m", "tests.benchmarks.floor", str(corpus)]))
-            shutil.rmtree(out, ignore_errors=True)
-            flattens.append(
-                measure([PYTHON, "-m", "pipeline", "flatten", str(corpus), "--out", str(out)])
-            )
-        for name, runs in (("floor", floors), ("flatten", flattens)):
-            seconds = statistics.median(run.seconds for run in runs)
-            print(
-                f"{name:<8} {seconds:6.2f} s {page_count / seconds:10,.0f} pages/s "
-                f"{spec_count / seconds:12,.0f} specs/s "
-                f"{max(run.peak_mebibytes for run in runs):6.0f} MiB"
-            )
-        ratios = [
-            flatten.seconds / floor.seconds for flatten, floor in zip(flattens, floors, strict=True)
-        ]
-        print(f"ratio    {statistics.median(ratios):6.2f} × floor")
+        tags = write_corpus(corpus, max(2, options.snapshots), options.packages)
+        measure_commands(corpus, out, options.runs)
+        measure_views(out / DATABASE, tags, options.runs)
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from pathlib import Path
 
 FIRST_SNAPSHOT = datetime.date(2024, 8, 4)
 HASH_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
-MEAN_SPECS_PER_PACKAGE = 8.85
+MEAN_SPECS_PER_PACKAGE = 9.4
 REBUILT_SHARE = 0.15  # of a snapshot's specs, against the snapshot before
 UPGRADED_SHARE = 0.02  # of a snapshot's packages
 ABSENT_SHARE = 0.03  # of a snapshot's (package, environment) pairs
@@ -138,7 +138,7 @@ def _spec(
     build: Build, spec_hash: str, version: str, variants: tuple[str, ...], rng: random.Random
 ) -> dict[str, object]:
     stacks = {build.stack, "root"}
-    if rng.random() < 0.28:
+    if rng.random() < 0.29:
         stacks.add(rng.choice(BUILDS).stack)
     return {
         "compiler": build.compiler,

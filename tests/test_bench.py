@@ -1,0 +1,42 @@
+"""The benchmark runs, and its corpus is the same each time; nothing here looks at a time."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.benchmarks.corpus import write_corpus
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_the_corpus_is_always_the_same(tmp_path: Path) -> None:
+    """The same arguments give the same pages to the byte."""
+    for name in ("one", "two"):
+        assert len(write_corpus(tmp_path / name, 2, 3)) == 2
+
+    pages = [
+        {
+            str(p.relative_to(tmp_path / name)): p.read_bytes()
+            for p in (tmp_path / name).rglob("*.md")
+        }
+        for name in ("one", "two")
+    ]
+    assert pages[0] == pages[1]
+    assert len(pages[0]) == 6
+
+
+def test_the_benchmark_prints_every_measure() -> None:
+    """On a tiny corpus each command and view has its line."""
+    size = ["--snapshots", "2", "--packages", "3", "--runs", "1"]
+    result = subprocess.run(
+        [sys.executable, "-m", "tests.benchmarks.bench", *size],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    for name in ("floor", "flatten, cold", "build", "--help", "gaps", "usable_on"):
+        assert f"\n{name} " in result.stdout
