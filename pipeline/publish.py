@@ -75,11 +75,11 @@ def publish_targets(folder: Path, draft: Path) -> None:
 
 def count_tables(folder: Path) -> Outcome:
     """Count what the tables hold."""
-    pages = read_table(folder, PAGES, "spec_count")
+    pages = read_table(folder, PAGES, "tag", "spec_count")
     codes = read_table(folder, REJECTS, "code")["code"].value_counts(sort=True)
     return Outcome(
         page_count=len(pages),
-        tag_count=len(stored_tags(folder, PAGES) - {None}),
+        tag_count=pages["tag"].n_unique(),
         spec_count=int(pages["spec_count"].sum()),
         rejected=dict(codes.iter_rows()),
     )

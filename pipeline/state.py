@@ -155,6 +155,12 @@ class State:
 
     def _write(self, file: Path, value: object) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            encoded = msgspec.msgpack.encode(value)
+        except UnicodeEncodeError:
+            # A file name that is no UTF-8 can't be remembered: what is near it is read each time.
+            file.unlink(missing_ok=True)
+            return
         draft = file.with_name(f"{file.name}.{os.getpid()}")
-        draft.write_bytes(msgspec.msgpack.encode(value))
+        draft.write_bytes(encoded)
         draft.replace(file)

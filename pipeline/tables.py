@@ -48,8 +48,12 @@ def read_part(folder: Path, table: Table, tag: str | None = None) -> pl.DataFram
 
 
 def read_table(folder: Path, table: Table, *columns: str) -> pl.DataFrame:
-    """Read some stored columns of a whole table below `folder`."""
-    files = pl.scan_parquet(table_glob(folder, table), hive_partitioning=False)
+    """Read some columns of a whole table below `folder`."""
+    # Tags are text, whatever they look like.
+    tags = {"tag": pl.String()} if table.partitioned else None
+    files = pl.scan_parquet(
+        table_glob(folder, table), hive_partitioning=table.partitioned, hive_schema=tags
+    )
     return files.select(columns).collect()
 
 

@@ -156,6 +156,19 @@ def test_a_broken_state_is_no_state(source: Path, tmp_path: Path) -> None:
     assert read_all(tmp_path / "out") == read_fresh(source)
 
 
+def test_a_file_name_that_is_no_utf8_is_read_each_time(tmp_path: Path) -> None:
+    """Its name is escaped in the tables, and only its folder is never remembered."""
+    source = write_pages(tmp_path / "in", {"a/b/zlib.md": site_page()})
+    (source / "a" / "b" / os.fsdecode(b"bad\xff.md")).write_text("no page")
+
+    for _ in range(2):
+        outcome = refresh_tables([source], tmp_path / "out")
+        assert (outcome.page_count, outcome.rejected) == (1, {"no-front-matter": 1})
+
+    (reject,) = read_all(tmp_path / "out")["rejects", None]
+    assert reject["page"] == r"a/b/bad\xff.md"
+
+
 def test_a_folder_that_is_as_it_was_is_not_listed_again(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

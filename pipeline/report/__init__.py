@@ -106,7 +106,7 @@ def read_facts(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
                 select tag, count(*) as environment_count from environments group by all
             ) as environments using (tag)
             left join newest_snapshots using (tag, kind)
-            order by newest_snapshots.rank = 1 desc nulls last,
+            order by coalesce(newest_snapshots.rank = 1, false) desc,
                 kind = 'release', snapshot_date desc nulls last, tag desc
             """,
         )
