@@ -76,10 +76,12 @@ bench: $(STAMP) ## measure on a generated corpus of SNAPSHOTS × PACKAGES pages
 dictionary: $(STAMP) ## write DICTIONARY.md anew
 	@"$(COVERAGE)" flatten tests/pages --out outputs/dictionary
 	@"$(COVERAGE)" build --out outputs/dictionary
-	@"$(VENV)/bin/python" -m pipeline.dictionary outputs/dictionary > DICTIONARY.md
+	@"$(VENV)/bin/python" -m pipeline.dictionary outputs/dictionary > outputs/dictionary/new.md
+	@mv outputs/dictionary/new.md DICTIONARY.md
 
 clean: ## remove what the pipeline and the checks made; distclean also .venv
-	@rm -rf outputs/tables outputs/reports outputs/coverage.duckdb outputs/.[a-z]*.[0-9]* dist
+	@rm -rf outputs/tables outputs/reports outputs/coverage.duckdb outputs/.tables.* outputs/.reports.* outputs/.coverage.duckdb.*
+	@rm -rf outputs/dictionary dist
 	@rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@find pipeline tests -name __pycache__ -prune -exec rm -rf {} +
 

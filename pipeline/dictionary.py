@@ -91,8 +91,9 @@ def column_table(columns: Iterable[tuple[str, str, str]]) -> str:
 
 
 def main() -> None:
-    """Print the dictionary of OUT's database."""
-    with open_warehouse(Path(sys.argv[1])) as connection:
+    """Print the dictionary of the database in the folder named, or in outputs."""
+    out = Path(sys.argv[1] if len(sys.argv) > 1 else "outputs")
+    with open_warehouse(out) as connection:
         sys.stdout.write(write_dictionary(connection))
 
 

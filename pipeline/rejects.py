@@ -60,9 +60,12 @@ class PageError(Exception):
 
 
 def shown(value: object, limit: int = 80) -> str:
-    """Write a found value for a message: one line, without control characters, and short.
+    r"""Write a found value for a message: one line, without control characters, and short.
 
     Lists and mappings are named by their type alone: a few aliases can make them endless.
+
+    >>> shown("a line\nand more"), shown([1, 2]), shown(None)
+    ("'a line\\nand more'", 'a list of 2', 'None')
     """
     if isinstance(value, dict):
         return "a mapping"

@@ -105,7 +105,11 @@ def cell_text(value: object) -> str:
 
 
 def printable(text: str) -> str:
-    """Write characters that would steer a terminal or turn the text's direction as escapes."""
+    r"""Write characters that would steer a terminal or turn the text's direction as escapes.
+
+    >>> printable("\x1b[31mred")
+    '\\x1b[31mred'
+    """
     return UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 

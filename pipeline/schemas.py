@@ -217,6 +217,8 @@ VIEW_COLUMNS = {
     "source": "Where the fact is from.",
     "spec_count": "Distinct specs, by package and hash.",
     "spec_jaccard": "`shared_spec_count` of `joint_spec_count`, from 0 to 1.",
+    "spec_stack_count": "Rows of spec_stacks that the snapshot has.",
+    "stack": "CI stack; never `root`, which is the index of all.",
     "stack_a": "The stack that sorts first.",
     "stack_b": "The stack that sorts second.",
     "stack_count": "Distinct stacks, root not counted.",

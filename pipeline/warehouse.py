@@ -202,7 +202,11 @@ def run_query(
 
 
 def unique_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Give column names, one that comes again with its number behind it."""
+    """Give column names, one that comes again with its number behind it.
+
+    >>> unique_names(["tag", "n", "n"])
+    ('tag', 'n', 'n_2')
+    """
     counts: Counter[str] = Counter()
     unique = []
     for name in names:
