@@ -149,10 +149,13 @@ def describe_rejects(outcome: Outcome, out: Path) -> str:
 @main.command()
 @out_option
 def build(out: Path) -> None:
-    """Make the DuckDB file OUT/coverage.duckdb from the tables and sql/."""
-    from pipeline.warehouse import build_warehouse
+    """Make the DuckDB file OUT/coverage.duckdb from the tables and sql/, unless it is current."""
+    from pipeline.warehouse import DATABASE, build_warehouse, is_current
 
-    say(f"{build_warehouse(out)}: built")
+    if is_current(out):
+        say(f"{out / DATABASE}: up to date")
+    else:
+        say(f"{build_warehouse(out)}: built")
 
 
 @main.command()

@@ -20,10 +20,17 @@ from pipeline.errors import OutputError, SourceError
 from pipeline.locks import hold_lock
 from pipeline.pages import PageFile, find_pages
 from pipeline.rejects import Reject
-from pipeline.state import GroupState, Outcome, State, fingerprint, is_unchanged, remember_group
+from pipeline.state import (
+    TABLES_FOLDER,
+    GroupState,
+    Outcome,
+    State,
+    fingerprint,
+    is_unchanged,
+    remember_group,
+)
 from pipeline.workers import POOL_PAGES, Workers, run_tasks
 
-TABLES_FOLDER = "tables"
 DRAFTS_PREFIX = f".{TABLES_FOLDER}."
 # Folders of which the site has one a snapshot, named for it.
 SNAPSHOT_FOLDER = re.compile(r"develop(-[0-9]{4}-[0-9]{2}-[0-9]{2})?|v[0-9]+\.[0-9]+\.[0-9]+")

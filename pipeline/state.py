@@ -19,6 +19,7 @@ import msgspec
 from pipeline import __version__
 from pipeline.pages import FolderListing, PageFile
 
+TABLES_FOLDER = "tables"
 STATE_FOLDER = ".state"
 # A file may change twice within one tick of its file system's clock, the coarsest of which is 2 s.
 TICK_NS = 2_000_000_000
@@ -133,6 +134,14 @@ class State:
             if max(listing.mtime_ns, listing.ctime_ns) < settled_ns
         }
         self._write(self._file("source", source), kept)
+
+    def read_database(self) -> str:
+        """Give what the database was built from, as `build_signature` tells it; empty: unknown."""
+        return self._read(self.folder / "database", str) or ""
+
+    def write_database(self, signature: str) -> None:
+        """Remember what the database was built from."""
+        self._write(self.folder / "database", signature)
 
     def read_outcome(self) -> Outcome | None:
         """Give what the tables held when they were last published."""

@@ -5,6 +5,7 @@ Owns everything said to DuckDB but the questions themselves, which are in sql/ o
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import sysconfig
@@ -18,6 +19,7 @@ import duckdb
 
 from pipeline.errors import OutputError, QueryError
 from pipeline.schemas import TABLES, Table, describe_column
+from pipeline.state import TABLES_FOLDER, State, fingerprint
 from pipeline.tables import table_glob
 
 if TYPE_CHECKING:
@@ -47,9 +49,9 @@ def build_warehouse(out: Path) -> Path:
         The tables are missing or unreadable, or the file can't be written.
     """
     for table in TABLES:
-        if not (out / "tables" / table.name).is_dir():
+        if not (out / TABLES_FOLDER / table.name).is_dir():
             raise OutputError(
-                f"{out / 'tables' / table.name}: no such table; make it with "
+                f"{out / TABLES_FOLDER / table.name}: no such table; make it with "
                 f"'cache-coverage flatten SOURCE --out {out}'"
             )
     database = out / DATABASE
@@ -60,20 +62,38 @@ def build_warehouse(out: Path) -> Path:
                 f"attach {quote(str(draft))} as warehouse (storage_version '{STORAGE_VERSION}')"
             )
             connection.execute("use warehouse")
-            load_tables(connection, out / "tables")
+            load_tables(connection, out / TABLES_FOLDER)
             create_views(connection)
             connection.execute("use memory")
             connection.execute("detach warehouse")
         draft.replace(database)
+        State(out / TABLES_FOLDER).write_database(build_signature(out))
     except (duckdb.Error, OSError) as error:
         raise OutputError(
             f"{database}: could not be built: {error}; if a table is damaged, remove "
-            f"{out / 'tables'} and flatten again"
+            f"{out / TABLES_FOLDER} and flatten again"
         ) from error
     finally:
         draft.unlink(missing_ok=True)
         draft.with_name(draft.name + ".wal").unlink(missing_ok=True)
     return database
+
+
+def is_current(out: Path) -> bool:
+    """Whether `out`/coverage.duckdb is what a build would make of tables and sql/ as they are."""
+    state = State(out / TABLES_FOLDER)
+    return (out / DATABASE).is_file() and state.read_database() == build_signature(out)
+
+
+def build_signature(out: Path) -> str:
+    """Tell all that a build depends on, and the database that it made, from any other."""
+    digest = hashlib.sha256(fingerprint().encode())
+    for file in view_files():
+        digest.update(file.read_bytes())
+    for part in [*sorted((out / TABLES_FOLDER).rglob("*.parquet")), out / DATABASE]:
+        status = part.stat()
+        digest.update(f"{part.relative_to(out)} {status.st_size} {status.st_mtime_ns}".encode())
+    return digest.hexdigest()
 
 
 def load_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:

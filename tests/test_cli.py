@@ -207,6 +207,27 @@ def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
     assert "Usage" in result.stderr
 
 
+def test_build_does_nothing_where_nothing_changed(tmp_path: Path) -> None:
+    """A database that is current stays; a changed table, or a damaged database, is built anew."""
+    page = write_pages(tmp_path / "in", {"a/zlib/specs.md": site_page()}) / "a/zlib/specs.md"
+    out = tmp_path / "out"
+    count = ["query", "select count(*) from specs", "--out", out, "--format", "csv"]
+    run("flatten", tmp_path / "in", "--out", out)
+
+    first, second = run("build", "--out", out), run("build", "--out", out)
+    assert first.stderr.endswith("built\n")
+    assert second.stderr.endswith("up to date\n")
+
+    page.write_text(site_page(specs=[make_spec(1), make_spec(2)]))
+    run("flatten", tmp_path / "in", "--out", out)
+    assert run("build", "--out", out).stderr.endswith("built\n")
+    assert run(*count).stdout.split()[1] == "2"
+
+    (out / "coverage.duckdb").write_bytes(b"damaged")
+    assert run("build", "--out", out).stderr.endswith("built\n")
+    assert run(*count).stdout.split()[1] == "2"
+
+
 QUERY = "select tag, package_count, stack_count from snapshots order by tag limit 2"
 
 

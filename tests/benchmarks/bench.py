@@ -69,6 +69,7 @@ def measures(corpus: Path, out: Path) -> list[Measure]:
         Measure("flatten, nothing changed", flatten, 0.4),
         Measure("flatten, one page changed", flatten, 0.6, page.touch),
         Measure("build", [*PIPELINE, "build", "--out", str(out)], 1.5),
+        Measure("build, nothing changed", [*PIPELINE, "build", "--out", str(out)]),
         Measure("--help", [*PIPELINE, "--help"]),
     ]
 
