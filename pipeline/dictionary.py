@@ -49,25 +49,20 @@ def table_sections(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 def view_sections(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     """Yield a section for each view and macro."""
-    parameters = dict(
-        run_query(
-            connection,
-            "select function_name, parameters from duckdb_functions() "
-            "where not internal and function_type in ('macro', 'table_macro')",
-        ).values
-    )
-    scalars = run_query(
+    macros = run_query(
         connection,
-        "select function_name from duckdb_functions() "
-        "where not internal and function_type = 'macro'",
+        "select function_name, parameters, function_type from duckdb_functions() "
+        "where not internal and function_type in ('macro', 'table_macro')",
     ).values
+    parameters = {name: given for name, given, _ in macros}
+    scalars = {name for name, _, kind in macros if kind == "macro"}
     yield "## Views and macros\n"
     for file in view_files():
         name = file.stem
         sentence, *rest = header(file.read_text(encoding="utf-8"))
         call = f"{name}({', '.join(parameters[name])})" if name in parameters else name
         yield f"### {call}\n\n{sentence}\n\n{' '.join(rest)}\n"
-        if (name,) in scalars:
+        if name in scalars:
             continue
         if name in parameters:
             arguments = (SAMPLE_ARGUMENTS.get(given, "''") for given in parameters[name])
