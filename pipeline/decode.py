@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import polars as pl
@@ -58,21 +60,21 @@ DECODED_PAGES = pl.Schema(
         **dict.fromkeys(DECLARED_LISTS, pl.List(pl.String())),
     }
 )
-ARROW_SCHEMA = pa.schema(
-    {
-        "specs": pa.list_(
-            pa.struct(
-                {
-                    **dict.fromkeys(TEXTS, pa.string()),
-                    **dict.fromkeys(LISTS, pa.list_(pa.string())),
-                    "size": pa.string(),
-                    SIZE_NUMBER_KEY: pa.int64(),
-                    "tarball": pa.string(),
-                }
-            )
-        )
-    }
-)
+
+
+def arrow_schema(specs: dict[str, pa.DataType]) -> pa.Schema:
+    """Give the schema of a line that holds one page's specs."""
+    return pa.schema({"specs": pa.list_(pa.struct(specs))})
+
+
+PLAIN_SPEC = {
+    **dict.fromkeys(TEXTS, pa.string()),
+    **dict.fromkeys(LISTS, pa.list_(pa.string())),
+    "size": pa.string(),
+    "tarball": pa.string(),
+}
+PLAIN = arrow_schema(PLAIN_SPEC)
+WITH_SIZES = arrow_schema(PLAIN_SPEC | {SIZE_NUMBER_KEY: pa.int64()})
 BLOCK_BYTES = 4 * 1024 * 1024
 
 
@@ -118,8 +120,9 @@ def decode_pages(pages: Sequence[tuple[str, bytes]]) -> Decoded:
         entries.extend((number, item, line, entry) for item, line, entry in read.entries)
         rejects.extend(read.rejects)
 
-    specs = pl.concat([*frames, entries_to_frame(entries)])
-    return Decoded(specs, heads_to_frame(pages, heads), rejects)
+    if entries or not frames:
+        frames.append(entries_to_frame(entries))
+    return Decoded(pl.concat(frames), heads_to_frame(pages, heads), rejects)
 
 
 def decode_cuts(cuts: Sequence[tuple[int, CutPage]]) -> tuple[list[pl.DataFrame], dict[int, int]]:
@@ -154,17 +157,7 @@ def decode_details(
     NotPlainError, pyarrow.ArrowInvalid
         At least one of the pages is not as plain as that.
     """
-    lines = b"\n".join(b'{"specs":' + text + b"}" for text in details)
-    if SIZE_NUMBER_KEY.encode() in lines:
-        raise NotPlainError
-    if SIZE_NUMBER.search(lines):
-        lines = SIZE_NUMBER.sub(rb'"%s":\1' % SIZE_NUMBER_KEY.encode(), lines)
-    table = pyarrow.json.read_json(
-        pa.BufferReader(lines),
-        # A page must fit into a block.
-        pyarrow.json.ReadOptions(block_size=max(BLOCK_BYTES, 2 * max(map(len, details)))),
-        pyarrow.json.ParseOptions(explicit_schema=ARROW_SCHEMA, unexpected_field_behavior="error"),
-    )
+    table = read_lines(b'{"specs":' + b'}\n{"specs":'.join(details) + b"}", max(map(len, details)))
     table.validate(full=True)
     lists = table.column("specs").combine_chunks()
     # A page can't pass for two, nor for none.
@@ -177,7 +170,8 @@ def decode_details(
         raise NotPlainError
     if any(columns[name].flatten().null_count for name in LISTS):
         raise NotPlainError
-    sizes, size_numbers = columns.pop("size"), columns.pop(SIZE_NUMBER_KEY)
+    sizes = columns.pop("size")
+    size_numbers = columns.pop(SIZE_NUMBER_KEY, pa.nulls(len(entries), pa.int64()))
     if not pc.all(pc.equal(pc.is_null(sizes), pc.is_valid(size_numbers))).as_py():
         raise NotPlainError
     if not pc.all(pc.equal(sizes, NO_SIZE)).as_py():
@@ -198,6 +192,32 @@ def decode_details(
     )
     counts = dict(zip(numbers.to_pylist(), pc.list_value_length(lists).to_pylist(), strict=True))
     return [specs.select(DECODED_SPECS.names())], counts
+
+
+def read_lines(lines: bytes, longest: int) -> pa.Table:
+    """Read JSON with a page's specs a line, sizes that are numbers under a key of their own.
+
+    Raises
+    ------
+    NotPlainError, pyarrow.ArrowInvalid
+        At least one line is not as the schemas say.
+    """
+
+    def read(text: bytes, schema: pa.Schema) -> pa.Table:
+        return pyarrow.json.read_json(
+            pa.BufferReader(text),
+            # A page must fit into a block.
+            pyarrow.json.ReadOptions(use_threads=False, block_size=max(BLOCK_BYTES, 2 * longest)),
+            pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
+        )
+
+    try:
+        return read(lines, PLAIN)
+    except pa.ArrowInvalid:
+        # The site knows no sizes, so nearly never is there more than a glance to be had.
+        if SIZE_NUMBER_KEY.encode() in lines or not SIZE_NUMBER.search(lines):
+            raise
+    return read(SIZE_NUMBER.sub(rb'"%s":\1' % SIZE_NUMBER_KEY.encode(), lines), WITH_SIZES)
 
 
 def entries_to_frame(entries: Sequence[tuple[int, int, int, SpecEntry]]) -> pl.DataFrame:
@@ -224,6 +244,7 @@ def heads_to_frame(
     """Give page heads with their number of entries as DECODED_PAGES, in the pages' order."""
     numbers = sorted(heads)
     rows = [heads[number][0] for number in numbers]
+    metas = [head.meta for head in rows]
     return columns_to_frame(
         {
             "page_number": numbers,
@@ -232,9 +253,9 @@ def heads_to_frame(
             "package": [head.package for head in rows],
             "entry_count": [heads[number][1] for number in numbers],
             "byte_count": [head.byte_count for head in rows],
-            "num_specs": [head.meta.num_specs for head in rows],
-            "num_specs_by_stack": [pairs_of(head.meta.num_specs_by_stack) for head in rows],
-            **{name: [getattr(head.meta, name) for head in rows] for name in DECLARED_LISTS},
+            "num_specs": [meta.num_specs for meta in metas],
+            "num_specs_by_stack": [pairs_of(meta.num_specs_by_stack) for meta in metas],
+            **{name: list(map(attrgetter(name), metas)) for name in DECLARED_LISTS},
         },
         DECODED_PAGES,
     )
@@ -245,8 +266,14 @@ def pairs_of(counts: dict[str, int] | None) -> list[tuple[str, int]] | None:
     return None if counts is None else list(counts.items())
 
 
+@cache
+def arrow_form(columns: tuple[tuple[str, pl.DataType], ...]) -> pa.Schema:
+    """Give the Arrow schema of a frame with such columns."""
+    return pl.DataFrame(schema=dict(columns)).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+
+
 def columns_to_frame(columns: dict[str, list[Any]], schema: pl.Schema) -> pl.DataFrame:
     """Give lists of values as a frame, by way of Arrow: of lists it makes columns much faster."""
-    arrow = schema.to_frame().to_arrow(compat_level=pl.CompatLevel.oldest()).schema
+    arrow = arrow_form(tuple(schema.items()))
     arrays = [pa.array(columns[column.name], column.type) for column in arrow]
     return pl.DataFrame(pa.table(arrays, schema=arrow))

@@ -58,7 +58,11 @@ class Check:
 
 def flatten_pages(decoded: Decoded) -> Tables:
     """Give the tables of some pages, conforming to their schemas and sorted by their keys."""
-    heads = decoded.pages.select("page_number", "tag", "package", "page")
+    heads = (
+        decoded.pages.select("page_number", "tag", "package", "page")
+        .sort("tag", "package")
+        .with_row_index("place")
+    )
     compilers = read_compilers(
         pl.concat([decoded.specs["compiler"], decoded.pages["compilers"].explode()])
     )
@@ -70,7 +74,7 @@ def flatten_pages(decoded: Decoded) -> Tables:
         .with_columns(
             pl.col("versions").list.first().alias("version"),
             canonical_variants(good["variants"]),
-            pl.col("stacks").list.unique().list.sort(),
+            sorted_lists(good["stacks"]),
         )
     )
     counts = specs.group_by("page_number").agg(
@@ -105,8 +109,9 @@ def flatten_pages(decoded: Decoded) -> Tables:
         # Sorted, and rid of columns that the schema lacks, before rows multiply.
         SPEC_STACKS.conform(
             specs.rename({"stacks": "stack"})
+            # A page's place is that of its tag and package, and quicker to compare.
+            .sort("place", "hash")
             .select(SPEC_STACKS.schema.names())
-            .sort("tag", "package", "hash")
             .explode("stack", empty_as_null=True)
         ),
         PAGES.conform(pages).sort("tag", "package", "page"),
@@ -154,6 +159,9 @@ def set_bad_specs_aside(
     is_first = good.select(
         pl.struct("page_number", "hash").is_first_distinct().alias("is_first")
     ).to_series()
+    if is_first.all() and not is_bad.any():
+        nothing = pl.lit(None, pl.String)
+        return specs, specs.clear().with_columns(code=nothing, message=nothing)
     bad = specs.filter(is_bad).with_columns(
         pl.lit(RejectCode.BAD_VALUE).alias("code"),
         pl.coalesce(pl.when(check.is_bad).then(check.message()) for check in checks).alias(
@@ -207,6 +215,16 @@ def canonical_variants(variants: pl.Series) -> pl.Series:
     if not variants.explode().str.contains(":=", literal=True).any():
         return variants
     return variants.list.eval(pl.element().str.replace("^([^=]*):=", "$1="))
+
+
+def sorted_lists(lists: pl.Series) -> pl.Series:
+    """Sort each list and rid it of repeats; nearly all are so already, and that is quickly seen."""
+    values = (
+        lists.alias("value").to_frame().with_row_index("list").explode("value", empty_as_null=True)
+    )
+    before = values.shift(1)
+    is_in_order = (values["list"] != before["list"]) | (values["value"] > before["value"])
+    return lists if is_in_order.all() else lists.list.unique().list.sort()
 
 
 def rejects_to_frame(rejects: Sequence[Reject]) -> pl.DataFrame:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from operator import attrgetter
 from pathlib import Path
 
@@ -41,78 +40,124 @@ class FolderListing(msgspec.Struct, frozen=True, array_like=True):
 Listings = dict[str, FolderListing]  # by the folder's path
 
 
-@dataclass(frozen=True)
-class Found:
-    """The pages below some sources in the order of their names, and what could not be read.
+class Search:
+    """A walk over sources, which yields each folder's pages as soon as it has them all.
 
-    `listings` has the folders walked, by source.
-    """
+    Pages go by the folder that holds their packages' folders: `_cache/TAG`. What can't be read is
+    in `rejects`, the folders walked are in `listings`, by source. Links to folders are not
+    followed, nor links to files outside of their source.
 
-    pages: list[PageFile]
-    rejects: list[Reject]
-    listings: dict[str, Listings]
-
-
-def find_pages(
-    sources: Iterable[Path],
-    known: Callable[[str], Listings] = lambda _: {},
-    many: tuple[int, Callable[[], None] | None] = (0, None),
-) -> Found:
-    """Find every `*.md` at or below `sources`.
-
-    `known` gives the folders of a source as they were listed before, where that is known; `many`
-    is a number of pages, and what is to be done as soon as so many are found. Links to folders
-    are not followed, nor links to files outside of their source.
+    `known` gives the folders of a source as they were listed before, where that is known.
 
     Raises
     ------
     SourceError
-        A source does not exist, or there is no page in any of them.
+        A source does not exist.
     """
-    found = Found([], [], {})
-    for source in sources:
-        path = os.path.realpath(source)
-        if os.path.isfile(path):
-            found.pages.append(stamp_page(path, page_name(source.name), os.stat(path)))
-        elif os.path.isdir(path):
-            found.listings[path] = {}
-            for page in walk_source(path, known(path), found):
-                found.pages.append(page)
-                if many[1] and len(found.pages) == many[0]:
-                    many[1]()
+
+    def __init__(
+        self, sources: Sequence[Path], known: Callable[[str], Listings] = lambda _: {}
+    ) -> None:
+        self.sources = sources
+        self.known = known
+        self.rejects: list[Reject] = []
+        self.listings: dict[str, Listings] = {}
+        for source in sources:
+            if not (source.is_file() or source.is_dir()):
+                raise SourceError(
+                    f"{source}: no such file or folder; "
+                    "name a page, or a folder with pages (*.md) in or below it"
+                )
+
+    def groups(self) -> Iterator[tuple[str, list[PageFile]]]:
+        """Yield folders with their pages in the order of their names.
+
+        A folder comes again, whole, where a further source adds pages to it. A file that comes
+        again is dropped; one whose name is taken goes by its whole path.
+
+        Raises
+        ------
+        SourceError
+            There is no page in any of the sources.
+        """
+        if len(self.sources) == 1:  # Nothing can come twice.
+            found = self.walk(self.sources[0])
         else:
+            found = self.told_apart()
+        is_empty = True
+        for folder, pages in found:
+            is_empty = False
+            yield folder, sorted(pages, key=attrgetter("page"))
+        if is_empty and not self.rejects:
             raise SourceError(
-                f"{source}: no such file or folder; "
-                "name a page, or a folder with pages (*.md) in or below it"
+                f"{', '.join(map(str, self.sources))}: no page (*.md) in or below it; "
+                "a clone of the cache's site has them in its folder _cache"
             )
-    if not found.pages and not found.rejects:
-        raise SourceError(
-            f"{', '.join(map(str, sources))}: no page (*.md) in or below it; "
-            "a clone of the cache's site has them in its folder _cache"
-        )
-    pages = sorted(name_apart(found.pages), key=attrgetter("page"))
-    return Found(pages, found.rejects, found.listings)
 
+    def told_apart(self) -> Iterator[tuple[str, list[PageFile]]]:
+        """Walk all sources, and put together what they hold of one folder."""
+        paths, names = set(), set()
+        groups: dict[str, list[PageFile]] = {}
+        for source in self.sources:
+            for folder, pages in self.walk(source):
+                group = groups.setdefault(folder, [])
+                for page in pages:
+                    if page.path in paths:
+                        continue
+                    if page.page in names:
+                        page = msgspec.structs.replace(page, page=page_name(page.path))
+                    paths.add(page.path)
+                    names.add(page.page)
+                    group.append(page)
+                if group:
+                    yield folder, group
 
-def walk_source(root: str, known: Listings, found: Found) -> Iterator[PageFile]:
-    """Yield the pages below `root`; adds to the listings and rejects of `found`."""
-    folders = [""]
-    while folders:
-        folder = folders.pop()
-        path = f"{root}/{folder}"
-        try:
-            listing = list_folder(path, root, known.get(path))
-        except OSError as error:
-            found.rejects.append(unreadable(page_name(folder) or ".", "folder", error))
-            continue
-        found.listings[root][path] = listing
-        folders.extend([f"{folder}{name}/" for name in listing.folders])
-        for name in listing.pages:
-            page = page_name(f"{folder}{name}")
+    def walk(self, source: Path) -> Iterator[tuple[str, list[PageFile]]]:
+        """Yield the folders at or below one source that hold packages' folders."""
+        root = os.path.realpath(source)
+        parent = os.path.dirname(root)
+        if not os.path.isdir(root):
+            page = stamp_page(root, page_name(source.name), os.stat(root))
+            yield os.path.dirname(parent), [page]
+            return
+        known = self.known(root)
+        listings = self.listings.setdefault(root, {})
+        skipped = len(root) + 1
+
+        def visit(folder: str, group: list[PageFile]) -> list[str]:
+            """Add the pages in a folder to those of its parent; give the folders in it."""
             try:
-                yield stamp_page(path + name, page, os.stat(path + name))
+                listing = list_folder(folder, root, known.get(folder))
             except OSError as error:
-                found.rejects.append(unreadable(page, "page", error))
+                name = page_name(folder[skipped:]) or "."
+                self.rejects.append(unreadable(name, "folder", error))
+                return []
+            listings[folder] = listing
+            for name in listing.pages:
+                path = f"{folder}/{name}"
+                page = page_name(path[skipped:])
+                try:
+                    group.append(stamp_page(path, page, os.stat(path)))
+                except OSError as error:
+                    self.rejects.append(unreadable(page, "page", error))
+            return listing.folders
+
+        above: list[PageFile] = []
+        # The folders on the way down: each with those in it that are still to be visited.
+        way = [(root, iter(visit(root, above)), list[PageFile]())]
+        while way:
+            folder, names, group = way[-1]
+            for name in names:
+                child = f"{folder}/{name}"
+                if children := visit(child, group):
+                    way.append((child, iter(children), []))
+                    break
+            else:
+                way.pop()
+                if group:
+                    yield folder, group
+        if above:
+            yield parent, above
 
 
 def unreadable(page: str, what: str, error: OSError) -> Reject:
@@ -138,6 +183,7 @@ def list_folder(path: str, root: str, known: FolderListing | None) -> FolderList
                 listing.folders.append(entry.name)
             elif entry.name.endswith(".md") and is_page(entry, root):
                 listing.pages.append(entry.name)
+    listing.folders.sort()
     return listing
 
 
@@ -150,19 +196,6 @@ def is_page(entry: os.DirEntry[str], root: str) -> bool:
         return entry.is_file()
     target = os.path.realpath(entry.path)
     return target.startswith(f"{root}/") and not os.path.isdir(target)
-
-
-def name_apart(pages: Iterable[PageFile]) -> Iterator[PageFile]:
-    """Drop a file that comes again, and name by its whole path one whose name is taken."""
-    paths, names = set(), set()
-    for file in pages:
-        if file.path in paths:
-            continue
-        if file.page in names:
-            file = msgspec.structs.replace(file, page=page_name(file.path))
-        paths.add(file.path)
-        names.add(file.page)
-        yield file
 
 
 def page_name(path: str) -> str:

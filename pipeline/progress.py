@@ -25,10 +25,12 @@ class Bar(Listener):
         """Say why nothing happens."""
         sys.stderr.write(f"{self.out}: waiting for another run on it to end\n")
 
-    def starts(self, page_count: int) -> None:
-        """Begin the bar, unless there is nothing to read."""
-        if self.progress and page_count:
-            self.progress.add_task("pages", total=page_count)
+    def finds(self, page_count: int) -> None:
+        """Begin the bar, or make it longer."""
+        if self.progress and not self.progress.tasks:
+            self.progress.add_task("pages", total=0)
+        for task in self.progress.tasks if self.progress else ():
+            task.total = (task.total or 0) + page_count
 
     def reads(self, page_count: int) -> None:
         """Move the bar."""

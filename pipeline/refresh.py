@@ -11,14 +11,15 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from contextlib import ExitStack
+from itertools import chain, islice
 from pathlib import Path
 
 from pipeline.errors import OutputError, SourceError
 from pipeline.locks import hold_lock
-from pipeline.pages import PageFile, find_pages
+from pipeline.pages import PageFile, Search
 from pipeline.rejects import Reject
 from pipeline.state import (
     TABLES_FOLDER,
@@ -29,13 +30,12 @@ from pipeline.state import (
     is_unchanged,
     remember_group,
 )
-from pipeline.workers import POOL_PAGES, Workers, run_tasks
+from pipeline.workers import Workers
 
 DRAFTS_PREFIX = f".{TABLES_FOLDER}."
 # Folders of which the site has one a snapshot, named for it.
 SNAPSHOT_FOLDER = re.compile(r"develop(-[0-9]{4}-[0-9]{2}-[0-9]{2})?|v[0-9]+\.[0-9]+\.[0-9]+")
 
-Groups = Mapping[str, Sequence[PageFile]]
 Tags = set[str | None]
 
 
@@ -45,8 +45,8 @@ class Listener:
     def waits(self) -> None:
         """Another run is at work on the same tables, and has to end first."""
 
-    def starts(self, page_count: int) -> None:
-        """So many pages are to be read."""
+    def finds(self, page_count: int) -> None:
+        """So many more pages are to be read."""
 
     def reads(self, page_count: int) -> None:
         """So many more pages have been read."""
@@ -75,18 +75,24 @@ def refresh_tables(
     """
     listener = listener or Listener()
     state = State(out / TABLES_FOLDER)
+    search = Search(sources, state.read_listings)
+    groups = search.groups()
     try:
-        with Workers(executor) as workers:
-            # Where nothing is known all is read, so workers may as well get ready meanwhile.
-            many = workers.start_pool if state.is_empty() else None
-            found = find_pages(sources, state.read_listings, (POOL_PAGES, many))
-            groups = group_pages(found.pages, only)
-            with hold_lock(state.folder / "run", is_shared=bool(only), waits=listener.waits):
-                if not only:
-                    clear_drafts(out)
-                refresh = Refresh(out, groups, found.rejects, frozenset(only), listener)
-                outcome = refresh.run(workers)
-            for source, listings in found.listings.items():
+        first = list(islice(groups, 1))  # Where there is no page, nothing is touched.
+        with (
+            hold_lock(state.folder / "run", is_shared=bool(only), waits=listener.waits),
+            Workers(executor) as workers,
+            ExitStack() as stack,
+        ):
+            if not only:
+                clear_drafts(out)
+            drafts = Path(tempfile.mkdtemp(prefix=DRAFTS_PREFIX, dir=out))
+            stack.callback(shutil.rmtree, drafts, ignore_errors=True)
+            refresh = Refresh(out, frozenset(only), drafts, workers, listener)
+            for folder, pages in chain(first, groups):
+                refresh.take_group(folder, pages)
+            outcome = refresh.finish(search.rejects)
+            for source, listings in search.listings.items():
                 state.write_listings(source, listings)
         return outcome
     except BrokenExecutor as error:
@@ -100,21 +106,10 @@ def refresh_tables(
         ) from error
 
 
-def group_pages(pages: Sequence[PageFile], only: Sequence[str]) -> dict[str, list[PageFile]]:
-    """Group pages by the folder that holds their packages' folders: `_cache/TAG`.
-
-    With `only` folders named for another snapshot are left out, unopened.
-    """
-    groups: dict[str, list[PageFile]] = {}
-    for page in pages:
-        groups.setdefault(page.path.rsplit("/", 2)[0], []).append(page)
-    if not only:
-        return groups
-    return {
-        folder: group
-        for folder, group in groups.items()
-        if (name := folder.rsplit("/", 1)[-1]) in only or not SNAPSHOT_FOLDER.fullmatch(name)
-    }
+def may_hold(folder: str, only: frozenset[str]) -> bool:
+    """Whether a folder may hold pages of the tags asked for: not if named for another snapshot."""
+    name = folder.rsplit("/", 1)[-1]
+    return not only or name in only or not SNAPSHOT_FOLDER.fullmatch(name)
 
 
 def draft_snapshot(
@@ -138,90 +133,76 @@ class Refresh:
     def __init__(
         self,
         out: Path,
-        groups: Groups,
-        unread: Sequence[Reject],
         only: frozenset[str],
+        drafts: Path,
+        workers: Workers,
         listener: Listener,
     ) -> None:
-        self.out = out
         self.tables = out / TABLES_FOLDER
-        self.groups = groups
-        self.unread = unread
         self.only = only
+        self.folder = drafts.resolve()
+        self.workers = workers
         self.listener = listener
         self.state = State(self.tables)
         self.fingerprint = fingerprint()
         self.known = self.state.read_groups()
         self.started_ns = time.time_ns()
-        self.drafts: dict[str, Path] = {}
+        self.groups: dict[str, Sequence[PageFile]] = {}
+        self.drafts: dict[str, Path] = {}  # by group read
         self.tags: dict[str, Tags] = {}  # by group read: the tags found in it
 
-    def run(self, workers: Workers) -> Outcome:
-        """Read and publish what is stale; give what the tables then hold."""
-        stale = self.stale_groups()
+    def take_group(self, folder: str, pages: Sequence[PageFile]) -> None:
+        """Take a group of pages, and have it read at once if it is not just as it was read."""
+        if not may_hold(folder, self.only):
+            return
+        self.groups[folder] = pages
+        known = self.known.get(folder)
+        if known is None or not is_unchanged(known, pages, self.fingerprint):
+            self.read(folder)
+
+    def finish(self, unread: Sequence[Reject]) -> Outcome:
+        """Publish what is read, and what else it touches; give what the tables then hold.
+
+        `unread` is what could not be read while pages were found.
+        """
         gone = set() if self.only else set(self.known) - set(self.groups)
         outcome = self.state.read_outcome()
-        if outcome and not (stale or gone or self.unread):
+        if outcome and not (self.drafts or gone or unread):
             self.check_only()
             return outcome
-        with ExitStack() as stack:
-            folder = Path(tempfile.mkdtemp(prefix=DRAFTS_PREFIX, dir=self.out))
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
-            page_count = sum(len(self.groups[group]) for group in stale)
-            self.listener.starts(page_count)
-            executor = workers.executor(page_count)
-            touched = self.read_with_fellows(stale, gone, folder, executor)
-            self.check_only()
-            with hold_lock(self.state.folder / "publication"):
-                return self.publish(touched, gone, folder)
+        touched = self.read_with_fellows(gone, {None} if unread else set())
+        self.check_only()
+        with hold_lock(self.state.folder / "publication"):
+            return self.publish(touched, gone, unread)
 
-    def stale_groups(self) -> list[str]:
-        """Give the groups that are not just as they were read, or whose tables are not there."""
-        return [
-            group
-            for group, pages in self.groups.items()
-            if (known := self.known.get(group)) is None
-            or not is_unchanged(known, pages, self.fingerprint)
-        ]
-
-    def read_with_fellows(
-        self, stale: Sequence[str], gone: Iterable[str], folder: Path, executor: Executor | None
-    ) -> Tags:
-        """Read groups, and with them all that hold pages of the same tags; give those tags."""
-        touched: Tags = {None} if self.unread else set()
-        touched.update(tag for group in gone for tag in self.known[group].tags)
-        touched.update(
-            tag for group in stale if group in self.known for tag in self.known[group].tags
+    def read_with_fellows(self, gone: Iterable[str], touched: Tags) -> Tags:
+        """Wait for groups that are read, and read all that hold pages of their tags; give those."""
+        touched = touched.union(
+            *(self.known[group].tags for group in (*self.drafts, *gone) if group in self.known)
         )
-        unread = list(stale)
-        while True:
-            fellows = (
-                group
-                for group in self.groups
-                if not (group in self.tags or group in unread)
-                and touched.intersection(self.known[group].tags)
-            )
-            unread.extend(list(fellows))
-            if not unread:
-                return touched
-            self.read(unread, folder, executor)
-            touched.update(*(self.tags[group] for group in unread))
-            unread = []
-
-    def read(self, groups: Sequence[str], folder: Path, executor: Executor | None) -> None:
-        """Read groups into drafts below `folder`."""
-        for group in groups:
-            self.drafts[group] = folder.resolve() / str(len(self.drafts))
-        tasks = {
-            group: (draft_snapshot, (self.groups[group], self.drafts[group], self.only))
-            for group in groups
-        }
-        results = run_tasks(tasks, executor)
         # While workers read, there is time to load what publishing needs.
         importlib.import_module("pipeline.publish")
-        for group, tags in results:
-            self.tags[group] = set(tags)
-            self.listener.reads(len(self.groups[group]))
+        while True:
+            for group, tags in self.workers.results():
+                self.tags[group] = set(tags)
+                touched |= self.tags[group]
+                self.listener.reads(len(self.groups[group]))
+            fellows = [
+                group
+                for group in self.groups
+                if group not in self.drafts and touched.intersection(self.known[group].tags)
+            ]
+            if not fellows:
+                return touched
+            for group in fellows:
+                self.read(group)
+
+    def read(self, group: str) -> None:
+        """Have a group read into a draft."""
+        pages, draft = self.groups[group], self.folder / str(len(self.drafts))
+        self.drafts[group] = draft
+        self.listener.finds(len(pages))
+        self.workers.submit(group, (draft_snapshot, (pages, draft, self.only)), len(pages))
 
     def check_only(self) -> None:
         """Refuse tags that were asked for and that no page names."""
@@ -233,7 +214,7 @@ class Refresh:
                 "without --tag all that they hold is read"
             )
 
-    def publish(self, touched: Tags, gone: Iterable[str], folder: Path) -> Outcome:
+    def publish(self, touched: Tags, gone: Iterable[str], unread: Sequence[Reject]) -> Outcome:
         """Put the drafts' partitions into their places, and remember what they were made of."""
         from pipeline.publish import count_tables, draft_unread, publish_tags, publish_targets
 
@@ -242,12 +223,12 @@ class Refresh:
             for tag in touched
             if not self.only or tag in self.only
         }
-        if None in owners and self.unread:
-            owners[None].append(draft_unread(self.unread, folder / "unread"))
+        if None in owners and unread:
+            owners[None].append(draft_unread(unread, self.folder / "unread"))
         # Until all is in its place, nothing is known of it.
         self.state.forget_groups([*self.tags, *gone])
-        publish_tags(self.tables, owners, folder / "merged")
-        publish_targets(self.tables, folder / "merged")
+        publish_tags(self.tables, owners, self.folder / "merged")
+        publish_targets(self.tables, self.folder / "merged")
         for group, tags in self.tags.items():
             if not self.only or tags <= self.only:
                 self.state.write_group(group, self.remembered(group))

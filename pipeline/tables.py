@@ -36,7 +36,10 @@ def write_part(frame: pl.DataFrame, folder: Path, table: Table, tag: str | None 
     path = part_path(folder, table, tag)
     path.parent.mkdir(parents=True, exist_ok=True)
     stored = frame.drop("tag") if table.partitioned else frame
-    stored.write_parquet(path, compression="zstd", compression_level=COMPRESSION_LEVEL)
+    # A partition is one group of rows, so there is none that its statistics would rule out.
+    stored.write_parquet(
+        path, compression="zstd", compression_level=COMPRESSION_LEVEL, statistics=False
+    )
 
 
 def read_part(folder: Path, table: Table, tag: str | None = None) -> pl.DataFrame:

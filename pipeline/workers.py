@@ -8,42 +8,40 @@ from __future__ import annotations
 import gc
 import os
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import get_context
-from typing import TypeVar
+from typing import Any
 
 from pipeline.errors import CoverageError
 
 # Up to so many pages, starting workers costs more than they bring.
 POOL_PAGES = 6_000
 
-Key = TypeVar("Key")
-Result = TypeVar("Result")
-Task = tuple[Callable[..., Result], tuple[object, ...]]
+# A worker keeps to one thread, since its fellows have the other processors. And it keeps the memory
+# that it frees: given back, it would have to be asked for again a page at a time with each batch.
+WORKER_ENVIRONMENT = {
+    "POLARS_MAX_THREADS": "1",
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 30),
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 30),
+    "MIMALLOC_PURGE_DELAY": "-1",
+}
 
-
-def run_tasks(
-    tasks: Mapping[Key, Task[Result]], executor: Executor | None
-) -> Iterator[tuple[Key, Result]]:
-    """Run tasks, functions with their arguments, and yield each one's key and result when done.
-
-    An executor is set to work at once; without one they are run here, one after the other.
-    """
-    if executor is None:
-        return ((key, function(*arguments)) for key, (function, arguments) in tasks.items())
-    futures = {
-        executor.submit(function, *arguments): key for key, (function, arguments) in tasks.items()
-    }
-    return ((futures[future], future.result()) for future in as_completed(futures))
+Task = tuple[Callable[..., Any], tuple[object, ...]]  # a function with its arguments
 
 
 class Workers:
-    """The workers of an executor or, without one, of this machine where there is much to do."""
+    """The workers of an executor or, without one, of this machine where there is much to do.
+
+    Tasks go by a name; one given again replaces the one before it.
+    """
 
     def __init__(self, executor: Executor | None) -> None:
-        self.given = executor
+        self.executor = executor
         self.pool: ProcessPoolExecutor | None = None
+        self.page_count = 0
+        self.waiting: dict[str, Task] = {}
+        self.futures: dict[str, Future[Any]] = {}
 
     def __enter__(self) -> Workers:
         return self
@@ -52,35 +50,59 @@ class Workers:
         if self.pool:
             self.pool.shutdown(cancel_futures=True)
 
-    def start_pool(self) -> None:
-        """Start a process for each of this machine's processors; they load what they need."""
-        if self.given or self.pool:
-            return
-        count = os.cpu_count() or 1
-        # Forking a process that has threads, as dataframes have them, can hang.
-        self.pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=work_alone)
+    def submit(self, name: str, task: Task, page_count: int) -> None:
+        """Have a task done that reads so many pages: at once, where there are workers by then."""
+        self.page_count += page_count
+        self.waiting[name] = task
+        if self.executor is None and self.page_count > POOL_PAGES:
+            self.executor = self.pool = start_pool()
+        if self.executor:
+            for waiting, (function, arguments) in self.waiting.items():
+                self.futures[waiting] = self.executor.submit(function, *arguments)
+            self.waiting.clear()
+
+    def results(self) -> Iterator[tuple[str, Any]]:
+        """Yield each task's name and result when it is done; without workers, do them here."""
+        names = {future: name for name, future in self.futures.items()}
+        self.futures.clear()
+        for future in as_completed(names):
+            yield names[future], future.result()
+        while self.waiting:
+            name = next(iter(self.waiting))
+            function, arguments = self.waiting.pop(name)
+            yield name, function(*arguments)
+
+
+def start_pool() -> ProcessPoolExecutor:
+    """Start a process for each of this machine's processors; they load what they need."""
+    count = os.cpu_count() or 1
+    # Forking a process that has threads, as dataframes have them, can hang.
+    pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=get_ready)
+    with environment(WORKER_ENVIRONMENT):
         for _ in range(count):
-            self.pool.submit(os.getpid)
-
-    def executor(self, page_count: int) -> Executor | None:
-        """Give the executor for so many pages; None: they are best read here."""
-        if not self.given and page_count > POOL_PAGES:
-            self.start_pool()
-        return self.given or self.pool
+            pool.submit(os.getpid)
+    return pool
 
 
-def work_alone() -> None:
-    """Keep a worker to one thread: its fellows have the other processors.
+@contextmanager
+def environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Hand variables to the processes that are started meanwhile, where the user set no others."""
+    added = variables.keys() - os.environ.keys()
+    os.environ.update({name: variables[name] for name in added})
+    try:
+        yield
+    finally:
+        for name in added:
+            del os.environ[name]
 
-    Garbage is looked for less often, too: records of pages by the thousand are none.
+
+def get_ready() -> None:
+    """Load in a worker what it needs, while the pages are still being found.
+
+    Garbage is looked for less often there: records of pages by the thousand are none.
     """
     gc.set_threshold(100_000)
-    os.environ["POLARS_MAX_THREADS"] = "1"
-    import pyarrow
-
-    import pipeline.snapshots  # noqa: F401 - while the pages are still being found
-
-    pyarrow.set_cpu_count(1)
+    import pipeline.snapshots  # noqa: F401
 
 
 @contextmanager
@@ -96,7 +118,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
         from distributed import Client
     except ImportError as error:
         raise CoverageError(
-            "--scheduler needs Dask; install it with: pip install 'cache-coverage[dask]'"
+            "--scheduler needs Dask; install it with: pip install '.[dask]' in a checkout"
         ) from error
     try:
         client = Client(address, timeout="10s")  # type: ignore[no-untyped-call,unused-ignore]

@@ -190,7 +190,7 @@ def test_a_folder_that_is_as_it_was_is_not_listed_again(
 
     write_pages(source, {f"_cache/{TAGS[0]}/zlib/more.md": site_page("more", TAGS[0])})
     refresh_tables([source], tmp_path / "out")
-    assert scanned == [f"{source}/_cache/{TAGS[0]}/zlib/"]
+    assert scanned == [f"{source}/_cache/{TAGS[0]}/zlib"]
     assert len(read_all(tmp_path / "out")["pages", TAGS[0]]) == 3
 
 

@@ -16,6 +16,7 @@ from pathlib import Path
 FIRST_SNAPSHOT = datetime.date(2024, 8, 4)
 HASH_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 MEAN_SPECS_PER_PACKAGE = 9.4
+VARIANT_LISTS_PER_SPEC = 0.22  # different ones in a snapshot, as in the real one of 382 pages
 REBUILT_SHARE = 0.15  # of a snapshot's specs, against the snapshot before
 UPGRADED_SHARE = 0.02  # of a snapshot's packages
 ABSENT_SHARE = 0.03  # of a snapshot's (package, environment) pairs
@@ -116,8 +117,9 @@ def _history(number: int, snapshots: int) -> list[list[dict[str, object]]]:
     count = max(1, round(rng.expovariate(1 / MEAN_SPECS_PER_PACKAGE)))
     weights = [build.weight for build in BUILDS]
     builds = rng.choices(BUILDS, weights, k=count)
-    minor = rng.randrange(20)
-    variants = [VARIANTS[: rng.randint(4, len(VARIANTS))] for _ in builds]
+    major, minor = rng.randrange(30), rng.randrange(20)
+    lists = [_variants(rng) for _ in range(max(1, round(count * VARIANT_LISTS_PER_SPEC)))]
+    variants = [rng.choice(lists) for _ in builds]
     hashes = [_hash(rng) for _ in builds]
     history = []
     for _ in range(snapshots):
@@ -125,13 +127,20 @@ def _history(number: int, snapshots: int) -> list[list[dict[str, object]]]:
             minor += 1
             hashes = [_hash(rng) for _ in builds]
         hashes = [_hash(rng) if rng.random() < REBUILT_SHARE else known for known in hashes]
+        version = f"{major}.{minor}.{number % 7}"
         specs = [
-            _spec(build, spec_hash, f"1.{minor}", chosen, rng)
+            _spec(build, spec_hash, version, chosen, rng)
             for build, spec_hash, chosen in zip(builds, hashes, variants, strict=True)
             if rng.random() >= ABSENT_SHARE
         ]
-        history.append(specs or [_spec(builds[0], hashes[0], f"1.{minor}", variants[0], rng)])
+        history.append(specs or [_spec(builds[0], hashes[0], version, variants[0], rng)])
     return history
+
+
+def _variants(rng: random.Random) -> tuple[str, ...]:
+    """Give a list of some common variants, and one of the package's own."""
+    common = rng.sample(VARIANTS, rng.randint(3, len(VARIANTS) - 2))
+    return (*common, f"{rng.choice('+~')}feature_{rng.randrange(1000)}")
 
 
 def _spec(
