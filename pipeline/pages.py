@@ -80,10 +80,8 @@ class Search:
         SourceError
             There is no page in any of the sources.
         """
-        if len(self.sources) == 1:  # Nothing can come twice.
-            found = self.walk(self.sources[0])
-        else:
-            found = self.told_apart()
+        # In a single source nothing can come twice.
+        found = self.walk(self.sources[0]) if len(self.sources) == 1 else self.told_apart()
         is_empty = True
         for folder, pages in found:
             is_empty = False
