@@ -6,7 +6,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
+import pytest
+
+from pipeline.refresh import refresh_tables
+from pipeline.schemas import SPEC_STACKS
+from pipeline.tables import read_table
 from tests.benchmarks.corpus import write_corpus
+from tests.benchmarks.peers import PEERS
 
 ROOT = Path(__file__).parent.parent
 
@@ -38,5 +45,18 @@ def test_the_benchmark_prints_every_measure() -> None:
         check=True,
     )
 
-    for name in ("floor", "flatten, cold", "build", "--help", "gaps", "usable_on"):
+    for name in ("floor", "flatten, cold", "build", "--help", *PEERS, "gaps", "usable_on"):
         assert f"\n{name} " in result.stdout
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_a_peer_does_the_same_work(peer: str, tmp_path: Path) -> None:
+    """Each peer finds the very rows that the pipeline finds, so that their times compare."""
+    write_corpus(tmp_path / "corpus", 2, 3)
+    refresh_tables([tmp_path / "corpus"], tmp_path / "out")
+    ours = read_table(tmp_path / "out" / "tables", SPEC_STACKS, "tag", "hash", "stack")
+
+    PEERS[peer](tmp_path / "corpus", tmp_path / "peer.parquet")
+
+    theirs = pl.read_parquet(tmp_path / "peer.parquet", columns=ours.columns)
+    assert sorted(theirs.rows()) == sorted(ours.rows())

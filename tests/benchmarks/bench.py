@@ -23,10 +23,13 @@ import duckdb
 from pipeline.warehouse import DATABASE, DEFINES, view_files
 from tests.benchmarks.corpus import write_corpus
 from tests.benchmarks.floor import read_plainly
+from tests.benchmarks.peers import PEERS
 
 PYTHON = sys.executable
 PIPELINE = [PYTHON, "-m", "pipeline"]
 KIBIBYTES = 1024  # in a mebibyte; the kernel counts memory so
+SAMPLE = Path(__file__).parent.parent / "pages"
+SAMPLE_GOAL = 1.5  # seconds in all
 VIEW_GOALS = (0.2, 2.0)  # seconds: for the newest snapshot, and for the whole history
 
 
@@ -102,6 +105,39 @@ def measure_commands(corpus: Path, out: Path, run_count: int) -> None:
         )
 
 
+def measure_peers(share: Path, folder: Path, run_count: int) -> None:
+    """Print a line for the pipeline and each of its peers, on a share of the corpus."""
+    page_count, spec_count = read_plainly(str(share))
+    commands = {
+        "floor": [PYTHON, "-m", "tests.benchmarks.floor", str(share)],
+        "flatten, cold": [*PIPELINE, "flatten", str(share), "--out", str(folder / "share")],
+        **{
+            name: [PYTHON, "-m", "tests.benchmarks.peers", name, str(share), str(folder / "peer")]
+            for name in PEERS
+        },
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in commands}
+    for _ in range(run_count):
+        shutil.rmtree(folder / "share", ignore_errors=True)
+        for name, command in commands.items():
+            seconds[name].append(run_command(command).seconds)
+    ours = seconds["flatten, cold"]
+    print(f"\n{page_count:,} pages, {spec_count:,} specs{'':<8}seconds  × flatten, cold")
+    for name, measured in seconds.items():
+        ratio = statistics.median(a / b for a, b in zip(measured, ours, strict=True))
+        print(f"{name:<28}{statistics.median(measured):>9.2f}{ratio:>9.2f}")
+
+
+def measure_sample(folder: Path, run_count: int) -> None:
+    """Print what the pages that the project ships take, where workers would cost most."""
+    flatten = [*PIPELINE, "flatten", str(SAMPLE), "--out", str(folder / "sample")]
+    seconds = []
+    for _ in range(run_count):
+        shutil.rmtree(folder / "sample", ignore_errors=True)
+        seconds.append(run_command(flatten).seconds)
+    print(f"\nflatten of the sample: {statistics.median(seconds):.2f} s, goal ≤ {SAMPLE_GOAL} s")
+
+
 def measure_views(database: Path, tags: Sequence[str], run_count: int) -> None:
     """Print a line a view: seconds for the newest snapshot and for the whole history."""
     connection = duckdb.connect(str(database), read_only=True)
@@ -155,6 +191,8 @@ def main() -> None:
         corpus, out = Path(folder, "corpus"), Path(folder, "out")
         tags = write_corpus(corpus, max(2, options.snapshots), options.packages)
         measure_commands(corpus, out, options.runs)
+        measure_peers(corpus / "_cache" / tags[-1], Path(folder), options.runs)
+        measure_sample(Path(folder), options.runs)
         measure_views(out / DATABASE, tags, options.runs)
 
 
