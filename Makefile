@@ -16,6 +16,7 @@ SNAPSHOTS ?=
 PACKAGES ?=
 
 STAMP := $(VENV)/.stamp
+PEERS := $(VENV)/peers
 COVERAGE := $(VENV)/bin/cache-coverage
 DATABASE := $(OUT)/coverage.duckdb
 PIP := "$(VENV)/bin/python" -m pip -qq --disable-pip-version-check install
@@ -69,9 +70,14 @@ lint: $(STAMP) ## check format, style and types
 	@"$(VENV)/bin/ruff" check --quiet .
 	@"$(VENV)/bin/mypy" --no-error-summary
 
-bench: $(STAMP) ## measure on a generated corpus of SNAPSHOTS × PACKAGES pages
-	@"$(VENV)/bin/python" -m tests.benchmarks.bench \
+bench: $(STAMP) $(PEERS)/.stamp ## measure on a generated corpus of SNAPSHOTS × PACKAGES pages
+	@"$(VENV)/bin/python" -m tests.benchmarks.bench --peers "$(PEERS)/bin/python" \
 		$(SNAPSHOTS:%=--snapshots %) $(PACKAGES:%=--packages %)
+
+$(PEERS)/.stamp: requirements-peers.txt $(STAMP)
+	@$(PYTHON) -m venv --clear "$(PEERS)" >&2
+	@"$(PEERS)/bin/python" -m pip -qq --disable-pip-version-check install --require-hashes -r requirements-peers.txt >&2
+	@touch "$@"
 
 dictionary: $(STAMP) ## write DICTIONARY.md anew
 	@"$(COVERAGE)" flatten tests/pages --out outputs/dictionary
@@ -90,8 +96,9 @@ distclean: clean ## clean, and remove .venv
 
 # The tool that pins lies apart, so that the environment stays as it is pinned.
 PIN = "$(VENV)/pin/bin/uv" pip compile --quiet --universal --python-version 3.11 --upgrade \
-	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate pyproject.toml
+	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 pins: $(STAMP) ## pin anew what pyproject.toml names, with hashes and no index host
 	@$(PIP) --upgrade --target "$(VENV)/pin" uv >&2
-	@$(PIN) --output-file requirements.txt >&2
-	@$(PIN) --group dev --constraint requirements.txt --output-file requirements-dev.txt >&2
+	@$(PIN) pyproject.toml --output-file requirements.txt >&2
+	@$(PIN) pyproject.toml --group dev --constraint requirements.txt --output-file requirements-dev.txt >&2
+	@$(PIN) --group peers --constraint requirements.txt --output-file requirements-peers.txt >&2

@@ -45,13 +45,13 @@ def test_the_benchmark_prints_every_measure() -> None:
         check=True,
     )
 
-    for name in ("floor", "flatten, cold", "build", "--help", *PEERS, "gaps", "usable_on"):
+    for name in ("floor", "flatten, cold", "build", "--help", "gaps", "usable_on"):
         assert f"\n{name} " in result.stdout
 
 
-@pytest.mark.parametrize("peer", PEERS)
+@pytest.mark.parametrize("peer", ["PyYAML's C loader", "DuckDB alone"])
 def test_a_peer_does_the_same_work(peer: str, tmp_path: Path) -> None:
-    """Each peer finds the very rows that the pipeline finds, so that their times compare."""
+    """A peer finds the very rows that the pipeline finds; of pandas the benchmark asks as much."""
     write_corpus(tmp_path / "corpus", 2, 3)
     refresh_tables([tmp_path / "corpus"], tmp_path / "out")
     ours = read_table(tmp_path / "out" / "tables", SPEC_STACKS, "tag", "hash", "stack")

@@ -20,13 +20,16 @@ from pathlib import Path
 
 import duckdb
 
+from pipeline.schemas import SPEC_STACKS
+from pipeline.tables import PART
 from pipeline.warehouse import DATABASE, DEFINES, view_files
+from tests.benchmarks import peers
 from tests.benchmarks.corpus import write_corpus
 from tests.benchmarks.floor import read_plainly
-from tests.benchmarks.peers import PEERS
 
 PYTHON = sys.executable
 PIPELINE = [PYTHON, "-m", "pipeline"]
+OURS = "flatten, cold"
 KIBIBYTES = 1024  # in a mebibyte; the kernel counts memory so
 PEER_SNAPSHOTS = 4  # the newest ones: peers take minutes for them all
 SAMPLE = Path(__file__).parent.parent / "pages"
@@ -69,7 +72,7 @@ def measures(corpus: Path, out: Path) -> list[Measure]:
     page = next(corpus.rglob("*.md"))
     return [
         Measure("floor", [PYTHON, "-m", "tests.benchmarks.floor", str(corpus)]),
-        Measure("flatten, cold", flatten, 1.5, lambda: shutil.rmtree(out, ignore_errors=True)),
+        Measure(OURS, flatten, 1.5, lambda: shutil.rmtree(out, ignore_errors=True)),
         Measure("flatten, nothing changed", flatten, 0.4),
         Measure("flatten, one page changed", flatten, 0.6, page.touch),
         Measure("build", [*PIPELINE, "build", "--out", str(out)], 1.5),
@@ -106,27 +109,33 @@ def measure_commands(corpus: Path, out: Path, run_count: int) -> None:
         )
 
 
-def measure_peers(share: Path, folder: Path, run_count: int) -> None:
-    """Print a line for the pipeline and each of its peers, on a share of the corpus."""
+def measure_peers(share: Path, folder: Path, python: str, run_count: int) -> None:
+    """Print a line for the pipeline and each of its peers, which find the same rows, on a share."""
     page_count, spec_count = read_plainly(str(share))
+    ours, theirs = folder / "ours", folder / "theirs.parquet"
     commands = {
         "floor": [PYTHON, "-m", "tests.benchmarks.floor", str(share)],
-        "flatten, cold": [*PIPELINE, "flatten", str(share), "--out", str(folder / "ours")],
-        **{
-            name: [PYTHON, "-m", "tests.benchmarks.peers", name, str(share), str(folder / "peer")]
-            for name in PEERS
-        },
+        OURS: [*PIPELINE, "flatten", str(share), "--out", str(ours)],
+        **{peer: [python, peers.__file__, peer, str(share), str(theirs)] for peer in peers.PEERS},
     }
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(run_count):
-        shutil.rmtree(folder / "ours", ignore_errors=True)
+        shutil.rmtree(ours, ignore_errors=True)
         for name, command in commands.items():
             seconds[name].append(run_command(command).seconds)
-    ours = seconds["flatten, cold"]
-    print(f"\n{page_count:,} pages, {spec_count:,} specs{'':<8}seconds  × flatten, cold")
+            if name in peers.PEERS and count_rows(theirs) != count_rows(ours / "tables"):
+                raise SystemExit(f"{name}: found other rows than the pipeline")
+    print(f"\n{f'{page_count:,} pages, {spec_count:,} specs':<28}  seconds  × {OURS}")
     for name, measured in seconds.items():
-        ratio = statistics.median(a / b for a, b in zip(measured, ours, strict=True))
+        ratio = statistics.median(a / b for a, b in zip(measured, seconds[OURS], strict=True))
         print(f"{name:<28}{statistics.median(measured):>9.2f}{ratio:>9.2f}")
+
+
+def count_rows(tables: Path) -> int:
+    """Count the rows of a Parquet file, or of table spec_stacks below a folder."""
+    files = tables if tables.is_file() else tables / SPEC_STACKS.name / "*" / PART
+    (row,) = duckdb.execute("select count(*) from read_parquet($1)", [str(files)]).fetchall()
+    return int(row[0])
 
 
 def measure_sample(folder: Path, run_count: int) -> None:
@@ -187,6 +196,7 @@ def main() -> None:
     parser.add_argument("--snapshots", type=int, default=48)
     parser.add_argument("--packages", type=int, default=1200)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--peers", metavar="PYTHON", help="the Python that has the peers")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cache-coverage-bench-") as folder:
         corpus, out = Path(folder, "corpus"), Path(folder, "out")
@@ -194,7 +204,8 @@ def main() -> None:
         measure_commands(corpus, out, options.runs)
         for tag in tags[-PEER_SNAPSHOTS:]:
             shutil.copytree(corpus / "_cache" / tag, Path(folder, "share", tag))
-        measure_peers(Path(folder, "share"), Path(folder), options.runs)
+        if options.peers:
+            measure_peers(Path(folder, "share"), Path(folder), options.peers, options.runs)
         measure_sample(Path(folder), options.runs)
         measure_views(out / DATABASE, tags, options.runs)
 

@@ -1,7 +1,7 @@
 """What else could flatten pages: each as its users would write it, to one row per spec and stack.
 
-Run as `python -m tests.benchmarks.peers NAME FOLDER FILE`; writes FILE as Parquet, without checks,
-canonical forms, rejects or partitions.
+Run as `python peers.py NAME FOLDER FILE`; writes FILE as Parquet, without checks, canonical forms,
+rejects or partitions. `make bench` gives it an environment of its own.
 """
 
 from __future__ import annotations
