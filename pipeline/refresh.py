@@ -171,6 +171,7 @@ class Refresh:
             self.check_only()
             return outcome
         touched = self.read_with_fellows(gone, {None} if unread else set())
+        self.workers.dismiss()
         self.check_only()
         with hold_lock(self.state.folder / "publication"):
             return self.publish(touched, gone, unread)

@@ -38,7 +38,7 @@ class Workers:
 
     def __init__(self, executor: Executor | None) -> None:
         self.executor = executor
-        self.pool: ProcessPoolExecutor | None = None
+        self.pool: Executor | None = None  # this machine's
         self.page_count = 0
         self.waiting: dict[str, Task] = {}
         self.futures: dict[str, Future[Any]] = {}
@@ -47,8 +47,13 @@ class Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.dismiss()
+
+    def dismiss(self) -> None:
+        """Send this machine's workers away, without waiting until they are gone."""
         if self.pool:
-            self.pool.shutdown(cancel_futures=True)
+            self.pool.shutdown(wait=False, cancel_futures=True)
+            self.executor = self.pool = None
 
     def submit(self, name: str, task: Task, page_count: int) -> None:
         """Have a task done that reads so many pages: at once, where there are workers by then."""
