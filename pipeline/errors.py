@@ -6,7 +6,9 @@ A message names the file or table, the problem and the remedy.
 
 from __future__ import annotations
 
+import difflib
 import enum
+from collections.abc import Collection
 
 
 class ExitStatus(enum.IntEnum):
@@ -37,6 +39,18 @@ class QueryError(CoverageError):
     """A query that DuckDB refuses, or that tries to change something."""
 
 
+class FetchError(CoverageError):
+    """Something could not be brought from an address, or what came is not what it should be."""
+
+
+class MissingError(FetchError):
+    """There is nothing at an address (HTTP 404, 410)."""
+
+
+class ForbiddenError(FetchError):
+    """An address may not be read (HTTP 401, 403); so S3 answers for what is not there, too."""
+
+
 class RejectedError(CoverageError):
     """With --strict: something was rejected. The tables are written all the same."""
 
@@ -51,3 +65,9 @@ class LossError(CoverageError):
 
 class SchemaError(Exception):
     """A frame differs from its declared schema: a slip of ours, never of a page's."""
+
+
+def closest_names(name: str, names: Collection[str]) -> str:
+    """Say which of the names that there are come closest to one that there is not."""
+    close = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
+    return f"did you mean {', '.join(close)}?" if close else f"there are {len(names)}, none like it"

@@ -39,6 +39,28 @@ class Bar(Listener):
                 self.progress.advance(task, page_count)
 
 
+class FetchBar(Bar):
+    """Tells a fetch's progress on stderr: indexes done, and bytes that came."""
+
+    byte_count = 0
+
+    def starts(self, page_count: int) -> None:
+        """Begin the bar."""
+        if self.progress:
+            self.progress.add_task("indexes", total=page_count, megabytes=0.0)
+
+    def receives(self, byte_count: int) -> None:
+        """Count bytes."""
+        self.byte_count += byte_count
+        if self.progress:
+            for task in self.progress.task_ids:
+                self.progress.update(task, megabytes=self.byte_count / 1e6)
+
+    def warns(self, text: str) -> None:
+        """Say what is not as asked for."""
+        sys.stderr.write(f"warning: {text}\n")
+
+
 @contextmanager
 def progress_bar(out: Path) -> Iterator[Listener]:
     """Give what tells of a run on `out`."""
@@ -64,3 +86,30 @@ def progress_bar(out: Path) -> Iterator[Listener]:
         transient=True,
     ) as progress:
         yield Bar(out, progress)
+
+
+@contextmanager
+def fetch_bar(to: Path) -> Iterator[FetchBar]:
+    """Give what tells of a fetch to `to`."""
+    if not sys.stderr.isatty():
+        yield FetchBar(to, None)
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    with Progress(
+        TextColumn("fetching indexes"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[megabytes]:,.1f} MB"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as progress:
+        yield FetchBar(to, progress)

@@ -5,11 +5,10 @@ Each is one query on a view; a name that the database lacks is refused with the 
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from pipeline.errors import QueryError
+from pipeline.errors import QueryError, closest_names
 from pipeline.warehouse import Rows, run_query
 
 if TYPE_CHECKING:
@@ -104,9 +103,7 @@ def check_name(
     names = sorted({str(value) for (value,) in run_query(connection, known, parameters).values})
     if name in names:
         return
-    close = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
-    hint = f"did you mean {', '.join(close)}?" if close else f"there are {len(names)}, none like it"
-    raise QueryError(f"no {kind} {name!r}: {hint}")
+    raise QueryError(f"no {kind} {name!r}: {closest_names(name, names)}")
 
 
 def ask_package(connection: duckdb.DuckDBPyConnection, package: str, tag: str) -> Rows:

@@ -1,0 +1,261 @@
+"""Where a build cache keeps its indexes: addresses, the list at its top, a mirror's manifest.
+
+The names and forms are Spack's: layout 2 is what Spack 0.18 to 0.23 write, layout 3 what 1.0 and
+later write. The list is the public cache's own; its snapshot `develop` has, for instance, the
+stack `e4s`, whose mirror is the folder `develop/e4s`, while that of `root` is `develop` itself.
+Nothing here asks the network.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from pipeline.errors import FetchError, closest_names
+from pipeline.front_matter import IS_NAME
+
+LIST = "cache_spack_io_index.json"
+INDEXES = {2: "build_cache/index.json", 3: "v3/manifests/index/index.manifest.json"}
+ROOT = "root"
+# What a mirror's own folder holds; a stack of such a name would lie in root's mirror.
+RESERVED_NAMES = {"build_cache", "v3", "blobs"}
+# The index's versions that are known, of Spack 0.18 to 1.x.
+VERSIONS = range(6, 10)
+COMPRESSIONS = ("none", "gzip")
+
+PUBLIC_BUCKET = "spack-binaries"
+PUBLIC_HOST = "https://binaries.spack.io"
+
+MEDIA_TYPE = re.compile(r"application/vnd\.spack\.db\.v(\d+)\+json")
+CHECKSUM = re.compile(r"[0-9a-f]{64}")
+INDEX_ADDRESS = re.compile(
+    rf"(?P<base>.*)/(?:(?P<layout_2>{re.escape(INDEXES[2])})"
+    rf"|{re.escape(INDEXES[3])}|blobs/[^/]+/[^/]+/[^/]+)"
+)
+
+
+@dataclass(frozen=True)
+class Mirror:
+    """A mirror: where it is, in which layout, and its folder in the tree; empty for the tree's own.
+
+    `named` is its index's address as the list has it.
+    """
+
+    folder: str
+    address: str
+    layout: int
+    named: str
+
+    @property
+    def index_address(self) -> str:
+        """The address of the file that is the index, or names it."""
+        return f"{self.address}/{INDEXES[self.layout]}"
+
+    @property
+    def index_path(self) -> str:
+        """The path of that file in the tree."""
+        return self.path(INDEXES[self.layout])
+
+    def path(self, name: str) -> str:
+        """Give a file's path in the tree."""
+        return f"{self.folder}/{name}" if self.folder else name
+
+
+class ListEntry(msgspec.Struct, frozen=True):
+    """A stack in the list: its name, and its index's address."""
+
+    label: str
+    url: str
+
+
+class Blob(msgspec.Struct, frozen=True, rename="camel"):
+    """What a manifest says of a file; `content_length` in bytes."""
+
+    content_length: int
+    media_type: str
+    checksum: str
+    checksum_algorithm: str
+    compression: str
+
+    @property
+    def name(self) -> str:
+        """Its path below the mirror."""
+        return f"blobs/{self.checksum_algorithm}/{self.checksum[:2]}/{self.checksum}"
+
+    @property
+    def version(self) -> int:
+        """The version of the index that it is; 0 if it is none."""
+        match = MEDIA_TYPE.fullmatch(self.media_type)
+        return int(match[1]) if match else 0
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """A manifest of layout 3: the files that make up one thing."""
+
+    data: list[Blob]
+
+
+Login = tuple[str, str]
+
+
+def split_login(address: str) -> tuple[str, Login | None]:
+    """Part an address from the user and password in it, which no message should show."""
+    parts = urlsplit(address)
+    login, at, host = parts.netloc.rpartition("@")
+    if not at:
+        return address, None
+    user, _, password = login.partition(":")
+    return parts._replace(netloc=host).geturl(), (unquote(user), unquote(password))
+
+
+def http_address(address: str, s3_host: str | None) -> str:
+    """Give the HTTP address of one that may be S3's, served by `s3_host`.
+
+    The word `{bucket}` in it stands for the bucket's name. Without it, the public cache's.
+
+    Raises
+    ------
+    FetchError
+        For any other kind of address, and for another bucket than the public cache's at its host.
+    """
+    parts = urlsplit(address)
+    if parts.scheme in ("http", "https") and parts.netloc:
+        return address
+    if parts.scheme != "s3" or not parts.netloc:
+        raise FetchError(f"{address}: no http://, https:// or s3:// address")
+    bucket = parts.netloc
+    if s3_host is None and bucket != PUBLIC_BUCKET:
+        raise FetchError(
+            f"{address}: {PUBLIC_HOST} serves the bucket {PUBLIC_BUCKET} alone; say with --s3-host "
+            "what serves this one, for example https://{bucket}.s3.amazonaws.com"
+        )
+    host = s3_host or PUBLIC_HOST
+    if "://" not in host:
+        host = f"https://{host}"
+    return host.replace("{bucket}", bucket).rstrip("/") + parts.path
+
+
+def split_index(address: str) -> tuple[str, int | None]:
+    """Give a mirror's address and layout from that of its index, manifest or index blob.
+
+    Of any other address or path, its own without a trailing slash, and no layout.
+    """
+    match = INDEX_ADDRESS.fullmatch(address)
+    if not match:
+        return address.removesuffix(LIST).rstrip("/"), None
+    return match["base"], 2 if match["layout_2"] else 3
+
+
+def owner_of(path: str) -> tuple[str, int | None]:
+    """Give the folder and layout of the mirror that a path in the tree belongs to.
+
+    >>> owner_of("develop/e4s/build_cache/index.json")
+    ('develop/e4s', 2)
+    >>> owner_of("v3/manifests/index/index.manifest.json")
+    ('', 3)
+    """
+    base, layout = split_index(f"/{path}")
+    return base.lstrip("/"), layout
+
+
+def stack_of(folder: str) -> tuple[str, str]:
+    """Give the snapshot and the stack whose mirror has a folder in the tree."""
+    tag, _, stack = folder.partition("/")
+    return tag, stack or ROOT
+
+
+def read_list(text: bytes, address: str) -> dict[str, list[ListEntry]]:
+    """Read the list of a cache's snapshots, each with its stacks.
+
+    Raises
+    ------
+    FetchError
+        If that is not what came from `address`.
+    """
+    try:
+        return msgspec.json.decode(text, type=dict[str, list[ListEntry]])
+    except msgspec.DecodeError as error:
+        raise FetchError(
+            f"{address}: no list of snapshots as {{TAG: [{{label, url}}]}} ({error}); "
+            "name another address"
+        ) from error
+
+
+def choose_stacks(
+    listed: dict[str, list[ListEntry]], tags: Sequence[str], stacks: Sequence[str]
+) -> list[tuple[str, ListEntry]]:
+    """Keep to some tags and stacks of a list; to all where none is named.
+
+    Raises
+    ------
+    FetchError
+        For a name that the list has not.
+    """
+    for tag in tags:
+        if tag not in listed:
+            raise FetchError(f"no snapshot {tag!r} in the list: {closest_names(tag, listed)}")
+    kept = [(tag, entry) for tag in tags or listed for entry in listed[tag]]
+    labels = {entry.label for _, entry in kept}
+    for stack in stacks:
+        if stack not in labels:
+            where = ", ".join(tags) or "the list"
+            raise FetchError(f"no stack {stack!r} in {where}: {closest_names(stack, labels)}")
+    return [(tag, entry) for tag, entry in kept if not stacks or entry.label in stacks]
+
+
+def locate_mirror(tag: str, entry: ListEntry, s3_host: str | None) -> Mirror:
+    """Give the mirror of a stack of the list.
+
+    Raises
+    ------
+    FetchError
+        If its name can be no folder's, or its address leads to no index.
+    """
+    for name in (tag, entry.label):
+        if not IS_NAME.fullmatch(name) or name in RESERVED_NAMES:
+            raise FetchError(
+                f"{entry.url}: the list gives it the name {name!r}, which can't be a folder's; "
+                "left out"
+            )
+    address, layout = split_index(split_login(http_address(entry.url, s3_host))[0])
+    if layout is None:
+        raise FetchError(f"{entry.url}: neither an index nor a blob's address; left out")
+    folder = tag if entry.label == ROOT else f"{tag}/{entry.label}"
+    return Mirror(folder, address, layout, entry.url)
+
+
+def index_blob(text: bytes, address: str) -> Blob:
+    """Give the blob of the highest index version that is known from a manifest of layout 3.
+
+    Raises
+    ------
+    FetchError
+        If that is not what came from `address`, or it names no index that can be read.
+    """
+    try:
+        blobs = msgspec.json.decode(text, type=Manifest).data
+    except msgspec.DecodeError as error:
+        raise FetchError(f"{address}: no manifest of layout 3 ({error})") from error
+    known = [blob for blob in blobs if blob.version in VERSIONS]
+    if not known:
+        found = ", ".join(blob.media_type for blob in blobs) or "nothing"
+        raise FetchError(
+            f"{address}: names no index of version {VERSIONS[0]} to {VERSIONS[-1]}, but {found}; "
+            "a later version of cache-coverage may know it"
+        )
+    blob = max(known, key=lambda blob: blob.version)
+    if blob.compression not in COMPRESSIONS:
+        raise FetchError(
+            f"{address}: compression {blob.compression!r} is unknown; "
+            f"expected {' or '.join(COMPRESSIONS)}"
+        )
+    if blob.checksum_algorithm != "sha256" or not CHECKSUM.fullmatch(blob.checksum):
+        raise FetchError(
+            f"{address}: checksum {blob.checksum_algorithm!r} {blob.checksum!r} is unknown; "
+            "expected sha256 and 64 hexadecimal digits"
+        )
+    return blob
