@@ -121,6 +121,13 @@ def http_address(address: str, s3_host: str | None) -> str:
     ------
     FetchError
         For any other kind of address, and for another bucket than the public cache's at its host.
+
+    Examples
+    --------
+    >>> http_address("s3://spack-binaries/develop/e4s/build_cache/index.json", None)
+    'https://binaries.spack.io/develop/e4s/build_cache/index.json'
+    >>> http_address("s3://mine/cache", "https://{bucket}.s3.amazonaws.com")
+    'https://mine.s3.amazonaws.com/cache'
     """
     parts = urlsplit(address)
     if parts.scheme in ("http", "https") and parts.netloc:

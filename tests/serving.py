@@ -1,0 +1,191 @@
+"""A build cache on 127.0.0.1 for tests: files with validators, and answers as bad as they come."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, NamedTuple
+
+LIST = "cache_spack_io_index.json"
+LAYOUT_2 = "build_cache/index.json"
+LAYOUT_3 = "v3/manifests/index/index.manifest.json"
+
+
+class Asked(NamedTuple):
+    """A request, and the status that was its answer; 0 for none that is whole."""
+
+    path: str
+    headers: dict[str, str]
+    status: int
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One request at a site."""
+
+    protocol_version = "HTTP/1.1"
+    site: Site
+
+    def do_GET(self) -> None:
+        """Answer as told; without a word, with the file at that path."""
+        path = self.path.lstrip("/")
+        told = self.site.answers[path]
+        answer = told.pop(0) if told else send_file
+        self.sent = 0
+        with self.site.counted():
+            try:
+                answer(self)
+            finally:
+                self.site.asked.append(Asked(path, dict(self.headers), self.sent))
+
+    def send(self, status: int, body: bytes = b"", **headers: str) -> None:
+        """Send an answer; underscores in headers' names stand for hyphens."""
+        self.sent = status
+        self.send_response(status)
+        for name, value in {"Content_Length": str(len(body)), **headers}.items():
+            self.send_header(name.replace("_", "-"), value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *arguments: object) -> None:
+        """Keep quiet."""
+
+
+Answer = Callable[[Handler], None]
+
+
+class Site:
+    """The files of a cache by path, and how to answer, next and in turn, for some of them."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.files: dict[str, bytes] = {}
+        self.answers: dict[str, list[Answer]] = defaultdict(list)
+        self.asked: list[Asked] = []
+        self.ends = threading.Event()
+        self.lock = threading.Lock()
+        self.open_count = self.most_open = 0
+
+    @contextmanager
+    def counted(self) -> Iterator[None]:
+        """Count the requests that are answered at a time."""
+        with self.lock:
+            self.open_count += 1
+            self.most_open = max(self.most_open, self.open_count)
+        try:
+            yield
+        finally:
+            with self.lock:
+                self.open_count -= 1
+
+    def statuses(self) -> Counter[tuple[str, int]]:
+        """Count the answers since the last call by path and status."""
+        asked, self.asked = self.asked, []
+        return Counter((one.path, one.status) for one in asked)
+
+    def lists(self, **stacks: list[str]) -> None:
+        """Put up a list of snapshots, each with its mirrors' files; `_` in a tag stands for `-`."""
+        listed = {
+            tag.replace("_", "-"): [
+                {"label": name.split("/")[0], "url": f"s3://bucket/{tag.replace('_', '-')}/{path}"}
+                for name in names
+                for path in [name.removeprefix("root/")]
+            ]
+            for tag, names in stacks.items()
+        }
+        self.files[LIST] = json.dumps(listed).encode()
+
+    def puts_layout_3(self, mirror: str, *indexes: tuple[int, bytes], **changes: Any) -> list[str]:
+        """Put up a mirror of layout 3 with indexes of some versions; give their blobs' paths."""
+        data, paths = [], []
+        for version, content in indexes:
+            checksum = hashlib.sha256(content).hexdigest()
+            data.append(
+                {
+                    "contentLength": len(content),
+                    "mediaType": f"application/vnd.spack.db.v{version}+json",
+                    "compression": "none",
+                    "checksumAlgorithm": "sha256",
+                    "checksum": checksum,
+                }
+                | changes
+            )
+            paths.append(f"{mirror}blobs/sha256/{checksum[:2]}/{checksum}")
+            self.files[paths[-1]] = content
+        self.files[mirror + LAYOUT_3] = json.dumps({"version": 3, "data": data}).encode()
+        return paths
+
+
+@contextmanager
+def serve() -> Iterator[Site]:
+    """Run a site."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.daemon_threads = True
+        site = Site(f"http://127.0.0.1:{server.server_port}")
+        server.RequestHandlerClass = type("SiteHandler", (Handler,), {"site": site})
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield site
+        finally:
+            site.ends.set()
+            server.shutdown()
+            thread.join()
+
+
+def send_file(handler: Handler) -> None:
+    """Send a file, unless the client has it."""
+    content = handler.site.files.get(handler.path.lstrip("/"))
+    if content is None:
+        handler.send(404)
+        return
+    etag = f'"{hashlib.sha256(content).hexdigest()[:16]}"'
+    if handler.headers["If-None-Match"] == etag:
+        handler.send(304, ETag=etag)
+    else:
+        handler.send(200, content, ETag=etag)
+
+
+def status(code: int, body: bytes = b"", **headers: str) -> Answer:
+    """Answer so."""
+    return lambda handler: handler.send(code, body, **headers)
+
+
+def cut_off(handler: Handler) -> None:
+    """Promise a file, send half of it, and hang up."""
+    content = handler.site.files[handler.path.lstrip("/")]
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(content)))
+    handler.end_headers()
+    handler.wfile.write(content[: len(content) // 2])
+    handler.close_connection = True
+
+
+def cut_off_unannounced(handler: Handler) -> None:
+    """Send half of a file of which nobody knows the length, and hang up."""
+    content = handler.site.files[handler.path.lstrip("/")]
+    handler.send_response(200)
+    handler.send_header("Connection", "close")
+    handler.end_headers()
+    handler.wfile.write(content[: len(content) // 2])
+
+
+def stall(handler: Handler) -> None:
+    """Send half of a file, and then nothing more."""
+    content = handler.site.files[handler.path.lstrip("/")]
+    handler.send_response(200)
+    handler.send_header("Content-Length", str(len(content)))
+    handler.end_headers()
+    handler.wfile.write(content[: len(content) // 2])
+    handler.wfile.flush()
+    handler.site.ends.wait()
+    handler.close_connection = True
+
+
+def hang_up(handler: Handler) -> None:
+    """Say nothing at all."""
+    handler.close_connection = True
