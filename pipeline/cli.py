@@ -88,9 +88,9 @@ def say(text: str) -> None:
 def main() -> None:
     """Tell what the Spack build cache has built, for which compiler, OS and CPU target.
 
-    The way of the data: flatten reads pages into Parquet tables, build makes a DuckDB file of
-    them, report writes what it says; package, usable and diff ask it what is asked most, query
-    and sql anything.
+    The way of the data: fetch brings a cache's indexes, flatten reads pages into Parquet tables,
+    build makes a DuckDB file of them, report writes what it says; package, usable and diff ask it
+    what is asked most, query and sql anything.
 
     Exit status: 0 done, 1 it could not be done, 2 wrong usage, 3 with --strict something was
     rejected, 4 with --fail-on-loss something was lost.

@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import unquote, urlsplit
+from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 
@@ -30,7 +30,7 @@ COMPRESSIONS = ("none", "gzip")
 PUBLIC_BUCKET = "spack-binaries"
 PUBLIC_HOST = "https://binaries.spack.io"
 
-MEDIA_TYPE = re.compile(r"application/vnd\.spack\.db\.v(\d+)\+json")
+MEDIA_TYPE = re.compile(r"application/vnd\.spack\.db\.v(\d{1,4})\+json")
 CHECKSUM = re.compile(r"[0-9a-f]{64}")
 INDEX_ADDRESS = re.compile(
     rf"(?P<base>.*)/(?:(?P<layout_2>{re.escape(INDEXES[2])})"
@@ -102,9 +102,24 @@ class Manifest(msgspec.Struct, frozen=True):
 Login = tuple[str, str]
 
 
+def split_address(address: str) -> SplitResult:
+    """Part an address, or raise FetchError, without its text: there may be a password in it."""
+    try:
+        parts = urlsplit(address)
+        _ = parts.port
+    except ValueError as error:
+        raise FetchError(f"the address can't be read ({error}); name another") from error
+    if parts.query or parts.fragment:
+        raise FetchError(
+            f"the address of {parts.hostname}{parts.path} has a part behind ? or #, "
+            "to which no file name can be added; leave that part out"
+        )
+    return parts
+
+
 def split_login(address: str) -> tuple[str, Login | None]:
     """Part an address from the user and password in it, which no message should show."""
-    parts = urlsplit(address)
+    parts = split_address(address)
     login, at, host = parts.netloc.rpartition("@")
     if not at:
         return address, None
@@ -129,7 +144,7 @@ def http_address(address: str, s3_host: str | None) -> str:
     >>> http_address("s3://mine/cache", "https://{bucket}.s3.amazonaws.com")
     'https://mine.s3.amazonaws.com/cache'
     """
-    parts = urlsplit(address)
+    parts = split_address(address)
     if parts.scheme in ("http", "https") and parts.netloc:
         return address
     if parts.scheme != "s3" or not parts.netloc:
@@ -185,7 +200,7 @@ def read_list(text: bytes, address: str) -> dict[str, list[ListEntry]]:
     """
     try:
         return msgspec.json.decode(text, type=dict[str, list[ListEntry]])
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise FetchError(
             f"{address}: no list of snapshots as {{TAG: [{{label, url}}]}} ({error}); "
             "name another address"
@@ -222,17 +237,17 @@ def locate_mirror(tag: str, entry: ListEntry, s3_host: str | None) -> Mirror:
     FetchError
         If its name can be no folder's, or its address leads to no index.
     """
+    named, _ = split_login(entry.url)
     for name in (tag, entry.label):
         if not IS_NAME.fullmatch(name) or name in RESERVED_NAMES:
             raise FetchError(
-                f"{entry.url}: the list gives it the name {name!r}, which can't be a folder's; "
-                "left out"
+                f"{named}: the list gives it the name {name!r}, which can't be a folder's; left out"
             )
-    address, layout = split_index(split_login(http_address(entry.url, s3_host))[0])
+    address, layout = split_index(http_address(named, s3_host))
     if layout is None:
-        raise FetchError(f"{entry.url}: neither an index nor a blob's address; left out")
+        raise FetchError(f"{named}: neither an index nor a blob's address; left out")
     folder = tag if entry.label == ROOT else f"{tag}/{entry.label}"
-    return Mirror(folder, address, layout, entry.url)
+    return Mirror(folder, address, layout, named)
 
 
 def index_blob(text: bytes, address: str) -> Blob:
@@ -245,7 +260,7 @@ def index_blob(text: bytes, address: str) -> Blob:
     """
     try:
         blobs = msgspec.json.decode(text, type=Manifest).data
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise FetchError(f"{address}: no manifest of layout 3 ({error})") from error
     known = [blob for blob in blobs if blob.version in VERSIONS]
     if not known:

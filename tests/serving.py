@@ -87,15 +87,17 @@ class Site:
         asked, self.asked = self.asked, []
         return Counter((one.path, one.status) for one in asked)
 
-    def lists(self, **stacks: list[str]) -> None:
-        """Put up a list of snapshots, each with its mirrors' files; `_` in a tag stands for `-`."""
+    def lists(self, snapshots: dict[str, list[str]]) -> None:
+        """Put up a list of snapshots, each with its stacks' files, those of root below `root/`."""
         listed = {
-            tag.replace("_", "-"): [
-                {"label": name.split("/")[0], "url": f"s3://bucket/{tag.replace('_', '-')}/{path}"}
-                for name in names
-                for path in [name.removeprefix("root/")]
+            tag: [
+                {
+                    "label": path.split("/")[0],
+                    "url": f"s3://bucket/{tag}/{path.removeprefix('root/')}",
+                }
+                for path in paths
             ]
-            for tag, names in stacks.items()
+            for tag, paths in snapshots.items()
         }
         self.files[LIST] = json.dumps(listed).encode()
 

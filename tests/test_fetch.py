@@ -45,13 +45,7 @@ ENVIRONMENT = os.environ | {"NO_PROXY": "*", "no_proxy": "*"}
 def site() -> Iterator[Site]:
     """Give a cache with one snapshot of three stacks in layout 2."""
     with serve() as site:
-        site.lists(
-            develop_2025_03_30=[
-                f"root/{LAYOUT_2}",
-                f"e4s/{LAYOUT_2}",
-                f"radiuss/{LAYOUT_2}",
-            ]
-        )
+        site.lists({TAG: [f"root/{LAYOUT_2}", f"e4s/{LAYOUT_2}", f"radiuss/{LAYOUT_2}"]})
         for path in (ROOT, E4S, RADIUSS):
             site.files[path] = index(path)
         yield site
@@ -141,7 +135,7 @@ def test_layout_3_brings_the_highest_known_version(site: Site, tmp_path: Path) -
     mirror = f"{TAG}/e4s/"
     versions = [(number, index(str(number))) for number in (8, 9, 10, 5)]
     paths = site.puts_layout_3(mirror, *versions)
-    site.lists(develop_2025_03_30=[f"e4s/{LAYOUT_3}"])
+    site.lists({TAG: [f"e4s/{LAYOUT_3}"]})
 
     assert fetch(site, tmp_path)[0] == 0
     assert tree(tmp_path) == {
@@ -153,7 +147,7 @@ def test_a_list_may_name_the_blob(site: Site, tmp_path: Path) -> None:
     """From a blob's address the mirror follows, whose manifest tells what is current."""
     mirror = f"{TAG}/e4s/"
     old = site.puts_layout_3(mirror, (8, index("old")))[0]
-    site.lists(develop_2025_03_30=[old.removeprefix(f"{TAG}/")])
+    site.lists({TAG: [old.removeprefix(f"{TAG}/")]})
     new = site.puts_layout_3(mirror, (8, index("new")))[0]
 
     assert fetch(site, tmp_path)[0] == 0
@@ -240,9 +234,7 @@ def test_no_cache_at_an_address(site: Site, tmp_path: Path) -> None:
 
 def test_tags_and_stacks_choose(site: Site, tmp_path: Path) -> None:
     """Only what is named is asked for; the list comes whole."""
-    site.lists(
-        develop_2025_03_30=[f"e4s/{LAYOUT_2}", f"root/{LAYOUT_2}"], develop=[f"e4s/{LAYOUT_2}"]
-    )
+    site.lists({TAG: [f"e4s/{LAYOUT_2}", f"root/{LAYOUT_2}"], "develop": [f"e4s/{LAYOUT_2}"]})
 
     assert fetch(site, tmp_path, "--tag", TAG, "--stack", "root", "--stack", "e4s")[0] == 0
     assert set(tree(tmp_path)) == {LIST, ROOT, E4S}
@@ -367,7 +359,7 @@ def test_what_fails_is_told_and_the_rest_stays(
 def test_many_failures_are_counted(site: Site, tmp_path: Path) -> None:
     """Ten are told, of the others how many they are."""
     stacks = [f"s{number}/{LAYOUT_2}" for number in range(12)]
-    site.lists(develop=stacks)
+    site.lists({"develop": stacks})
     for path in stacks:
         site.answers[f"develop/{path}"] = [status(400)]
 
@@ -451,11 +443,11 @@ def test_where_all_is_missing_nothing_is_removed(site: Site, tmp_path: Path) -> 
 
 def test_a_snapshot_becomes_what_the_list_says(site: Site, tmp_path: Path) -> None:
     """A stack that its snapshot no longer lists goes; a snapshot no longer listed is history."""
-    site.lists(v1=[f"e4s/{LAYOUT_2}", f"ml/{LAYOUT_2}"], v2=[f"e4s/{LAYOUT_2}"])
+    site.lists({"v1": [f"e4s/{LAYOUT_2}", f"ml/{LAYOUT_2}"], "v2": [f"e4s/{LAYOUT_2}"]})
     for path in (f"v1/e4s/{LAYOUT_2}", f"v1/ml/{LAYOUT_2}", f"v2/e4s/{LAYOUT_2}"):
         site.files[path] = index(path)
     fetch(site, tmp_path)
-    site.lists(v1=[f"e4s/{LAYOUT_2}"])
+    site.lists({"v1": [f"e4s/{LAYOUT_2}"]})
 
     assert fetch(site, tmp_path, "--stack", "e4s")[0] == 0
     assert (tmp_path / f"v1/ml/{LAYOUT_2}").exists()
@@ -568,7 +560,9 @@ def test_a_host_that_is_not_there_is_given_up_once(site: Site, tmp_path: Path) -
     [
         ("ftp://127.0.0.1/cache", "ftp://127.0.0.1/cache: no http://, https:// or s3:// address"),
         ("cache", "cache: no http://, https:// or s3:// address"),
-        ("http://127.0.0.1:x/", "leads to no http:// or https:// address"),
+        ("http://127.0.0.1:x/", "the address can't be read (Port could not be cast to integer"),
+        ("http://u:secret@[1/", "the address can't be read (Invalid IPv6 URL); name another"),
+        ("http://127.0.0.1/a?token=secret", "the address of 127.0.0.1/a has a part behind ? or #"),
     ],
 )
 def test_an_address_that_is_none(site: Site, tmp_path: Path, url: str, words: str) -> None:
@@ -577,6 +571,7 @@ def test_an_address_that_is_none(site: Site, tmp_path: Path, url: str, words: st
 
     assert code == 1
     assert words in said
+    assert "secret" not in said
     assert site.asked == []
 
 
