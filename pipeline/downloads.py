@@ -55,7 +55,8 @@ class DamagedError(Exception):
 class Downloads:
     """A client that brings files into a folder of drafts.
 
-    `login` is for the origin that it was given for, and no other.
+    `login` is for the origin that it was given for, and no other. Proxies and certificates are
+    those that the environment names.
     """
 
     def __init__(
@@ -74,12 +75,18 @@ class Downloads:
         self.login = login
         self.receives = receives
         self.unreachable: dict[str, str] = {}
-        self.client = httpx2.AsyncClient(
-            headers={"User-Agent": f"cache-coverage/{__version__}"},
-            follow_redirects=True,
-            # So long nothing may come; how long all of it takes does not matter.
-            timeout=httpx2.Timeout(timeout, pool=None),
-        )
+        try:
+            self.client = httpx2.AsyncClient(
+                headers={"User-Agent": f"cache-coverage/{__version__}"},
+                follow_redirects=True,
+                # So long nothing may come; how long all of it takes does not matter.
+                timeout=httpx2.Timeout(timeout, pool=None),
+            )
+        except (OSError, ValueError, httpx2.InvalidURL) as error:
+            raise FetchError(
+                f"the proxy or certificates that the environment names can't be used ({error}); "
+                "see HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE"
+            ) from error
         stamina.instrumentation.set_on_retry_hooks([])
         self.retrying = stamina.AsyncRetryingCaller(
             attempts=self.attempts,

@@ -575,6 +575,34 @@ def test_an_address_that_is_none(site: Site, tmp_path: Path, url: str, words: st
     assert site.asked == []
 
 
+@pytest.mark.parametrize(
+    "setting", ["HTTP_PROXY=ftp://127.0.0.1", "ALL_PROXY=http://[::", "SSL_CERT_FILE=/nowhere"]
+)
+def test_an_environment_that_cannot_be_used(tmp_path: Path, setting: str) -> None:
+    """Exit 1 with where to look, for a proxy or certificates that can't be."""
+    name, value = setting.split("=")
+
+    result = run_command(
+        "fetch", "http://127.0.0.1:9", "--to", tmp_path, env=os.environ | {name: value}
+    )
+
+    assert result.returncode == 1
+    assert "error: the proxy or certificates that the environment names" in result.stderr
+    assert name in result.stderr
+
+
+def test_a_proxy_is_asked_for_what_is_wanted(site: Site, tmp_path: Path) -> None:
+    """With HTTP_PROXY set, the request goes there and names the cache's own address."""
+    environment = os.environ | {"HTTP_PROXY": site.url, "NO_PROXY": "", "no_proxy": ""}
+    address = f"http://cache.example/{TAG}/e4s/{LAYOUT_2}"
+    site.files[address] = index("by proxy")
+
+    result = run_command("fetch", address, "--to", tmp_path, env=environment)
+
+    assert result.returncode == 0
+    assert tree(tmp_path) == {LAYOUT_2: site.files[address]}
+
+
 def test_another_bucket_needs_its_host(tmp_path: Path) -> None:
     """The public cache's host serves its own bucket alone, so another one's must be named."""
     result = run_command("fetch", "s3://mine/cache", "--to", tmp_path)
