@@ -159,7 +159,7 @@ def test_pins_hold_what_the_project_names() -> None:
     """Both files pin what pyproject.toml names, in one version, with hashes and no index host."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     core, everything = pins("requirements.txt"), pins("requirements-dev.txt")
-    named = [re.split("[<>=]", name)[0] for name in project["project"]["dependencies"]]
+    named = [re.split(r"[\[<>=]", name)[0] for name in project["project"]["dependencies"]]
 
     assert set(named) <= core.keys()
     assert core.items() <= everything.items()
