@@ -15,6 +15,7 @@ import click
 
 from pipeline import __version__
 from pipeline.errors import CoverageError, LossError, RejectedError
+from pipeline.text import printable
 
 if TYPE_CHECKING:
     import duckdb
@@ -79,8 +80,8 @@ def show(rows: Rows, output_format: str) -> None:
 
 
 def say(text: str) -> None:
-    """Talk: to stderr, so that stdout stays data."""
-    click.echo(text, err=True)
+    """Talk: to stderr, so that stdout stays data; names in it steer no terminal."""
+    click.echo(printable(text, keep="\n"), err=True)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -148,14 +149,22 @@ def describe_rejects(outcome: Outcome, out: Path) -> str:
 
 @main.command()
 @out_option
-def build(out: Path) -> None:
-    """Make the DuckDB file OUT/coverage.duckdb from the tables and sql/, unless it is current."""
-    from pipeline.warehouse import DATABASE, build_warehouse, is_current
+@click.option(
+    "--check-all",
+    is_flag=True,
+    help="Build anew, and check the views of every snapshot; else of the newest of each kind.",
+)
+def build(out: Path, check_all: bool) -> None:
+    """Make the DuckDB file OUT/coverage.duckdb from the tables and sql/, unless it is current.
 
-    if is_current(out):
-        say(f"{out / DATABASE}: up to date")
-    else:
-        say(f"{build_warehouse(out)}: built")
+    The new database checks itself before it takes the old one's place.
+    """
+    from pipeline.build import build_warehouse
+    from pipeline.progress import say_waiting
+    from pipeline.warehouse import DATABASE
+
+    is_new = build_warehouse(out, every_snapshot=check_all, waits=lambda: say_waiting(out))
+    say(f"{out / DATABASE}: {'built' if is_new else 'up to date'}")
 
 
 @main.command()

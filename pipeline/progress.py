@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.refresh import Listener
+from pipeline.text import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -23,7 +24,7 @@ class Bar(Listener):
 
     def waits(self) -> None:
         """Say why nothing happens."""
-        sys.stderr.write(f"{self.out}: waiting for another run on it to end\n")
+        say_waiting(self.out)
 
     def starts(self, page_count: int) -> None:
         """Begin the bar, unless there is nothing to read."""
@@ -35,6 +36,11 @@ class Bar(Listener):
         if self.progress:
             for task in self.progress.task_ids:
                 self.progress.advance(task, page_count)
+
+
+def say_waiting(out: Path) -> None:
+    """Say that another run on `out` has to end first."""
+    sys.stderr.write(f"{printable(str(out))}: waiting for another run on it to end\n")
 
 
 @contextmanager

@@ -17,9 +17,9 @@ import shutil
 import sys
 from typing import Literal
 
+from pipeline.text import printable
 from pipeline.warehouse import Rows
 
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 MARKDOWN_MARKUP = re.compile(r"([\\`*\[\]<>|~])")
 NUMBER = int | float | decimal.Decimal
 WIDEST = 1_000_000  # columns; what goes into a pipe is not folded
@@ -102,15 +102,6 @@ def cell_text(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(cell_text(entry) for entry in value)
     return printable(json_text(value) if isinstance(value, dict) else str(value))
-
-
-def printable(text: str) -> str:
-    r"""Write characters that would steer a terminal or turn the text's direction as escapes.
-
-    >>> printable("\x1b[31mred")
-    '\\x1b[31mred'
-    """
-    return UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def escape_markdown(text: str) -> str:

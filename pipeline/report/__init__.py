@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from pipeline.errors import OutputError, SchemaError
-from pipeline.render import escape_markdown, printable
+from pipeline.render import escape_markdown
+from pipeline.text import printable
 from pipeline.warehouse import Rows, open_warehouse, run_query
 
 if TYPE_CHECKING:
