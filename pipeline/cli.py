@@ -171,10 +171,11 @@ def build(out: Path, check_all: bool) -> None:
 @out_option
 def report(out: Path) -> None:
     """Write index.html, summary.md and CSV files to OUT/reports."""
+    from pipeline.progress import say_waiting
     from pipeline.report import write_reports
 
-    for line in write_reports(out):
-        click.echo(line)
+    for line in write_reports(out, waits=lambda: say_waiting(out)):
+        click.echo(printable(line))
 
 
 @main.command()

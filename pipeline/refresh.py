@@ -17,10 +17,11 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from pipeline.errors import OutputError, SourceError
-from pipeline.locks import hold_lock
+from pipeline.locks import hold_lock, try_lock
 from pipeline.pages import PageFile, find_pages
 from pipeline.rejects import Reject
 from pipeline.state import (
+    STATE_FOLDER,
     TABLES_FOLDER,
     GroupState,
     Outcome,
@@ -81,13 +82,13 @@ def refresh_tables(
             many = workers.start_pool if state.is_empty() else None
             found = find_pages(sources, state.read_listings, (POOL_PAGES, many))
             groups = group_pages(found.pages, only)
+            clear_drafts(out)
             with hold_lock(state.folder / "run", is_shared=bool(only), waits=listener.waits):
-                if not only:
-                    clear_drafts(out)
                 refresh = Refresh(out, groups, found.rejects, frozenset(only), listener)
                 outcome = refresh.run(workers)
-            for source, listings in found.listings.items():
-                state.write_listings(source, listings)
+                with hold_lock(state.folder / "publication", waits=listener.waits):
+                    for source, listings in found.listings.items():
+                        state.write_listings(source, listings)
         return outcome
     except BrokenExecutor as error:
         raise OutputError(
@@ -127,9 +128,10 @@ def draft_snapshot(
 
 
 def clear_drafts(out: Path) -> None:
-    """Remove what runs that were killed left behind."""
-    for folder in out.glob(f"{DRAFTS_PREFIX}*"):
-        shutil.rmtree(folder)
+    """Remove what runs that were killed left behind, unless a run is at work."""
+    with try_lock(out / TABLES_FOLDER / STATE_FOLDER / "run") as is_alone:
+        for folder in out.glob(f"{DRAFTS_PREFIX}*") if is_alone else ():
+            shutil.rmtree(folder)
 
 
 class Refresh:
@@ -172,7 +174,7 @@ class Refresh:
             executor = workers.executor(page_count)
             touched = self.read_with_fellows(stale, gone, folder, executor)
             self.check_only()
-            with hold_lock(self.state.folder / "publication"):
+            with hold_lock(self.state.folder / "publication", waits=self.listener.waits):
                 return self.publish(touched, gone, folder)
 
     def stale_groups(self) -> list[str]:
@@ -235,7 +237,13 @@ class Refresh:
 
     def publish(self, touched: Tags, gone: Iterable[str], folder: Path) -> Outcome:
         """Put the drafts' partitions into their places, and remember what they were made of."""
-        from pipeline.publish import count_tables, draft_unread, publish_tags, publish_targets
+        from pipeline.publish import (
+            count_tables,
+            draft_unread,
+            publish_tags,
+            publish_targets,
+            staged,
+        )
 
         owners = {
             tag: [self.drafts[group] for group in self.tags if tag in self.tags[group]]
@@ -244,15 +252,16 @@ class Refresh:
         }
         if None in owners and self.unread:
             owners[None].append(draft_unread(self.unread, folder / "unread"))
-        # Until all is in its place, nothing is known of it.
-        self.state.forget_groups([*self.tags, *gone])
-        publish_tags(self.tables, owners, folder / "merged")
-        publish_targets(self.tables, folder / "merged")
-        for group, tags in self.tags.items():
-            if not self.only or tags <= self.only:
-                self.state.write_group(group, self.remembered(group))
-        outcome = count_tables(self.tables)
-        self.state.write_outcome(outcome)
+        with staged(self.tables, folder / "staged") as tables:
+            state = State(tables)
+            state.forget_groups([*self.tags, *gone])
+            publish_tags(tables, owners, folder / "merged")
+            publish_targets(tables, folder / "merged")
+            for group, tags in self.tags.items():
+                if not self.only or tags <= self.only:
+                    state.write_group(group, self.remembered(group))
+            outcome = count_tables(tables)
+            state.write_outcome(outcome)
         return outcome
 
     def remembered(self, group: str) -> GroupState:

@@ -83,7 +83,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the outputs of two snapshots; the later lost, gained and upgraded something."""
     folder = tmp_path_factory.mktemp("checks")
     early, late = TAGS
-    pages = {
+    pages: dict[str, str | bytes] = {
         f"{early}/adiak/specs.md": site_page("adiak", early, [make_spec(9, target="zen4")]),
         f"{late}/adiak/specs.md": site_page("adiak", late, [make_spec(1)]),
         f"{late}/zlib/specs.md": site_page(
