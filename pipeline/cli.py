@@ -106,12 +106,22 @@ def main() -> None:
 @click.option("--strict", is_flag=True, help="Exit with status 3 if anything was rejected.")
 @click.option("--tag", "tags", multiple=True, help="Keep to this snapshot; may be repeated.")
 @click.option(
+    "--follow-links",
+    is_flag=True,
+    help="Read what links below a SOURCE lead to, too: folders, and files elsewhere.",
+)
+@click.option(
     "--scheduler",
     metavar="ADDRESS",
     help="Read with the workers of the Dask cluster there, which must see the same files.",
 )
 def flatten(
-    sources: tuple[Path, ...], out: Path, strict: bool, tags: tuple[str, ...], scheduler: str | None
+    sources: tuple[Path, ...],
+    out: Path,
+    strict: bool,
+    tags: tuple[str, ...],
+    follow_links: bool,
+    scheduler: str | None,
 ) -> None:
     """Read pages into Parquet tables below OUT/tables.
 
@@ -126,7 +136,14 @@ def flatten(
         progress_bar(out) as listener,
         dask_executor(scheduler) if scheduler else nullcontext() as executor,
     ):
-        outcome = refresh_tables(sources, out, only=tags, executor=executor, listener=listener)
+        outcome = refresh_tables(
+            sources,
+            out,
+            only=tags,
+            follow_links=follow_links,
+            executor=executor,
+            listener=listener,
+        )
     say(
         f"{out / 'tables'}: {outcome.page_count} pages taken, "
         f"{outcome.spec_count} specs in {outcome.tag_count} snapshots"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from operator import attrgetter
@@ -57,12 +59,15 @@ def find_pages(
     sources: Iterable[Path],
     known: Callable[[str], Listings] = lambda _: {},
     many: tuple[int, Callable[[], None] | None] = (0, None),
+    *,
+    follow_links: bool = False,
 ) -> Found:
     """Find every `*.md` at or below `sources`.
 
     `known` gives the folders of a source as they were listed before, where that is known; `many`
     is a number of pages, and what is to be done as soon as so many are found. Links to folders
-    are not followed, nor links to files outside of their source.
+    are not followed, nor links to files outside of their source, but with `follow_links`: then
+    each file is read once, however many links lead to it.
 
     Raises
     ------
@@ -75,8 +80,9 @@ def find_pages(
         if os.path.isfile(path):
             found.pages.append(stamp_page(path, page_name(source.name), os.stat(path)))
         elif os.path.isdir(path):
-            found.listings[path] = {}
-            for page in walk_source(path, known(path), found):
+            # A folder's times do not tell where its links lead.
+            listings = found.listings.setdefault(path, {}) if not follow_links else None
+            for page in walk_source(path, {} if follow_links else known(path), found, listings):
                 found.pages.append(page)
                 if many[1] and len(found.pages) == many[0]:
                     many[1]()
@@ -94,25 +100,46 @@ def find_pages(
     return Found(pages, found.rejects, found.listings)
 
 
-def walk_source(root: str, known: Listings, found: Found) -> Iterator[PageFile]:
-    """Yield the pages below `root`; adds to the listings and rejects of `found`."""
-    folders = [""]
-    while folders:
-        folder = folders.pop()
+def walk_source(
+    root: str, known: Listings, found: Found, listings: Listings | None
+) -> Iterator[PageFile]:
+    """Yield the pages below `root`; adds to `listings` and to the rejects of `found`.
+
+    Without `listings` links are followed: after all that is there without them.
+    """
+    folders, links = [""], list[str]()
+    seen = set()
+    while folders or links:
+        folder = folders.pop() if folders else links.pop(0)
         path = f"{root}/{folder}"
         try:
-            listing = list_folder(path, root, known.get(path))
+            if listings is None:
+                status = os.stat(path)
+                if (status.st_dev, status.st_ino) in seen:
+                    continue
+                seen.add((status.st_dev, status.st_ino))
+            listing = list_folder(path, root if listings is not None else "", known.get(path))
         except OSError as error:
             found.rejects.append(unreadable(page_name(folder) or ".", "folder", error))
             continue
-        found.listings[root][path] = listing
+        if listings is not None:
+            listings[path] = listing
+        else:
+            links.extend(sorted(f"{folder}{name}/" for name in linked_folders(path)))
         folders.extend([f"{folder}{name}/" for name in listing.folders])
         for name in listing.pages:
             page = page_name(f"{folder}{name}")
+            file = path + name if listings is not None else os.path.realpath(path + name)
             try:
-                yield stamp_page(path + name, page, os.stat(path + name))
+                yield stamp_page(file, page, os.stat(file))
             except OSError as error:
                 found.rejects.append(unreadable(page, "page", error))
+
+
+def linked_folders(path: str) -> list[str]:
+    """Give the links to folders in a folder."""
+    with os.scandir(path) as entries:
+        return [e.name for e in entries if e.is_symlink() and os.path.isdir(e.path)]
 
 
 def unreadable(page: str, what: str, error: OSError) -> Reject:
@@ -122,7 +149,15 @@ def unreadable(page: str, what: str, error: OSError) -> Reject:
 
 
 def stamp_page(path: str, page: str, status: os.stat_result) -> PageFile:
-    """Give a page as its file now is."""
+    """Give a page as its file now is.
+
+    Raises
+    ------
+    OSError
+        It is no file but a pipe, a device or the like.
+    """
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
     return PageFile(path, page, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
@@ -144,10 +179,10 @@ def list_folder(path: str, root: str, known: FolderListing | None) -> FolderList
 def is_page(entry: os.DirEntry[str], root: str) -> bool:
     """Whether an entry named like a page is one: no link to a folder, or to outside of `root`.
 
-    A link to nothing stays: it can't be read, and that is said.
+    A link to nothing stays, and what is no file: it can't be read, and that is said.
     """
     if not entry.is_symlink():
-        return entry.is_file()
+        return True
     target = os.path.realpath(entry.path)
     return target.startswith(f"{root}/") and not os.path.isdir(target)
 

@@ -58,6 +58,7 @@ def refresh_tables(
     out: Path,
     *,
     only: Sequence[str] = (),
+    follow_links: bool = False,
     executor: Executor | None = None,
     listener: Listener | None = None,
 ) -> Outcome:
@@ -65,7 +66,8 @@ def refresh_tables(
 
     Only groups of pages with a new, changed or deleted page are read: by the workers of
     `executor` or, without one, as is quickest here. With `only` a run keeps to those tags; the
-    partitions of all others, and rejects without a tag, it leaves as they are.
+    partitions of all others, and rejects without a tag, it leaves as they are. `follow_links` reads
+    what links below the sources lead to, too.
 
     Raises
     ------
@@ -80,7 +82,9 @@ def refresh_tables(
         with Workers(executor) as workers:
             # Where nothing is known all is read, so workers may as well get ready meanwhile.
             many = workers.start_pool if state.is_empty() else None
-            found = find_pages(sources, state.read_listings, (POOL_PAGES, many))
+            found = find_pages(
+                sources, state.read_listings, (POOL_PAGES, many), follow_links=follow_links
+            )
             groups = group_pages(found.pages, only)
             clear_drafts(out)
             with hold_lock(state.folder / "run", is_shared=bool(only), waits=listener.waits):
