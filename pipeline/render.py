@@ -1,7 +1,8 @@
 """Rows as text, in each format that commands print.
 
 `csv` and `json` are for machines and exact; `table` and `markdown` are for eyes and round
-fractions to two places. None lets a value's control characters or markup through.
+fractions to two places. None lets a value's control characters reach a terminal, or its markup
+work.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ import shutil
 import sys
 from typing import Literal
 
-from pipeline.text import printable
+from pipeline.text import UNPRINTABLE, printable
 from pipeline.warehouse import Rows
 
 MARKDOWN_MARKUP = re.compile(r"([\\`*\[\]<>|~])")
@@ -58,7 +59,10 @@ def count_text(rows: Rows) -> str:
 
 
 def render_csv(rows: Rows) -> str:
-    """Write rows as CSV: null empty, lists and structs as JSON."""
+    """Write rows as CSV: null empty, lists and structs as JSON.
+
+    On a terminal control characters are written out; in a file or a pipe they are what they are.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(rows.columns)
@@ -67,7 +71,7 @@ def render_csv(rows: Rows) -> str:
             json_text(value) if isinstance(value, list | dict | bool) else plain(value)
             for value in row
         )
-    return text.getvalue()
+    return printable(text.getvalue(), keep="\n") if sys.stdout.isatty() else text.getvalue()
 
 
 def render_json(rows: Rows) -> str:
@@ -111,7 +115,8 @@ def escape_markdown(text: str) -> str:
 
 def json_text(value: object) -> str:
     """Write a value as JSON; what JSON lacks becomes text."""
-    return json.dumps(finite(value), default=plain, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(finite(value), default=plain, ensure_ascii=False, allow_nan=False)
+    return UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def finite(value: object) -> object:

@@ -6,6 +6,7 @@ whole at any moment.
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,7 +40,7 @@ def telling(path: Path, problem: str, remedy: str) -> Iterator[None]:
 
 def table_glob(folder: Path, table: Table) -> str:
     """Give the pattern of a table's files below `folder`."""
-    return f"{folder}/{table.name}/{'*/' if table.partitioned else ''}{PART}"
+    return f"{glob.escape(str(folder))}/{table.name}/{'*/' if table.partitioned else ''}{PART}"
 
 
 def part_path(folder: Path, table: Table, tag: str | None = None) -> Path:

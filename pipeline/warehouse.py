@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 DATABASE = "coverage.duckdb"
+LOCK_SETTINGS = "set allow_persistent_secrets = false; set lock_configuration = true"
 # Beside the package in a checkout, inside it in a wheel.
 SQL_FOLDER = next(
     folder
@@ -182,11 +183,11 @@ def shell_command(out: Path) -> list[str]:
     """Give the command of an interactive session on `out`/coverage.duckdb.
 
     It is DuckDB's own client, read-only and in its safe mode: no other files, no extensions, no
-    shell, no network.
+    shell, no network. That mode leaves settings open which name files to write; they are locked.
     """
     open_warehouse(out).close()
     client = Path(sysconfig.get_path("scripts")) / "duckdb"
-    return [str(client), "-readonly", "-safe", str(out / DATABASE)]
+    return [str(client), "-readonly", "-safe", "-cmd", LOCK_SETTINGS, str(out / DATABASE)]
 
 
 def quote(text: str) -> str:
