@@ -47,7 +47,7 @@ tables: $(STAMP) ## pages of SOURCE to Parquet tables in OUT/tables
 
 # Tables that are there are taken as they are, whatever source they came from.
 db: $(STAMP) ## tables and sql/ to OUT/coverage.duckdb
-	@[ -d "$(OUT)/tables" ] || "$(COVERAGE)" flatten $(SOURCE) --out "$(OUT)"
+	@[ -d "$(OUT)/tables/pages" ] || "$(COVERAGE)" flatten $(SOURCE) --out "$(OUT)"
 	@"$(COVERAGE)" build --out "$(OUT)"
 
 reports: tables ## all of it: SOURCE to tables, database and OUT/reports

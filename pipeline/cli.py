@@ -15,6 +15,7 @@ import click
 
 from pipeline import __version__
 from pipeline.errors import CoverageError, LossError, RejectedError
+from pipeline.text import printable
 
 if TYPE_CHECKING:
     import duckdb
@@ -79,8 +80,8 @@ def show(rows: Rows, output_format: str) -> None:
 
 
 def say(text: str) -> None:
-    """Talk: to stderr, so that stdout stays data."""
-    click.echo(text, err=True)
+    """Talk: to stderr, so that stdout stays data; names in it steer no terminal."""
+    click.echo(printable(text, keep="\n"), err=True)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -181,12 +182,22 @@ def fetch(
 @click.option("--strict", is_flag=True, help="Exit with status 3 if anything was rejected.")
 @click.option("--tag", "tags", multiple=True, help="Keep to this snapshot; may be repeated.")
 @click.option(
+    "--follow-links",
+    is_flag=True,
+    help="Read what links below a SOURCE lead to, too: folders, and files elsewhere.",
+)
+@click.option(
     "--scheduler",
     metavar="ADDRESS",
     help="Read with the workers of the Dask cluster there, which must see the same files.",
 )
 def flatten(
-    sources: tuple[Path, ...], out: Path, strict: bool, tags: tuple[str, ...], scheduler: str | None
+    sources: tuple[Path, ...],
+    out: Path,
+    strict: bool,
+    tags: tuple[str, ...],
+    follow_links: bool,
+    scheduler: str | None,
 ) -> None:
     """Read pages into Parquet tables below OUT/tables.
 
@@ -201,7 +212,14 @@ def flatten(
         progress_bar(out) as listener,
         dask_executor(scheduler) if scheduler else nullcontext() as executor,
     ):
-        outcome = refresh_tables(sources, out, only=tags, executor=executor, listener=listener)
+        outcome = refresh_tables(
+            sources,
+            out,
+            only=tags,
+            follow_links=follow_links,
+            executor=executor,
+            listener=listener,
+        )
     say(
         f"{out / 'tables'}: {outcome.page_count} pages taken, "
         f"{outcome.spec_count} specs in {outcome.tag_count} snapshots"
@@ -224,24 +242,33 @@ def describe_rejects(outcome: Outcome, out: Path) -> str:
 
 @main.command()
 @out_option
-def build(out: Path) -> None:
-    """Make the DuckDB file OUT/coverage.duckdb from the tables and sql/, unless it is current."""
-    from pipeline.warehouse import DATABASE, build_warehouse, is_current
+@click.option(
+    "--check-all",
+    is_flag=True,
+    help="Build anew, and check the views of every snapshot; else of the newest of each kind.",
+)
+def build(out: Path, check_all: bool) -> None:
+    """Make the DuckDB file OUT/coverage.duckdb from the tables and sql/, unless it is current.
 
-    if is_current(out):
-        say(f"{out / DATABASE}: up to date")
-    else:
-        say(f"{build_warehouse(out)}: built")
+    The new database checks itself before it takes the old one's place.
+    """
+    from pipeline.build import build_warehouse
+    from pipeline.progress import say_waiting
+    from pipeline.warehouse import DATABASE
+
+    is_new = build_warehouse(out, every_snapshot=check_all, waits=lambda: say_waiting(out))
+    say(f"{out / DATABASE}: {'built' if is_new else 'up to date'}")
 
 
 @main.command()
 @out_option
 def report(out: Path) -> None:
     """Write index.html, summary.md and CSV files to OUT/reports."""
+    from pipeline.progress import say_waiting
     from pipeline.report import write_reports
 
-    for line in write_reports(out):
-        click.echo(line)
+    for line in write_reports(out, waits=lambda: say_waiting(out)):
+        click.echo(printable(line))
 
 
 @main.command()

@@ -35,6 +35,10 @@ class OutputError(CoverageError):
     """A table, database or report could not be read or written."""
 
 
+class CheckError(CoverageError):
+    """A database that was built contradicts itself."""
+
+
 class QueryError(CoverageError):
     """A query that DuckDB refuses, or that tries to change something."""
 

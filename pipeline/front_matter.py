@@ -197,7 +197,8 @@ def read_head(front: FrontMatter, byte_count: int) -> PageHead:
     try:
         meta = msgspec.convert(values["meta"], Meta)
     except msgspec.ValidationError as error:
-        raise refuse(RejectCode.WRONG_TYPE, "meta", f"meta: {error}") from error
+        found = _found_in(values["meta"], str(error))
+        raise refuse(RejectCode.WRONG_TYPE, "meta", f"meta: {error}{found}") from error
     if not isinstance(values["spec_details"], list):
         found = shown(values["spec_details"])
         raise refuse(
@@ -269,6 +270,14 @@ def read_entry(values: object) -> SpecEntry:
             RejectCode.BAD_VALUE, f"size: expected a number of bytes, found {shown(entry.size)}"
         )
     return entry
+
+
+def _found_in(meta: Any, message: str) -> str:
+    """Say what stands in `meta` where a message on it says no more than what was expected."""
+    key = re.search(r"\$\.(\w+)", message)
+    if " got " in message or key is None:
+        return ""
+    return f", found {shown(meta.get(key[1]))}"
 
 
 def _name_or_none(value: object) -> str | None:

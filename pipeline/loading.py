@@ -6,7 +6,7 @@ Limits and refusals that concern the text alone are here; what the values mean i
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,6 +16,8 @@ import yaml
 from pipeline.rejects import PageError, RejectCode, shown
 
 MAX_DEPTH = 50  # of nesting; a page as the site writes it has 4
+MAX_DIGITS = 4000  # of a number that is taken at its word; Python itself reads 4,300
+TOO_LARGE = 10**MAX_DIGITS  # stands for any number longer than that
 FENCE = "---"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
@@ -32,7 +34,11 @@ def load_json(text: bytes) -> Any:
         msgspec.json.decode(text)  # refuses what `json` lets pass: NaN, half surrogates
     except RecursionError as error:
         raise ValueError("nested too deep") from error
-    return json.loads(text, object_pairs_hook=_unique_keys)
+    return json.loads(text, object_pairs_hook=_unique_keys, parse_int=_integer)
+
+
+def _integer(text: str) -> int:
+    return int(text) if len(text) <= MAX_DIGITS else TOO_LARGE
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -65,6 +71,35 @@ class FrontMatterLoader(yaml.CSafeLoader):
                     )
                 seen.add(key.value)
         return mapping
+
+
+def _construct_number(loader: FrontMatterLoader, node: yaml.ScalarNode) -> Any:
+    if len(node.value) > MAX_DIGITS:
+        return TOO_LARGE
+    is_int = node.tag.endswith(":int")
+    return _located(loader.construct_yaml_int if is_int else loader.construct_yaml_float, node)
+
+
+def _construct_timestamp(loader: FrontMatterLoader, node: yaml.ScalarNode) -> Any:
+    return _located(loader.construct_yaml_timestamp, node)
+
+
+def _located(construct: Callable[[yaml.ScalarNode], Any], node: yaml.ScalarNode) -> Any:
+    """Construct a value; what YAML's own form of it forbids is refused where it stands."""
+    try:
+        return construct(node)
+    except (ValueError, OverflowError, LookupError) as error:
+        raise yaml.constructor.ConstructorError(
+            None, None, f"{shown(node.value)}: {error}", node.start_mark
+        ) from error
+
+
+for _kind, _construct in (
+    ("int", _construct_number),
+    ("float", _construct_number),
+    ("timestamp", _construct_timestamp),
+):
+    FrontMatterLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _construct)
 
 
 def check_depth(front: str) -> None:
@@ -147,9 +182,12 @@ def load_front_matter(data: bytes) -> FrontMatter:
             min(mark.line + 1, len(lines)) if mark else 1,
         ) from error
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError, TypeError) as error:
-        # A character that YAML forbids, a date that is none, an endless nesting, a list as key.
+        # A character that YAML forbids; of all else that is no YAML, no line is known.
+        position = error.position if isinstance(error, yaml.reader.ReaderError) else 0
         raise PageError(
-            RejectCode.BAD_YAML, f"expected YAML, found: {' '.join(str(error).split())[:200]}"
+            RejectCode.BAD_YAML,
+            f"expected YAML, found: {' '.join(str(error).split())[:200]}",
+            front.count("\n", 0, position) + 1,
         ) from error
     finally:
         if loader is not None:

@@ -25,3 +25,16 @@ def hold_lock(
             waits()
             fcntl.flock(stream, kind)
         yield
+
+
+@contextmanager
+def try_lock(file: Path) -> Iterator[bool]:
+    """Hold the lock that `file` stands for alone, if nobody has it; tell whether that is so."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            yield False
+        else:
+            yield True

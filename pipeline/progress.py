@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.refresh import Listener
+from pipeline.text import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -23,7 +24,7 @@ class Bar(Listener):
 
     def waits(self) -> None:
         """Say why nothing happens."""
-        sys.stderr.write(f"{self.out}: waiting for another run on it to end\n")
+        say_waiting(self.out)
 
     def finds(self, page_count: int) -> None:
         """Begin the bar, or make it longer."""
@@ -58,7 +59,12 @@ class FetchBar(Bar):
 
     def warns(self, text: str) -> None:
         """Say what is not as asked for."""
-        sys.stderr.write(f"warning: {text}\n")
+        sys.stderr.write(f"warning: {printable(text)}\n")
+
+
+def say_waiting(out: Path) -> None:
+    """Say that another run on `out` has to end first."""
+    sys.stderr.write(f"{printable(str(out))}: waiting for another run on it to end\n")
 
 
 @contextmanager

@@ -1,12 +1,14 @@
-"""Drafts to the published tables: each tag's partition replaced by a rename."""
+"""Drafts to the published tables, all of them replaced in one step."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.flatten import Tables, combine_tables, rejects_to_frame
 from pipeline.rejects import Reject
+from pipeline.replace import link_folder, replace_folder
 from pipeline.schemas import PAGES, REJECTS, SPEC_STACKS, TARGETS
 from pipeline.snapshots import PAGE_TABLES, write_draft
 from pipeline.state import Outcome
@@ -19,6 +21,17 @@ from pipeline.tables import (
     write_part,
 )
 from pipeline.targets import target_rows
+
+
+@contextmanager
+def staged(tables: Path, draft: Path) -> Iterator[Path]:
+    """Give a folder like that of the tables to change, which then takes its place.
+
+    Its files are the very same, until they are replaced. If changing it fails, nothing happened.
+    """
+    link_folder(tables, draft)
+    yield draft
+    replace_folder(draft, tables)
 
 
 def draft_unread(rejects: Sequence[Reject], draft: Path) -> Path:

@@ -18,10 +18,11 @@ from itertools import chain, islice
 from pathlib import Path
 
 from pipeline.errors import OutputError, SourceError
-from pipeline.locks import hold_lock
+from pipeline.locks import hold_lock, try_lock
 from pipeline.pages import PageFile, Search
 from pipeline.rejects import Reject
 from pipeline.state import (
+    STATE_FOLDER,
     TABLES_FOLDER,
     GroupState,
     Outcome,
@@ -57,6 +58,7 @@ def refresh_tables(
     out: Path,
     *,
     only: Sequence[str] = (),
+    follow_links: bool = False,
     executor: Executor | None = None,
     listener: Listener | None = None,
 ) -> Outcome:
@@ -64,7 +66,8 @@ def refresh_tables(
 
     Only groups of pages with a new, changed or deleted page are read: by the workers of
     `executor` or, without one, as is quickest here. With `only` a run keeps to those tags; the
-    partitions of all others, and rejects without a tag, it leaves as they are.
+    partitions of all others, and rejects without a tag, it leaves as they are. `follow_links` reads
+    what links below the sources lead to, too.
 
     Raises
     ------
@@ -75,25 +78,25 @@ def refresh_tables(
     """
     listener = listener or Listener()
     state = State(out / TABLES_FOLDER)
-    search = Search(sources, state.read_listings)
+    search = Search(sources, state.read_listings, follow_links=follow_links)
     groups = search.groups()
     try:
         first = list(islice(groups, 1))  # Where there is no page, nothing is touched.
+        clear_drafts(out)
         with (
             hold_lock(state.folder / "run", is_shared=bool(only), waits=listener.waits),
             Workers(executor) as workers,
             ExitStack() as stack,
         ):
-            if not only:
-                clear_drafts(out)
             drafts = Path(tempfile.mkdtemp(prefix=DRAFTS_PREFIX, dir=out))
             stack.callback(shutil.rmtree, drafts, ignore_errors=True)
             refresh = Refresh(out, frozenset(only), drafts, workers, listener)
             for folder, pages in chain(first, groups):
                 refresh.take_group(folder, pages)
             outcome = refresh.finish(search.rejects)
-            for source, listings in search.listings.items():
-                state.write_listings(source, listings)
+            with hold_lock(state.folder / "publication", waits=listener.waits):
+                for source, listings in search.listings.items():
+                    state.write_listings(source, listings)
         return outcome
     except BrokenExecutor as error:
         raise OutputError(
@@ -122,9 +125,10 @@ def draft_snapshot(
 
 
 def clear_drafts(out: Path) -> None:
-    """Remove what runs that were killed left behind."""
-    for folder in out.glob(f"{DRAFTS_PREFIX}*"):
-        shutil.rmtree(folder)
+    """Remove what runs that were killed left behind, unless a run is at work."""
+    with try_lock(out / TABLES_FOLDER / STATE_FOLDER / "run") as is_alone:
+        for folder in out.glob(f"{DRAFTS_PREFIX}*") if is_alone else ():
+            shutil.rmtree(folder)
 
 
 class Refresh:
@@ -173,7 +177,7 @@ class Refresh:
         touched = self.read_with_fellows(gone, {None} if unread else set())
         self.workers.dismiss()
         self.check_only()
-        with hold_lock(self.state.folder / "publication"):
+        with hold_lock(self.state.folder / "publication", waits=self.listener.waits):
             return self.publish(touched, gone, unread)
 
     def read_with_fellows(self, gone: Iterable[str], touched: Tags) -> Tags:
@@ -217,7 +221,13 @@ class Refresh:
 
     def publish(self, touched: Tags, gone: Iterable[str], unread: Sequence[Reject]) -> Outcome:
         """Put the drafts' partitions into their places, and remember what they were made of."""
-        from pipeline.publish import count_tables, draft_unread, publish_tags, publish_targets
+        from pipeline.publish import (
+            count_tables,
+            draft_unread,
+            publish_tags,
+            publish_targets,
+            staged,
+        )
 
         owners = {
             tag: [self.drafts[group] for group in self.tags if tag in self.tags[group]]
@@ -226,15 +236,16 @@ class Refresh:
         }
         if None in owners and unread:
             owners[None].append(draft_unread(unread, self.folder / "unread"))
-        # Until all is in its place, nothing is known of it.
-        self.state.forget_groups([*self.tags, *gone])
-        publish_tags(self.tables, owners, self.folder / "merged")
-        publish_targets(self.tables, self.folder / "merged")
-        for group, tags in self.tags.items():
-            if not self.only or tags <= self.only:
-                self.state.write_group(group, self.remembered(group))
-        outcome = count_tables(self.tables)
-        self.state.write_outcome(outcome)
+        with staged(self.tables, self.folder / "staged") as tables:
+            state = State(tables)
+            state.forget_groups([*self.tags, *gone])
+            publish_tags(tables, owners, self.folder / "merged")
+            publish_targets(tables, self.folder / "merged")
+            for group, tags in self.tags.items():
+                if not self.only or tags <= self.only:
+                    state.write_group(group, self.remembered(group))
+            outcome = count_tables(tables)
+            state.write_outcome(outcome)
         return outcome
 
     def remembered(self, group: str) -> GroupState:

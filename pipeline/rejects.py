@@ -71,5 +71,7 @@ def shown(value: object, limit: int = 80) -> str:
         return "a mapping"
     if isinstance(value, list):
         return f"a list of {len(value)}"
+    if isinstance(value, int) and abs(value) >= 10**limit:
+        return f"a number of more than {limit} digits"
     text = repr(value[: 2 * limit]) if isinstance(value, str) else repr(value)
     return text if len(text) <= limit else text[:limit] + "…"

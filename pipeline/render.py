@@ -1,7 +1,8 @@
 """Rows as text, in each format that commands print.
 
 `csv` and `json` are for machines and exact; `table` and `markdown` are for eyes and round
-fractions to two places. None lets a value's control characters or markup through.
+fractions to two places. None lets a value's control characters reach a terminal, or its markup
+work.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ import shutil
 import sys
 from typing import Literal
 
+from pipeline.text import UNPRINTABLE, printable
 from pipeline.warehouse import Rows
 
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 MARKDOWN_MARKUP = re.compile(r"([\\`*\[\]<>|~])")
 NUMBER = int | float | decimal.Decimal
 WIDEST = 1_000_000  # columns; what goes into a pipe is not folded
@@ -58,7 +59,10 @@ def count_text(rows: Rows) -> str:
 
 
 def render_csv(rows: Rows) -> str:
-    """Write rows as CSV: null empty, lists and structs as JSON."""
+    """Write rows as CSV: null empty, lists and structs as JSON.
+
+    On a terminal control characters are written out; in a file or a pipe they are what they are.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(rows.columns)
@@ -67,7 +71,7 @@ def render_csv(rows: Rows) -> str:
             json_text(value) if isinstance(value, list | dict | bool) else plain(value)
             for value in row
         )
-    return text.getvalue()
+    return printable(text.getvalue(), keep="\n") if sys.stdout.isatty() else text.getvalue()
 
 
 def render_json(rows: Rows) -> str:
@@ -104,15 +108,6 @@ def cell_text(value: object) -> str:
     return printable(json_text(value) if isinstance(value, dict) else str(value))
 
 
-def printable(text: str) -> str:
-    r"""Write characters that would steer a terminal or turn the text's direction as escapes.
-
-    >>> printable("\x1b[31mred")
-    '\\x1b[31mred'
-    """
-    return UNPRINTABLE.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
-
-
 def escape_markdown(text: str) -> str:
     """Write text so that Markdown takes none of it for markup."""
     return MARKDOWN_MARKUP.sub(r"\\\1", text)
@@ -120,7 +115,8 @@ def escape_markdown(text: str) -> str:
 
 def json_text(value: object) -> str:
     """Write a value as JSON; what JSON lacks becomes text."""
-    return json.dumps(finite(value), default=plain, ensure_ascii=False, allow_nan=False)
+    text = json.dumps(finite(value), default=plain, ensure_ascii=False, allow_nan=False)
+    return UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def finite(value: object) -> object:

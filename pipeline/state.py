@@ -88,7 +88,9 @@ def is_unchanged(state: GroupState, pages: Sequence[PageFile], fingerprint: str)
 def content_digest(path: str) -> str:
     """Give a digest of a file's content; of one that can't be read, one that fits no file."""
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        # A page that has become a pipe must not stop us.
+        with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return ""
 

@@ -6,22 +6,41 @@ whole at any moment.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import glob
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import polars as pl
 
+from pipeline.errors import OutputError
 from pipeline.schemas import TABLES, Table
 
 PART = "part-0.parquet"
 # What Hive, and with it every reader, calls the partition of rows without a tag.
 NO_TAG = "__HIVE_DEFAULT_PARTITION__"
 COMPRESSION_LEVEL = 1
+DAMAGED = ("can't be read", "remove the folder of tables and flatten again")
+
+
+@contextmanager
+def telling(path: Path, problem: str, remedy: str) -> Iterator[None]:
+    """Say which file it was where Polars could not write or read one.
+
+    Raises
+    ------
+    OutputError
+        It could not.
+    """
+    try:
+        yield
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise OutputError(f"{path}: {problem}: {error}; {remedy}") from error
 
 
 def table_glob(folder: Path, table: Table) -> str:
     """Give the pattern of a table's files below `folder`."""
-    return f"{folder}/{table.name}/{'*/' if table.partitioned else ''}{PART}"
+    return f"{glob.escape(str(folder))}/{table.name}/{'*/' if table.partitioned else ''}{PART}"
 
 
 def part_path(folder: Path, table: Table, tag: str | None = None) -> Path:
@@ -36,15 +55,18 @@ def write_part(frame: pl.DataFrame, folder: Path, table: Table, tag: str | None 
     path = part_path(folder, table, tag)
     path.parent.mkdir(parents=True, exist_ok=True)
     stored = frame.drop("tag") if table.partitioned else frame
-    # A partition is one group of rows, so there is none that its statistics would rule out.
-    stored.write_parquet(
-        path, compression="zstd", compression_level=COMPRESSION_LEVEL, statistics=False
-    )
+    with telling(path, "can't be written", "free some space, or name another folder with --out"):
+        # A partition is one group of rows, so there is none that its statistics would rule out.
+        stored.write_parquet(
+            path, compression="zstd", compression_level=COMPRESSION_LEVEL, statistics=False
+        )
 
 
 def read_part(folder: Path, table: Table, tag: str | None = None) -> pl.DataFrame:
     """Read a table, or one partition of it, back."""
-    frame = pl.read_parquet(part_path(folder, table, tag), hive_partitioning=False)
+    path = part_path(folder, table, tag)
+    with telling(path, *DAMAGED):
+        frame = pl.read_parquet(path, hive_partitioning=False)
     if table.partitioned:
         frame = frame.with_columns(pl.lit(tag, pl.String).alias("tag"))
     return table.conform(frame)
@@ -57,7 +79,8 @@ def read_table(folder: Path, table: Table, *columns: str) -> pl.DataFrame:
     files = pl.scan_parquet(
         table_glob(folder, table), hive_partitioning=table.partitioned, hive_schema=tags
     )
-    return files.select(columns).collect()
+    with telling(folder / table.name, *DAMAGED):
+        return files.select(columns).collect()
 
 
 def part_paths(folder: Path, tags: Iterable[str | None]) -> list[str]:

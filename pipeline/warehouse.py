@@ -1,12 +1,10 @@
-"""The DuckDB file: load the Parquet tables, then make the views of sql/ in their order.
+"""What is said to DuckDB: tables loaded, views made, a database opened, questions asked.
 
-Owns everything said to DuckDB but the questions themselves, which are in sql/ or the user's.
+The questions themselves are in sql/ or the user's.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import re
 import sysconfig
 from collections import Counter
@@ -19,15 +17,13 @@ import duckdb
 
 from pipeline.errors import OutputError, QueryError
 from pipeline.schemas import TABLES, Table, describe_column
-from pipeline.state import TABLES_FOLDER, State, fingerprint
 from pipeline.tables import table_glob
 
 if TYPE_CHECKING:
     import polars as pl
 
 DATABASE = "coverage.duckdb"
-# The oldest client that must open the file; a newer storage format would lock users out.
-STORAGE_VERSION = "v1.4.0"
+LOCK_SETTINGS = "set allow_persistent_secrets = false; set lock_configuration = true"
 # Beside the package in a checkout, inside it in a wheel.
 SQL_FOLDER = next(
     folder
@@ -38,62 +34,6 @@ SQL_FOLDER = next(
 DEFINES = re.compile(
     r"^create or replace (view|macro) (\w+)(?:\([^)]*\) as( table)?)?", re.MULTILINE
 )
-
-
-def build_warehouse(out: Path) -> Path:
-    """Make `out`/coverage.duckdb from `out`/tables and sql/, replacing it in one rename.
-
-    Raises
-    ------
-    OutputError
-        The tables are missing or unreadable, or the file can't be written.
-    """
-    for table in TABLES:
-        if not (out / TABLES_FOLDER / table.name).is_dir():
-            raise OutputError(
-                f"{out / TABLES_FOLDER / table.name}: no such table; make it with "
-                f"'cache-coverage flatten SOURCE --out {out}'"
-            )
-    database = out / DATABASE
-    draft = out / f".{DATABASE}.{os.getpid()}"
-    try:
-        with duckdb.connect() as connection:
-            connection.execute(
-                f"attach {quote(str(draft))} as warehouse (storage_version '{STORAGE_VERSION}')"
-            )
-            connection.execute("use warehouse")
-            load_tables(connection, out / TABLES_FOLDER)
-            create_views(connection)
-            connection.execute("use memory")
-            connection.execute("detach warehouse")
-        draft.replace(database)
-        State(out / TABLES_FOLDER).write_database(build_signature(out))
-    except (duckdb.Error, OSError) as error:
-        raise OutputError(
-            f"{database}: could not be built: {error}; if a table is damaged, remove "
-            f"{out / TABLES_FOLDER} and flatten again"
-        ) from error
-    finally:
-        draft.unlink(missing_ok=True)
-        draft.with_name(draft.name + ".wal").unlink(missing_ok=True)
-    return database
-
-
-def is_current(out: Path) -> bool:
-    """Whether `out`/coverage.duckdb is what a build would make of tables and sql/ as they are."""
-    state = State(out / TABLES_FOLDER)
-    return (out / DATABASE).is_file() and state.read_database() == build_signature(out)
-
-
-def build_signature(out: Path) -> str:
-    """Tell all that a build depends on, and the database that it made, from any other."""
-    digest = hashlib.sha256(fingerprint().encode())
-    for file in view_files():
-        digest.update(file.read_bytes())
-    for part in [*sorted((out / TABLES_FOLDER).rglob("*.parquet")), out / DATABASE]:
-        status = part.stat()
-        digest.update(f"{part.relative_to(out)} {status.st_size} {status.st_mtime_ns}".encode())
-    return digest.hexdigest()
 
 
 def load_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
@@ -137,26 +77,30 @@ def create_views(connection: duckdb.DuckDBPyConnection) -> None:
             raise OutputError(f"{file}: does not define {file.stem}; name it for its view")
         kind = defined[1] + (defined[3] or "")
         connection.execute(f"comment on {kind} {file.stem} is {quote(header(statement)[0])}")
-        if kind == "view":
-            comment_columns(connection, file.stem)
+    comment_columns(connection)
 
 
-def comment_columns(connection: duckdb.DuckDBPyConnection, view: str) -> None:
-    """Put on each column of a view what it means.
+def comment_columns(connection: duckdb.DuckDBPyConnection) -> None:
+    """Put on each column of each view what it means.
 
     Raises
     ------
     SchemaError
         Of one of them nobody has said it.
     """
-    for name, *_ in connection.execute(f"describe {view}").fetchall():
+    columns = connection.execute(
+        "select view_name, column_name from duckdb_columns() inner join duckdb_views() "
+        "on view_oid = table_oid and duckdb_views.database_oid = duckdb_columns.database_oid "
+        "where not duckdb_views.internal"
+    ).fetchall()
+    for view, name in columns:
         meaning = quote(describe_column(name))
         connection.execute(f"comment on column {view}.{name} is {meaning}")
 
 
 def view_files() -> list[Path]:
-    """Give the files of sql/ in the order in which they build on each other."""
-    return sorted(SQL_FOLDER.rglob("*.sql"))
+    """Give the files of sql/ that make views, in the order in which they build on each other."""
+    return sorted(SQL_FOLDER.glob("[0-9]_*/*.sql"))
 
 
 def header(statement: str) -> list[str]:
@@ -239,11 +183,11 @@ def shell_command(out: Path) -> list[str]:
     """Give the command of an interactive session on `out`/coverage.duckdb.
 
     It is DuckDB's own client, read-only and in its safe mode: no other files, no extensions, no
-    shell, no network.
+    shell, no network. That mode leaves settings open which name files to write; they are locked.
     """
     open_warehouse(out).close()
     client = Path(sysconfig.get_path("scripts")) / "duckdb"
-    return [str(client), "-readonly", "-safe", str(out / DATABASE)]
+    return [str(client), "-readonly", "-safe", "-cmd", LOCK_SETTINGS, str(out / DATABASE)]
 
 
 def quote(text: str) -> str:

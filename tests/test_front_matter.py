@@ -107,7 +107,7 @@ WHOLE_PAGES: dict[str, tuple[str | bytes, RejectCode, int, str]] = {
         2,
         "tag",
     ),
-    "no such date": ("---\ntitle: 2025-02-31\n---\n", RejectCode.BAD_YAML, 1, "day"),
+    "no such date": ("---\ntitle: 2025-02-31\n---\n", RejectCode.BAD_YAML, 2, "day"),
     "no mapping": ("---\n- a\n---\n", RejectCode.WRONG_TYPE, 1, "a list of 1"),
     "nothing": ("---\n---\n", RejectCode.MISSING_KEY, 1, "'title'"),
     "oldest layout": (

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +16,11 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from pipeline.errors import OutputError, SchemaError
-from pipeline.render import escape_markdown, printable
+from pipeline.locks import hold_lock
+from pipeline.render import escape_markdown
+from pipeline.replace import replace_folder
+from pipeline.state import TABLES_FOLDER, State
+from pipeline.text import printable
 from pipeline.warehouse import Rows, open_warehouse, run_query
 
 if TYPE_CHECKING:
@@ -43,8 +49,10 @@ class Matrix:
     cells: dict[tuple[str, str], dict[str, Any]]
 
 
-def write_reports(out: Path) -> list[str]:
+def write_reports(out: Path, waits: Callable[[], None] = lambda: None) -> list[str]:
     """Write `out`/reports anew and give the five lines that say what is in it.
+
+    `waits` is called if another run writes them, before this one waits for it.
 
     Raises
     ------
@@ -52,31 +60,33 @@ def write_reports(out: Path) -> list[str]:
         There is no database, or the reports can't be written.
     """
     draft = out / f".{REPORTS_FOLDER}.{os.getpid()}"
+    locks = State(out / TABLES_FOLDER).folder
+    # A database that stands alone is nobody's work in progress.
+    lock = hold_lock(locks / REPORTS_FOLDER, waits=waits) if locks.is_dir() else nullcontext()
     try:
-        with open_warehouse(out) as connection:
-            names = write_csv_files(connection, draft / "csv")
-            facts = read_facts(connection)
-        for name in ("index.html", "summary.md"):
-            text = environment().get_template(f"{name}.j2").render(facts, csv_names=names)
-            (draft / name).write_text(text, encoding="utf-8")
-        replace_folder(draft, out / REPORTS_FOLDER)
+        with lock, open_warehouse(out) as connection:
+            clear_drafts(out)
+            try:
+                names = write_csv_files(connection, draft / "csv")
+                facts = read_facts(connection)
+                for name in ("index.html", "summary.md"):
+                    text = environment().get_template(f"{name}.j2").render(facts, csv_names=names)
+                    (draft / name).write_text(text, encoding="utf-8")
+                replace_folder(draft, out / REPORTS_FOLDER)
+            finally:
+                clear_drafts(out)
     except OSError as error:
         raise OutputError(
             f"{error.filename or out}: can't be written: {error.strerror}; "
             "free some space, or name another folder with --out"
         ) from error
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
     return [f"reports:  {out / REPORTS_FOLDER / 'index.html'}, summary.md, csv/", *headlines(facts)]
 
 
-def replace_folder(draft: Path, folder: Path) -> None:
-    """Put `draft` into the place of `folder`."""
-    old = draft.with_name(f"{draft.name}.old")
-    if folder.exists():
-        folder.rename(old)
-    draft.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
+def clear_drafts(out: Path) -> None:
+    """Remove drafts, those too of a run that was killed: who writes does so alone."""
+    for draft in out.glob(f".{REPORTS_FOLDER}.*"):
+        shutil.rmtree(draft, ignore_errors=True)
 
 
 def write_csv_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[str]:

@@ -1,0 +1,115 @@
+"""The database made anew: beside the old one, checked, and put into its place by one rename."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from pipeline.checks import check_files, check_warehouse
+from pipeline.errors import CheckError, OutputError
+from pipeline.locks import hold_lock
+from pipeline.schemas import TABLES
+from pipeline.state import TABLES_FOLDER, State, fingerprint
+from pipeline.warehouse import DATABASE, create_views, load_tables, quote, view_files
+
+# The oldest client that must open the file; a newer storage format would lock users out.
+STORAGE_VERSION = "v1.4.0"
+
+
+def build_warehouse(
+    out: Path, *, every_snapshot: bool = False, waits: Callable[[], None] = lambda: None
+) -> bool:
+    """Make `out`/coverage.duckdb from `out`/tables and sql/, replacing it in one rename.
+
+    Gives False where it is current already, and nothing was done. With `every_snapshot` it is
+    built and checked in any case, the views of every snapshot and not of the newest alone.
+    `waits` is called if another run builds or publishes, before this one waits for it.
+
+    Raises
+    ------
+    OutputError
+        The tables are missing or unreadable, or the file can't be written.
+    CheckError
+        What was built contradicts itself; the old database stays.
+    """
+    for table in TABLES:
+        if not (out / TABLES_FOLDER / table.name).is_dir():
+            raise OutputError(
+                f"{out / TABLES_FOLDER / table.name}: no such table; make it with "
+                f"'cache-coverage flatten SOURCE --out {out}'"
+            )
+    state = State(out / TABLES_FOLDER)
+    try:
+        with (
+            hold_lock(state.folder / "build", waits=waits),
+            # No tables are published while they are read.
+            hold_lock(state.folder / "publication", is_shared=True, waits=waits),
+        ):
+            clear_drafts(out)
+            if is_current(out) and not every_snapshot:
+                return False
+            try:
+                draft = write_draft(out, every_snapshot=every_snapshot)
+                draft.replace(out / DATABASE)
+                state.write_database(build_signature(out))
+            finally:
+                clear_drafts(out)
+    except CheckError as error:
+        raise CheckError(
+            f"{out / DATABASE}: not built anew, what was there stays: {error}\n"
+            f"if a table is damaged, remove {out / TABLES_FOLDER} and flatten again"
+        ) from error
+    except (duckdb.Error, OSError) as error:
+        raise OutputError(
+            f"{out / DATABASE}: could not be built: {error}; if a table is damaged, remove "
+            f"{out / TABLES_FOLDER} and flatten again"
+        ) from error
+    return True
+
+
+def write_draft(out: Path, *, every_snapshot: bool) -> Path:
+    """Write the database, checked and whole, beside its place."""
+    draft = out / f".{DATABASE}.{os.getpid()}"
+    # What does not fit into memory goes where drafts go, and not where the user happens to be.
+    with duckdb.connect(config={"temp_directory": f"{draft}.tmp"}) as connection:
+        connection.execute(
+            f"attach {quote(str(draft))} as warehouse (storage_version '{STORAGE_VERSION}')"
+        )
+        connection.execute("use warehouse")
+        load_tables(connection, out / TABLES_FOLDER)
+        create_views(connection)
+        check_warehouse(connection, every_snapshot=every_snapshot)
+        connection.execute("use memory")
+        connection.execute("detach warehouse")
+    return draft
+
+
+def clear_drafts(out: Path) -> None:
+    """Remove drafts, those too of a run that was killed: who builds does so alone."""
+    for draft in out.glob(f".{DATABASE}.*"):
+        if draft.is_dir():
+            shutil.rmtree(draft)
+        else:
+            draft.unlink()
+
+
+def is_current(out: Path) -> bool:
+    """Whether `out`/coverage.duckdb is what a build would make of tables and sql/ as they are."""
+    state = State(out / TABLES_FOLDER)
+    return (out / DATABASE).is_file() and state.read_database() == build_signature(out)
+
+
+def build_signature(out: Path) -> str:
+    """Tell all that a build depends on, and the database that it made, from any other."""
+    digest = hashlib.sha256(fingerprint().encode())
+    for file in [*view_files(), *check_files()]:
+        digest.update(file.read_bytes())
+    for part in [*sorted((out / TABLES_FOLDER).rglob("*.parquet")), out / DATABASE]:
+        status = part.stat()
+        digest.update(f"{part.relative_to(out)} {status.st_size} {status.st_mtime_ns}".encode())
+    return digest.hexdigest()

@@ -1,0 +1,65 @@
+"""A folder put into the place of another, in one step where the file system can."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+from pathlib import Path
+
+HERE = -100  # AT_FDCWD: paths start where those of any other call do
+EXCHANGE = 2  # RENAME_EXCHANGE: each of two paths becomes the other
+
+
+def replace_folder(draft: Path, folder: Path) -> None:
+    """Put `draft` into the place of `folder`, and remove what was there.
+
+    Whoever looks, at any moment and after a kill at any moment, finds the old folder or the new
+    one, whole. A file system that can't exchange folders, as some network's, gets the files one
+    by one: there too each file is whole, but a kill can leave some old and some new.
+    """
+    folder = folder.resolve()  # a link to a folder stays one
+    if not folder.exists():
+        draft.rename(folder)
+        return
+    if not exchange(draft, folder):
+        replace_files(draft, folder)
+    shutil.rmtree(draft)
+
+
+def exchange(one: Path, other: Path) -> bool:
+    """Exchange two folders in one step; False where system or file system know no such step."""
+    rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
+    return rename is not None and (
+        rename(HERE, os.fsencode(one), HERE, os.fsencode(other), EXCHANGE) == 0
+    )
+
+
+def replace_files(draft: Path, folder: Path) -> None:
+    """Move the files of `draft` to their places below `folder`; remove all others there."""
+    kept = {path.relative_to(draft) for path in draft.rglob("*")}
+    for path in sorted(kept):
+        if (draft / path).is_dir():
+            (folder / path).mkdir(exist_ok=True)
+        else:
+            (draft / path).replace(folder / path)
+    # What is in a folder comes before the folder itself.
+    for path in sorted(folder.rglob("*"), reverse=True):
+        if path.relative_to(folder) not in kept:
+            if path.is_dir():
+                path.rmdir()
+            else:
+                path.unlink()
+
+
+def link_folder(folder: Path, draft: Path) -> None:
+    """Make `draft` a folder of the same files: links to them, or copies where links can't be."""
+    shutil.copytree(folder, draft, copy_function=link_or_copy)
+
+
+def link_or_copy(source: str, target: str) -> None:
+    """Make `target` the same file as `source`, a lock on it included; else one like it."""
+    try:
+        os.link(source, target)
+    except OSError:
+        shutil.copy2(source, target)

@@ -1,0 +1,24 @@
+"""Text of others made fit to be shown: what a terminal would obey is written out."""
+
+from __future__ import annotations
+
+import re
+
+# Control characters, line ends and marks of direction of every kind, and halves of surrogates.
+UNPRINTABLE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
+)
+
+
+def printable(text: str, keep: str = "") -> str:
+    r"""Write characters that would steer a terminal or turn the text's direction as escapes.
+
+    >>> printable("\x1b[31mred")
+    '\\x1b[31mred'
+    >>> printable("two\nlines\r", keep="\n")
+    'two\nlines\\r'
+    """
+    return UNPRINTABLE.sub(
+        lambda match: match[0] if match[0] in keep else match[0].encode("unicode_escape").decode(),
+        text,
+    )

@@ -1,0 +1,43 @@
+-- A percentage of a snapshot lies between 0 and 100, and says what its two counts say.
+-- Reads: every view with a column that ends in _pct
+with shares as (
+    select 'coverage_compiler_os' as view_name, package_count as n, snapshot_package_count as total,
+        package_pct as pct
+    from coverage_compiler_os
+    where tag = $tag
+    union all
+    select 'coverage_compiler_target', package_count, snapshot_package_count, package_pct
+    from coverage_compiler_target
+    where tag = $tag
+    union all
+    select 'coverage_os_target', package_count, snapshot_package_count, package_pct
+    from coverage_os_target
+    where tag = $tag
+    union all
+    select 'coverage_compiler_os_target', package_count, snapshot_package_count, package_pct
+    from coverage_compiler_os_target
+    where tag = $tag
+    union all
+    select 'coverage_compiler_os_available', unnest([exact_package_count, available_package_count]),
+        snapshot_package_count, unnest([exact_pct, available_pct])
+    from coverage_compiler_os_available
+    where tag = $tag
+    union all
+    select 'compatible_coverage', unnest([exact_package_count, compatible_package_count]),
+        snapshot_package_count, unnest([exact_pct, compatible_pct])
+    from compatible_coverage
+    where tag = $tag
+    union all
+    select 'gap_priority', covered_count, environment_count, covered_pct
+    from gap_priority
+    where tag = $tag
+)
+
+select
+    $tag as tag,
+    view_name,
+    n,
+    total,
+    pct
+from shares
+where coalesce(n < 0 or n > total or pct < 0 or pct > 100 or abs(pct - 100 * n / total) > 1e-9, true)
