@@ -182,6 +182,9 @@ def fetch(
 @click.option("--strict", is_flag=True, help="Exit with status 3 if anything was rejected.")
 @click.option("--tag", "tags", multiple=True, help="Keep to this snapshot; may be repeated.")
 @click.option(
+    "--stack", help="Stack of a build cache whose place does not tell it; with one --tag."
+)
+@click.option(
     "--follow-links",
     is_flag=True,
     help="Read what links below a SOURCE lead to, too: folders, and files elsewhere.",
@@ -196,14 +199,18 @@ def flatten(
     out: Path,
     strict: bool,
     tags: tuple[str, ...],
+    stack: str | None,
     follow_links: bool,
     scheduler: str | None,
 ) -> None:
     """Read pages into Parquet tables below OUT/tables.
 
-    A SOURCE is a page of the build cache's site, or a folder searched for *.md at any depth. Only
-    snapshots with a new, changed or deleted page are read again.
+    A SOURCE is a page of the build cache's site, or a folder searched for *.md at any depth; or a
+    build cache: a tree of TAG/STACK mirrors, a mirror, or its index alone. Only snapshots with a
+    new, changed or deleted page or index are read again.
     """
+    if stack is not None and len(tags) != 1:
+        raise click.UsageError("--stack needs the stack's snapshot, one --tag")
     from pipeline.progress import progress_bar
     from pipeline.refresh import refresh_tables
     from pipeline.workers import dask_executor
@@ -216,6 +223,7 @@ def flatten(
             sources,
             out,
             only=tags,
+            stack=stack,
             follow_links=follow_links,
             executor=executor,
             listener=listener,

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from operator import attrgetter
 from typing import Any
@@ -60,6 +60,21 @@ DECODED_PAGES = pl.Schema(
         **dict.fromkeys(DECLARED_LISTS, pl.List(pl.String())),
     }
 )
+# What only an index of a build cache tells, by tag and hash, and a page does not.
+DECODED_DEPENDENCIES = pl.Schema(
+    {
+        "tag": pl.String(),
+        "hash": pl.String(),
+        "dependency_hash": pl.String(),
+        "dependency_name": pl.String(),
+        "deptypes": pl.List(pl.String()),
+        "virtuals": pl.List(pl.String()),
+        "is_external": pl.Boolean(),
+    }
+)
+DECODED_COMPILERS = pl.Schema(
+    {"tag": pl.String(), "hash": pl.String(), "language": pl.String(), "compiler": pl.String()}
+)
 
 
 def arrow_schema(specs: dict[str, pa.DataType]) -> pa.Schema:
@@ -82,13 +97,15 @@ BLOCK_BYTES = 4 * 1024 * 1024
 class Decoded:
     """Some pages with their specs, not yet checked for more than keys and types.
 
-    `specs` and `pages` have the columns of DECODED_SPECS and DECODED_PAGES; page_number is the
-    row of `pages` that a spec stands on.
+    The frames have the columns of DECODED_SPECS and its fellows; page_number is that of the row of
+    `pages` that a spec stands on.
     """
 
     specs: pl.DataFrame
     pages: pl.DataFrame
     rejects: list[Reject]
+    dependencies: pl.DataFrame = field(default_factory=DECODED_DEPENDENCIES.to_frame)
+    compilers: pl.DataFrame = field(default_factory=DECODED_COMPILERS.to_frame)
 
 
 class NotPlainError(Exception):

@@ -6,14 +6,14 @@ Pure: frames in, frames out, no files.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, fields, replace
 
 import polars as pl
 
 from pipeline.decode import DECLARED_LISTS, Decoded
-from pipeline.front_matter import NAME
+from pipeline.front_matter import A_NAME, HASH, NAME
 from pipeline.rejects import Reject, RejectCode, shown
-from pipeline.schemas import PAGES, REJECTS, SPEC_STACKS
+from pipeline.schemas import DEPENDENCIES, PAGES, REJECTS, SPEC_COMPILERS, SPEC_STACKS
 
 NO_COMPILER = "none"
 # Spack 1.0 made compilers packages; these are the ones whose name changed with it.
@@ -24,19 +24,20 @@ RENAMED_COMPILERS = {
     "oneapi": "intel-oneapi-compilers",
     "rocmcc": "llvm-amdgpu",
 }
-IS_HASH = r"^[a-z2-7]{32}$"
+IS_HASH = rf"^{HASH}$"
 IS_NAME = rf"^{NAME}$"
 COMPILER = rf"^(?<name>{NAME})@=?(?<version>[A-Za-z0-9][A-Za-z0-9._+=-]*)$"
-A_NAME = "letters, digits, '.', '_', '+', '-', the first a letter or digit"
 
 
 @dataclass(frozen=True)
 class Tables:
-    """The three tables that pages give, their tag still a column."""
+    """The tables that pages and indexes give, their tag still a column."""
 
     spec_stacks: pl.DataFrame
     pages: pl.DataFrame
     rejects: pl.DataFrame
+    dependencies: pl.DataFrame = field(default_factory=DEPENDENCIES.empty)
+    spec_compilers: pl.DataFrame = field(default_factory=SPEC_COMPILERS.empty)
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,21 @@ def flatten_pages(decoded: Decoded) -> Tables:
         ),
         PAGES.conform(pages).sort("tag", "package", "page"),
         rejects.sort("page", "item"),
+        DEPENDENCIES.conform(decoded.dependencies.join(bad, on="hash", how="anti")).sort(
+            *DEPENDENCIES.key
+        ),
+        SPEC_COMPILERS.conform(canonical_compilers(decoded.compilers, bad)).sort(
+            *SPEC_COMPILERS.key
+        ),
+    )
+
+
+def canonical_compilers(compilers: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
+    """Give the compilers of specs that were taken in Spack 1.0's form."""
+    return (
+        compilers.join(bad, on="hash", how="anti")
+        .rename({"compiler": "written"})
+        .join(read_compilers(compilers["compiler"]), on="written")
     )
 
 
@@ -237,23 +253,28 @@ def combine_tables(parts: Sequence[Tables]) -> Tables:
     if len(parts) == 1 and parts[0].pages.select("tag", "package").is_unique().all():
         return parts[0]
     return drop_duplicate_pages(
-        Tables(
-            pl.concat(part.spec_stacks for part in parts),
-            pl.concat(part.pages for part in parts),
-            pl.concat(part.rejects for part in parts),
-        )
+        Tables(*(pl.concat(frames) for frames in zip(*map(frames_of, parts), strict=True)))
     )
 
 
+def frames_of(tables: Tables) -> tuple[pl.DataFrame, ...]:
+    """Give the tables' frames, in their order."""
+    return tuple(getattr(tables, column.name) for column in fields(Tables))
+
+
 def drop_duplicate_pages(tables: Tables) -> Tables:
-    """Refuse each page whose tag and package an earlier page has, by path; sort all by key."""
+    """Refuse each page whose tag and package an earlier page has, by path; sort all by key.
+
+    An index stands for a page of each package that it has, so only with its package is a page one.
+    """
+    page = ("page", "package")
     pages = tables.pages.sort("page")
     is_first = pages.select(
         pl.struct("tag", "package").is_first_distinct().alias("is_first")
     ).to_series()
     again = pages.filter(~is_first)
     if again.is_empty():
-        return sort_tables(tables.spec_stacks, pages, tables.rejects)
+        return sort_tables(replace(tables, pages=pages))
     kept = pages.filter(is_first).select("tag", "package", pl.col("page").alias("kept"))
     refused = again.join(kept, on=("tag", "package"), how="left").with_columns(
         pl.lit(None, pl.Int64).alias("item"),
@@ -265,16 +286,28 @@ def drop_duplicate_pages(tables: Tables) -> Tables:
         ).alias("message"),
     )
     return sort_tables(
-        tables.spec_stacks.join(again, on="page", how="anti"),
-        pages.filter(is_first),
-        pl.concat([tables.rejects.join(again, on="page", how="anti"), REJECTS.conform(refused)]),
+        replace(
+            tables,
+            spec_stacks=tables.spec_stacks.join(again, on=page, how="anti"),
+            pages=pages.filter(is_first),
+            rejects=pl.concat(
+                [tables.rejects.join(again, on=page, how="anti"), REJECTS.conform(refused)]
+            ),
+        )
     )
 
 
-def sort_tables(spec_stacks: pl.DataFrame, pages: pl.DataFrame, rejects: pl.DataFrame) -> Tables:
-    """Sort each table by its key."""
+def sort_tables(tables: Tables) -> Tables:
+    """Sort each table by its key; what two indexes say of a spec alike is kept once."""
     return Tables(
-        spec_stacks.sort("tag", "package", "hash", "stack"),
-        pages.sort("tag", "package"),
-        rejects.sort("page", "item"),
+        tables.spec_stacks.sort(*SPEC_STACKS.key),
+        tables.pages.sort(*PAGES.key),
+        tables.rejects.sort(*REJECTS.key),
+        *(
+            frame.unique(table.key, keep="first").sort(*table.key)
+            for frame, table in (
+                (tables.dependencies, DEPENDENCIES),
+                (tables.spec_compilers, SPEC_COMPILERS),
+            )
+        ),
     )

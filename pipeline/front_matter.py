@@ -27,6 +27,8 @@ NO_SIZE = "-"  # what the site writes where it knows no size
 # Of a package, tag, stack, os, platform or target. The tag names a folder, which bounds it.
 NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,249}"
 IS_NAME = re.compile(NAME)
+A_NAME = "letters, digits, '.', '_', '+', '-', the first a letter or digit"
+HASH = r"[a-z2-7]{32}"
 
 # Quoted without escapes, and plain words that YAML takes for nothing but text.
 TITLE_LINE = re.compile(rb'title: "([^"\\]*)"')
@@ -285,7 +287,4 @@ def _name_or_none(value: object) -> str | None:
 
 
 def _not_a_name(value: str) -> str:
-    return (
-        "expected letters, digits, '.', '_', '+', '-', "
-        f"the first a letter or digit, found {shown(value)}"
-    )
+    return f"expected {A_NAME}, found {shown(value)}"

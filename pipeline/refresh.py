@@ -7,7 +7,7 @@ where several folders hold pages of one tag, they are read anew together.
 from __future__ import annotations
 
 import importlib
-import re
+import os
 import shutil
 import tempfile
 import time
@@ -19,8 +19,9 @@ from pathlib import Path
 
 from pipeline.errors import OutputError, SourceError
 from pipeline.locks import hold_lock, try_lock
-from pipeline.pages import PageFile, Search
+from pipeline.pages import PageFile
 from pipeline.rejects import Reject
+from pipeline.search import Search
 from pipeline.state import (
     STATE_FOLDER,
     TABLES_FOLDER,
@@ -31,11 +32,10 @@ from pipeline.state import (
     is_unchanged,
     remember_group,
 )
+from pipeline.trees import is_snapshot
 from pipeline.workers import Workers
 
 DRAFTS_PREFIX = f".{TABLES_FOLDER}."
-# Folders of which the site has one a snapshot, named for it.
-SNAPSHOT_FOLDER = re.compile(r"develop(-[0-9]{4}-[0-9]{2}-[0-9]{2})?|v[0-9]+\.[0-9]+\.[0-9]+")
 
 Tags = set[str | None]
 
@@ -58,6 +58,7 @@ def refresh_tables(
     out: Path,
     *,
     only: Sequence[str] = (),
+    stack: str | None = None,
     follow_links: bool = False,
     executor: Executor | None = None,
     listener: Listener | None = None,
@@ -66,7 +67,8 @@ def refresh_tables(
 
     Only groups of pages with a new, changed or deleted page are read: by the workers of
     `executor` or, without one, as is quickest here. With `only` a run keeps to those tags; the
-    partitions of all others, and rejects without a tag, it leaves as they are. `follow_links` reads
+    partitions of all others, and rejects without a tag, it leaves as they are. A build cache whose
+    place does not tell them is of the one tag in `only`, and of `stack`. `follow_links` reads
     what links below the sources lead to, too.
 
     Raises
@@ -78,7 +80,8 @@ def refresh_tables(
     """
     listener = listener or Listener()
     state = State(out / TABLES_FOLDER)
-    search = Search(sources, state.read_listings, follow_links=follow_links)
+    mirror = (only[0] if len(only) == 1 else None, stack)
+    search = Search(sources, state.read_listings, follow_links=follow_links, mirror=mirror)
     groups = search.groups()
     try:
         first = list(islice(groups, 1))  # Where there is no page, nothing is touched.
@@ -86,10 +89,10 @@ def refresh_tables(
         with (
             hold_lock(state.folder / "run", is_shared=bool(only), waits=listener.waits),
             Workers(executor) as workers,
-            ExitStack() as stack,
+            ExitStack() as closing,
         ):
             drafts = Path(tempfile.mkdtemp(prefix=DRAFTS_PREFIX, dir=out))
-            stack.callback(shutil.rmtree, drafts, ignore_errors=True)
+            closing.callback(shutil.rmtree, drafts, ignore_errors=True)
             refresh = Refresh(out, frozenset(only), drafts, workers, listener)
             for folder, pages in chain(first, groups):
                 refresh.take_group(folder, pages)
@@ -109,10 +112,13 @@ def refresh_tables(
         ) from error
 
 
-def may_hold(folder: str, only: frozenset[str]) -> bool:
-    """Whether a folder may hold pages of the tags asked for: not if named for another snapshot."""
-    name = folder.rsplit("/", 1)[-1]
-    return not only or name in only or not SNAPSHOT_FOLDER.fullmatch(name)
+def may_hold(folder: str, files: Sequence[PageFile], only: frozenset[str]) -> bool:
+    """Whether files may be of the tags asked for; pages in another snapshot's folder are not."""
+    if not only:
+        return True
+    if any(file.mirror is None for file in files):
+        return os.path.basename(folder) in only or not is_snapshot(folder)
+    return any(file.mirror.tag in only for file in files if file.mirror)
 
 
 def draft_snapshot(
@@ -157,7 +163,7 @@ class Refresh:
 
     def take_group(self, folder: str, pages: Sequence[PageFile]) -> None:
         """Take a group of pages, and have it read at once if it is not just as it was read."""
-        if not may_hold(folder, self.only):
+        if not may_hold(folder, pages, self.only):
             return
         self.groups[folder] = pages
         known = self.known.get(folder)
@@ -243,15 +249,16 @@ class Refresh:
             publish_targets(tables, self.folder / "merged")
             for group, tags in self.tags.items():
                 if not self.only or tags <= self.only:
-                    state.write_group(group, self.remembered(group))
+                    state.write_group(group, self.remembered(group, tables))
             outcome = count_tables(tables)
             state.write_outcome(outcome)
         return outcome
 
-    def remembered(self, group: str) -> GroupState:
-        """Give the state of a group that was read."""
+    def remembered(self, group: str, staged: Path) -> GroupState:
+        """Give the state of a group that was read, and whose tables are `staged`."""
         from pipeline.tables import part_paths
 
         tags = list(self.tags[group])
-        files = part_paths(self.tables.resolve(), tags)
+        tables = self.tables.resolve()
+        files = [str(tables / path) for path in part_paths(staged, tags)]
         return remember_group(self.groups[group], tags, files, self.fingerprint, self.started_ns)

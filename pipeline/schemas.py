@@ -25,13 +25,17 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: what a row is, its key, its columns, and whether it is partitioned by tag."""
+    """One table: what a row is, its key, its columns, and whether it is partitioned by tag.
+
+    A `sparse` table has no partition for a tag that has no row.
+    """
 
     name: str
     description: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     partitioned: bool = True
+    sparse: bool = False
 
     @property
     def schema(self) -> pl.Schema:
@@ -69,7 +73,7 @@ COUNT = pl.Int64()
 
 TAG = Column("tag", TEXT, "Snapshot of the build cache, as the page's `categories` name it.")
 PACKAGE = Column("package", TEXT, "Package, as the page's `title` names it.")
-PAGE = Column("page", TEXT, "Path of the page below SOURCE.")
+PAGE = Column("page", TEXT, "Path of the page, or of a build cache's index, below SOURCE.")
 
 SPEC_STACKS = Table(
     "spec_stacks",
@@ -140,6 +144,40 @@ REJECTS = Table(
     ),
 )
 
+DEPENDENCIES = Table(
+    "dependencies",
+    "One row per spec and spec that it depends on directly; only indexes of build caches tell "
+    "them, so a snapshot read from pages has none.",
+    ("tag", "hash", "dependency_hash"),
+    (
+        TAG,
+        Column("hash", TEXT, "Hash of the spec, or of a dependency that has no binary itself."),
+        Column("dependency_hash", TEXT, "Hash of the spec that it depends on."),
+        Column("dependency_name", TEXT, "Package of the spec that it depends on."),
+        Column("deptypes", TEXTS, "What for: `build`, `link`, `run`, `test`."),
+        Column("virtuals", TEXTS, "Virtual packages that it provides there, as `mpi` or `c`."),
+        Column(
+            "is_external",
+            pl.Boolean(),
+            "Whether it is a part of the host, as its glibc, which no build cache holds.",
+        ),
+    ),
+    sparse=True,
+)
+
+SPEC_COMPILERS = Table(
+    "spec_compilers",
+    "One row per spec and language that it is compiled from; from indexes of version 8 on alone.",
+    ("tag", "hash", "language"),
+    (
+        TAG,
+        Column("hash", TEXT, "Hash of the spec."),
+        Column("language", TEXT, "`c`, `cxx` or `fortran`."),
+        Column("compiler", TEXT, "The language's compiler, as `gcc@14.2.0`."),
+    ),
+    sparse=True,
+)
+
 TARGETS = Table(
     "targets",
     "One row per host and binary target that runs on it, from archspec's ancestry.",
@@ -153,7 +191,7 @@ TARGETS = Table(
     partitioned=False,
 )
 
-TABLES = (SPEC_STACKS, PAGES, REJECTS, TARGETS)
+TABLES = (SPEC_STACKS, PAGES, REJECTS, DEPENDENCIES, SPEC_COMPILERS, TARGETS)
 
 # What a column of a view means, wherever it stands; the others are called as in the tables.
 VIEW_COLUMNS = {
@@ -171,6 +209,8 @@ VIEW_COLUMNS = {
     "covered_pct": "`covered_count` of `environment_count`, in percent.",
     "declarations": "Items that the page's summary declares of the fact, each with its count.",
     "declared": "What the page's summary says: a count, or 1 for an item listed.",
+    "dependent_count": "Other packages that need it where they are used, directly or by others.",
+    "direct_dependent_count": "Other packages that need it where they are used, directly.",
     "environment_count": "Environments (platform, os, target) that the snapshot has specs for.",
     "environment_newest_version": "Newest version of the package in this environment.",
     "exact_package_count": "Packages built for just this: the host's target, or the compiler.",
@@ -199,6 +239,8 @@ VIEW_COLUMNS = {
     "libc_version": "Version of the C library.",
     "lost_cell_count": "Cells that the snapshot before had and this one has not.",
     "missing": "Environments without a spec of the package, as `linux-ubuntu22.04-zen4`.",
+    "missing_hash": "Hash of the spec that the mirror does not hold.",
+    "missing_name": "Package of the spec that the mirror does not hold.",
     "newest_version": "Newest version of the package in the snapshot, by Spack's order.",
     "os_match": "`exact`, or `older libc` for a binary of another os with no newer a glibc.",
     "package_count": "Distinct packages that have a spec here.",

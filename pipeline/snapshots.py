@@ -12,13 +12,14 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.decode import decode_pages
-from pipeline.flatten import Tables, combine_tables, flatten_pages
+from pipeline.flatten import Tables, combine_tables, flatten_pages, frames_of
 from pipeline.pages import PageFile, read_bytes
 from pipeline.rejects import PageError
-from pipeline.schemas import PAGES, REJECTS, SPEC_STACKS
+from pipeline.schemas import DEPENDENCIES, PAGES, REJECTS, SPEC_COMPILERS, SPEC_STACKS
 from pipeline.tables import write_part
 
-PAGE_TABLES = (SPEC_STACKS, PAGES, REJECTS)
+# In the order of the fields of Tables.
+PAGE_TABLES = (SPEC_STACKS, PAGES, REJECTS, DEPENDENCIES, SPEC_COMPILERS)
 # Bytes of pages decoded at once: enough to keep the readers busy, little enough for a laptop.
 BATCH_BYTES = 32 * 1024 * 1024
 
@@ -26,11 +27,17 @@ BATCH_BYTES = 32 * 1024 * 1024
 def draft_group(
     files: Sequence[PageFile], draft: Path, only: frozenset[str] = frozenset()
 ) -> list[str | None]:
-    """Read the pages of one folder and write their tables below `draft`; give their tags.
+    """Read one folder's pages and indexes and write their tables below `draft`; give their tags.
 
     With `only` no other tag is written, though it is given.
     """
-    parts = [read_batch(batch) for batch in batch_pages(files)]
+    pages = [file for file in files if file.mirror is None]
+    indexes = [file for file in files if file.mirror is not None]
+    parts = [read_batch(batch) for batch in batch_pages(pages)]
+    if indexes:
+        from pipeline.decode_indexes import decode_indexes
+
+        parts.append(flatten_pages(decode_indexes(indexes)))
     return write_draft(combine_tables(parts), draft, only)
 
 
@@ -65,10 +72,12 @@ def write_draft(
     tables: Tables, draft: Path, only: frozenset[str] = frozenset()
 ) -> list[str | None]:
     """Write tables below `draft`, a partition for each tag found or of `only`; give those found."""
-    frames = {SPEC_STACKS: tables.spec_stacks, PAGES: tables.pages, REJECTS: tables.rejects}
+    frames = dict(zip(PAGE_TABLES, frames_of(tables), strict=True))
     tags = pl.concat(frame["tag"] for frame in frames.values()).unique().to_list()
     for tag in set(tags) & only if only else tags:
         is_of_tag = pl.col("tag").eq_missing(pl.lit(tag, pl.String))
         for table, frame in frames.items():
-            write_part(frame.filter(is_of_tag), draft, table, tag)
+            part = frame.filter(is_of_tag)
+            if not (table.sparse and part.is_empty()):
+                write_part(part, draft, table, tag)
     return tags

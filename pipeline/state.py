@@ -17,7 +17,8 @@ from typing import Any
 import msgspec
 
 from pipeline import __version__
-from pipeline.pages import FolderListing, PageFile
+from pipeline.pages import PageFile
+from pipeline.search import FolderListing
 
 TABLES_FOLDER = "tables"
 STATE_FOLDER = ".state"

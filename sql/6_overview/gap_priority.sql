@@ -1,15 +1,20 @@
--- Packages that lack an environment, the most nearly complete first, and what they lack.
--- Grain: one row per tag and package with a gap; those with as many covered share a rank.
--- Reads: gaps
+-- Packages that lack an environment, those first whose building would unlock most, and what is missing.
+-- Grain: one row per tag and package with a gap; ranked by the packages that need it, where that is
+-- known, and then by how nearly complete it is, and those alike in both share a rank.
+-- Reads: gaps, dependents
 create or replace view gap_priority as
 select
-    tag,
-    rank() over (partition by tag order by covered_count desc) as rank,
-    package,
-    covered_count,
-    environment_count,
-    covered_pct,
-    missing
+    missed.tag,
+    rank() over (
+        partition by missed.tag
+        order by dependents.dependent_count desc nulls last, missed.covered_count desc
+    ) as rank,
+    missed.package,
+    dependents.dependent_count,
+    missed.covered_count,
+    missed.environment_count,
+    missed.covered_pct,
+    missed.missing
 from (
     select
         tag,
@@ -21,4 +26,7 @@ from (
         list_sort(list(concat_ws('-', platform, os, target))) as missing
     from gaps
     group by all
-);
+) as missed
+left join dependents
+    on dependents.tag = missed.tag
+    and dependents.package = missed.package;

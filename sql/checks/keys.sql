@@ -1,5 +1,5 @@
--- No two rows of pages, rejects or targets have the same key.
--- Reads: pages, rejects, targets
+-- No two rows of any table but spec_stacks, which has a check of its own, have the same key.
+-- Reads: pages, rejects, targets, dependencies, spec_compilers
 select
     'pages' as table_name,
     concat_ws(', ', tag, package) as key,
@@ -24,4 +24,20 @@ select
     count(*)
 from targets
 group by host_target, binary_target
+having count(*) > 1
+union all
+select
+    'dependencies',
+    concat_ws(', ', tag, hash, dependency_hash),
+    count(*)
+from dependencies
+group by tag, hash, dependency_hash
+having count(*) > 1
+union all
+select
+    'spec_compilers',
+    concat_ws(', ', tag, hash, language),
+    count(*)
+from spec_compilers
+group by tag, hash, language
 having count(*) > 1

@@ -20,7 +20,8 @@ row_counts as (
 
 reject_counts as (
     select
-        page,
+        tag,
+        package,
         count(*) as rejected_count
     from rejects
     where item is not null
@@ -45,7 +46,9 @@ found as (
     left join spec_counts
         on spec_counts.tag = row_counts.tag
         and spec_counts.package = row_counts.package
-    left join reject_counts on reject_counts.page = pages.page
+    left join reject_counts
+        on reject_counts.tag = pages.tag
+        and reject_counts.package = pages.package
 )
 
 select

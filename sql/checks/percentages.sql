@@ -14,6 +14,10 @@ with shares as (
     from coverage_os_target
     where tag = $tag
     union all
+    select 'installable_coverage', package_count, snapshot_package_count, package_pct
+    from installable_coverage
+    where tag = $tag
+    union all
     select 'coverage_compiler_os_target', package_count, snapshot_package_count, package_pct
     from coverage_compiler_os_target
     where tag = $tag

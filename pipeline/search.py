@@ -1,0 +1,265 @@
+"""Find pages, and the indexes of build caches, below the folders that a user names."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from operator import attrgetter
+from pathlib import Path
+
+import msgspec
+
+from pipeline.errors import SourceError
+from pipeline.mirrors import RESERVED_NAMES
+from pipeline.pages import PageFile, page_name, stamp_page, unreadable
+from pipeline.rejects import Reject
+from pipeline.trees import MirrorName, index_files, mirror_of, name_mirror, other_folders
+
+
+class FolderListing(msgspec.Struct, frozen=True, array_like=True):
+    """The folders and pages in a folder, and the times that would tell of any other."""
+
+    mtime_ns: int
+    ctime_ns: int
+    folders: list[str]
+    pages: list[str]
+
+
+Listings = dict[str, FolderListing]  # by the folder's path
+Group = tuple[str, list[PageFile]]  # a folder, and the pages in the folders in it
+
+
+class Search:
+    """A walk over sources, which yields each folder's pages as soon as it has them all.
+
+    Pages go by the folder that holds their packages' folders: `_cache/TAG`. What can't be read is
+    in `rejects`, the folders walked are in `listings`, by source.
+
+    Links to folders are not followed, nor links to files outside of their source, but with
+    `follow_links`: then each file is read once, however many links lead to it. `known` gives the
+    folders of a source as they were listed before, where that is known. `mirror` is the snapshot
+    and the stack of a build cache whose place does not tell them.
+
+    Raises
+    ------
+    SourceError
+        A source does not exist.
+    """
+
+    def __init__(
+        self,
+        sources: Sequence[Path],
+        known: Callable[[str], Listings] = lambda _: {},
+        *,
+        follow_links: bool = False,
+        mirror: tuple[str | None, str | None] = (None, None),
+    ) -> None:
+        self.sources = sources
+        self.known = known
+        self.follow_links = follow_links
+        self.mirror = mirror
+        self.rejects: list[Reject] = []
+        self.listings: dict[str, Listings] = {}
+        for source in sources:
+            if not (source.is_file() or source.is_dir()):
+                raise SourceError(
+                    f"{source}: no such file or folder; "
+                    "name a page, or a folder with pages (*.md) in or below it, or a build cache"
+                )
+
+    def groups(self) -> Iterator[Group]:
+        """Yield folders with their pages in the order of their names.
+
+        A folder comes again, whole, where a link or a further source adds pages to it. A file that
+        comes again is dropped; one whose name is taken goes by its whole path.
+
+        Raises
+        ------
+        SourceError
+            There is no page in any of the sources.
+        """
+        groups: Iterator[Group] = (group for source in self.sources for group in self.walk(source))
+        if self.follow_links or len(self.sources) > 1:
+            groups = tell_apart(groups)
+        is_empty = True
+        for folder, pages in groups:
+            is_empty = False
+            yield folder, sorted(pages, key=attrgetter("page"))
+        if is_empty and not self.rejects:
+            raise SourceError(
+                f"{', '.join(map(str, self.sources))}: no page (*.md) in or below it, and no "
+                "index of a build cache; a clone of the cache's site has pages in its folder _cache"
+            )
+
+    def walk(self, source: Path) -> Iterator[Group]:
+        """Yield the folders at or below one source that hold packages' folders."""
+        root = os.path.realpath(source)
+        if not os.path.isdir(root):
+            yield self.single(root, page_name(source.name))
+        elif self.follow_links:
+            # What is there without links comes first, and so is known by its own name.
+            seen: set[tuple[int, int]] = set()
+            folders = [root]
+            for folder in folders:
+                yield from self.descend(root, folder, seen, folders)
+        else:
+            yield from self.descend(root, root)
+
+    def single(self, path: str, page: str) -> Group:
+        """Give the one file that a source is: an index, or a page whatever its name."""
+        file = stamp_page(path, page, os.stat(path))
+        if not is_index(path):
+            return os.path.dirname(os.path.dirname(path)), [file]
+        folder = mirror_of(path)
+        tag, stack = self.mirror
+        if folder is not None:
+            mirror = name_mirror(folder, folder, [], self.mirror)
+        elif tag is not None:
+            mirror = MirrorName(tag, stack)
+        else:
+            raise SourceError(
+                f"{path}: its place does not tell which snapshot it is the index of; "
+                "name that with --tag, and the stack with --stack"
+            )
+        return folder or path, [msgspec.structs.replace(file, mirror=mirror)]
+
+    def descend(
+        self,
+        root: str,
+        top: str,
+        seen: set[tuple[int, int]] | None = None,
+        links: list[str] | None = None,
+    ) -> Iterator[Group]:
+        """Yield the folders at or below `top` that hold packages' folders, or that above it.
+
+        Where links are followed, those to folders are added to `links`, and folders in `seen` are
+        left out.
+        """
+        # A folder's times do not tell where its links lead.
+        known = self.known(root) if links is None else {}
+        listings = self.listings.setdefault(root, {}) if links is None else {}
+        skipped = len(root) + 1
+
+        def visit(folder: str, group: list[PageFile]) -> list[str]:
+            """Add the pages in a folder to those of its parent; give the folders in it."""
+            try:
+                if seen is not None:
+                    status = os.stat(folder)
+                    if (status.st_dev, status.st_ino) in seen:
+                        return []
+                    seen.add((status.st_dev, status.st_ino))
+                listing = list_folder(folder, root if links is None else "", known.get(folder))
+            except OSError as error:
+                name = page_name(folder[skipped:]) or "."
+                self.rejects.append(unreadable(name, "folder", error))
+                return []
+            listings[folder] = listing
+            if links is not None:
+                links.extend(linked_folders(folder))
+            for name in listing.pages:
+                path = f"{folder}/{name}"
+                page = page_name(path[skipped:])
+                file = path if links is None else os.path.realpath(path)
+                try:
+                    group.append(stamp_page(file, page, os.stat(file)))
+                except OSError as error:
+                    self.rejects.append(unreadable(page, "page", error))
+            return listing.folders
+
+        def visit_mirror(folder: str, names: list[str], group: list[PageFile]) -> list[PageFile]:
+            """Add a stack's indexes to the group of its snapshot; give any other mirror's."""
+            indexes = index_files(folder)
+            if not indexes:
+                return []
+            mirror = name_mirror(folder, root, names, self.mirror)
+            files = [
+                msgspec.structs.replace(
+                    stamp_page(path, page_name(path[skipped:]), os.stat(path)), mirror=mirror
+                )
+                for path in indexes
+            ]
+            if mirror.tag != os.path.basename(os.path.dirname(folder)) or mirror.stack is None:
+                return files
+            group.extend(files)
+            return []
+
+        above: list[PageFile] = []
+        # The folders on the way down: each with those in it that are still to be visited.
+        way = [(os.path.dirname(top).rstrip("/"), iter([os.path.basename(top)]), above)]
+        while way:
+            folder, names, group = way[-1]
+            for name in names:
+                child = f"{folder}/{name}"
+                children = visit(child, group)
+                if RESERVED_NAMES.isdisjoint(children):
+                    own = []
+                else:
+                    children = other_folders(children)
+                    own = visit_mirror(child, children, group)
+                if children or own:
+                    way.append((child, iter(children), own))
+                    break
+            else:
+                way.pop()
+                if group:
+                    yield folder, group
+
+
+def tell_apart(groups: Iterable[Group]) -> Iterator[Group]:
+    """Put together what comes of one folder, each file once and under a name of its own."""
+    paths, names = set(), set()
+    together: dict[str, list[PageFile]] = {}
+    for folder, pages in groups:
+        group = together.setdefault(folder, [])
+        for page in pages:
+            if page.path in paths:
+                continue
+            if page.page in names:
+                page = msgspec.structs.replace(page, page=page_name(page.path))
+            paths.add(page.path)
+            names.add(page.page)
+            group.append(page)
+        if group:
+            yield folder, group
+
+
+def linked_folders(folder: str) -> list[str]:
+    """Give the links to folders in a folder."""
+    with os.scandir(folder) as entries:
+        return sorted(e.path for e in entries if e.is_symlink() and os.path.isdir(e.path))
+
+
+def is_index(path: str) -> bool:
+    """Whether a file is a build cache's index and no page, by what it begins with."""
+    try:
+        with open(path, "rb") as stream:
+            return stream.read(1) == b"{"
+    except OSError:
+        return False
+
+
+def list_folder(path: str, root: str, known: FolderListing | None) -> FolderListing:
+    """Give what is in a folder: as known, if its times are those that are known."""
+    status = os.stat(path)
+    if known and (known.mtime_ns, known.ctime_ns) == (status.st_mtime_ns, status.st_ctime_ns):
+        return known
+    listing = FolderListing(status.st_mtime_ns, status.st_ctime_ns, [], [])
+    with os.scandir(path) as entries:
+        for entry in entries:
+            if entry.is_dir(follow_symlinks=False):
+                listing.folders.append(entry.name)
+            elif entry.name.endswith(".md") and is_page(entry, root):
+                listing.pages.append(entry.name)
+    listing.folders.sort()
+    return listing
+
+
+def is_page(entry: os.DirEntry[str], root: str) -> bool:
+    """Whether an entry named like a page is one: no link to a folder, or to outside of `root`.
+
+    A link to nothing stays, and what is no file: it can't be read, and that is said.
+    """
+    if not entry.is_symlink():
+        return True
+    target = os.path.realpath(entry.path)
+    return target.startswith(f"{root}/") and not os.path.isdir(target)
