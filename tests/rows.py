@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from pipeline.schemas import PAGES, SPEC_STACKS, TARGETS
+from pipeline.schemas import DEPENDENCIES, PAGES, SPEC_STACKS, TARGETS
 from pipeline.warehouse import create_views, load_frames
 
 # Three weekly snapshots in a row.
@@ -77,6 +77,21 @@ def page(package: str = "zlib", tag: str = WEEK_1, **declared: Any) -> dict[str,
     return row | {f"declared_{name}": value for name, value in declared.items()}
 
 
+def needs(
+    name: str, dependency: str, deptypes: Sequence[str] = ("link",), *, tag: str = WEEK_1
+) -> dict[str, Any]:
+    """Give a row of dependencies, each spec's hash its package's name; glibc is the host's."""
+    return {
+        "tag": tag,
+        "hash": name,
+        "dependency_hash": dependency,
+        "dependency_name": dependency.partition("/")[0],
+        "deptypes": list(deptypes),
+        "virtuals": [],
+        "is_external": dependency == "glibc",
+    }
+
+
 def spec_stacks(specs: Iterable[Spec]) -> pl.DataFrame:
     """Give table spec_stacks of these specs."""
     rows = [row for spec in specs for row in spec.rows()]
@@ -87,6 +102,7 @@ def open_views(
     specs: Iterable[Spec] = (),
     pages: Iterable[dict[str, Any]] = (),
     targets: Iterable[tuple[str, str, str | None, int]] = TARGET_ROWS,
+    dependencies: Iterable[dict[str, Any]] = (),
 ) -> duckdb.DuckDBPyConnection:
     """Open a fresh database in memory with these rows and every view."""
     connection = duckdb.connect()
@@ -95,6 +111,7 @@ def open_views(
         spec_stacks=spec_stacks(specs),
         pages=pl.DataFrame(list(pages), schema=PAGES.schema),
         targets=pl.DataFrame(list(targets), schema=TARGETS.schema, orient="row"),
+        dependencies=pl.DataFrame(list(dependencies), schema=DEPENDENCIES.schema),
     )
     create_views(connection)
     return connection

@@ -1,0 +1,168 @@
+"""What specs need, what mirrors lack of it, and who needs whom: exact rows from a few specs.
+
+hdf5 needs mpich, and that xz and the host's glibc; cmake merely builds it. Each spec's hash is its
+package's name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import duckdb
+import pytest
+
+from tests.rows import WEEK_1, WEEK_2, Spec, ask, needs, open_views
+
+DEPENDENCIES = (
+    needs("hdf5", "cmake", ["build"]),
+    needs("hdf5", "mpich", ["build", "link"]),
+    needs("mpich", "xz", ["run"]),
+    needs("mpich", "glibc"),
+    needs("cmake", "curl"),
+)
+
+
+def spec(package: str, stacks: Sequence[str] = ("e4s", "root"), *, tag: str = WEEK_1) -> Spec:
+    """Give a spec whose hash is its package's name."""
+    return Spec(package, package, tag, stacks)
+
+
+ALL = tuple(spec(name) for name in ("hdf5", "mpich", "xz", "cmake", "curl"))
+
+
+@pytest.fixture
+def whole() -> duckdb.DuckDBPyConnection:
+    """Give a snapshot whose one stack holds everything, beside one read from pages."""
+    return open_views([*ALL, spec("hdf5", tag=WEEK_2)], dependencies=DEPENDENCIES)
+
+
+def test_needs_are_what_a_spec_links_to_or_runs(whole: duckdb.DuckDBPyConnection) -> None:
+    """What merely builds it is not among them."""
+    assert ask(whole, "select hash, dependency_hash, is_external from needs") == [
+        ("cmake", "curl", False),
+        ("hdf5", "mpich", False),
+        ("mpich", "glibc", True),
+        ("mpich", "xz", False),
+    ]
+
+
+def test_closures_go_all_the_way(whole: duckdb.DuckDBPyConnection) -> None:
+    """Each spec with all that it needs, directly or not."""
+    assert ask(whole, "select hash, dependency_name from closures") == [
+        ("cmake", "curl"),
+        ("hdf5", "glibc"),
+        ("hdf5", "mpich"),
+        ("hdf5", "xz"),
+        ("mpich", "glibc"),
+        ("mpich", "xz"),
+    ]
+
+
+def test_closure_is_that_of_one_spec(whole: duckdb.DuckDBPyConnection) -> None:
+    """With what the snapshot knows of each; the host's part is no spec."""
+    assert ask(whole, "select * from closure($1, $2)", [WEEK_1, "hdf5"]) == [
+        (WEEK_1, "hdf5", "glibc", "glibc", True, None, [], False),
+        (WEEK_1, "hdf5", "mpich", "mpich", False, "1.2", ["e4s"], True),
+        (WEEK_1, "hdf5", "xz", "xz", False, "1.2", ["e4s"], True),
+    ]
+    assert ask(whole, "select * from closure($1, $2)", [WEEK_2, "hdf5"]) == []
+
+
+def test_closure_ends_where_specs_need_each_other() -> None:
+    """No index has such a circle, and none may hang a query."""
+    connection = open_views([spec("a"), spec("b")], dependencies=[needs("a", "b"), needs("b", "a")])
+
+    found = ask(connection, "select dependency_name from closure($1, $2)", [WEEK_1, "a"])
+
+    assert found == [("a",), ("b",)]
+
+
+def test_closure_holes_are_what_the_mirror_of_a_stack_lacks() -> None:
+    """Of each mirror that lists a spec by itself: what another has is no help there."""
+    connection = open_views(
+        [
+            spec("hdf5", ["e4s", "radiuss", "root"]),
+            spec("mpich", ["e4s", "root"]),
+            spec("xz", ["radiuss", "root"]),
+        ],
+        dependencies=DEPENDENCIES,
+    )
+
+    assert ask(connection, "select * from closure_holes") == [
+        (WEEK_1, "hdf5", "hdf5", "e4s", "xz", "xz"),
+        (WEEK_1, "hdf5", "hdf5", "radiuss", "mpich", "mpich"),
+        (WEEK_1, "mpich", "mpich", "e4s", "xz", "xz"),
+    ]
+
+
+def test_closure_holes_of_a_mirror_without_a_stack() -> None:
+    """A private mirror is a mirror, too."""
+    connection = open_views([spec("hdf5", []), spec("mpich", [])], dependencies=DEPENDENCIES)
+
+    assert ask(connection, "select package, stack, missing_name from closure_holes") == [
+        ("hdf5", None, "xz"),
+        ("mpich", None, "xz"),
+    ]
+
+
+def test_installable_coverage_counts_specs_with_all_that_they_need() -> None:
+    """One mirror with all of it is enough; a snapshot read from pages has no row."""
+    connection = open_views(
+        [
+            spec("hdf5", ["e4s"]),
+            spec("mpich", ["e4s", "radiuss"]),
+            spec("xz", ["radiuss"]),
+            spec("hdf5", tag=WEEK_2),
+        ],
+        dependencies=DEPENDENCIES,
+    )
+
+    assert ask(connection, "select * from installable_coverage") == [
+        (WEEK_1, "ubuntu22.04", "x86_64_v3", 2, 3, 200 / 3, 2)
+    ]
+
+
+def test_dependents_are_other_packages(whole: duckdb.DuckDBPyConnection) -> None:
+    """Counted by name, directly and in all; of pages nobody knows."""
+    assert ask(whole, "select * from dependents") == [
+        (WEEK_1, "cmake", 0, 0),
+        (WEEK_1, "curl", 1, 1),
+        (WEEK_1, "hdf5", 0, 0),
+        (WEEK_1, "mpich", 1, 1),
+        (WEEK_1, "xz", 1, 2),
+    ]
+
+
+def test_dependents_are_counted_once_and_never_themselves() -> None:
+    """However many specs of a package need one, and one's own other version does not count."""
+    connection = open_views(
+        [spec("xz"), Spec("hdf5/1", "hdf5"), Spec("hdf5/2", "hdf5"), Spec("xz/old", "xz")],
+        dependencies=[needs("hdf5/1", "xz"), needs("hdf5/2", "xz"), needs("xz/old", "xz")],
+    )
+
+    assert ask(connection, "select package, dependent_count from dependents") == [
+        ("hdf5", 0),
+        ("xz", 1),
+    ]
+
+
+def test_gap_priority_has_what_unlocks_most_first() -> None:
+    """Before how nearly complete it is, which decides where nobody needs more."""
+    zen = [
+        Spec("fmt-zen", "fmt", target="zen4"),
+        Spec("fmt-v4", "fmt", target="x86_64_v4"),
+        Spec("gtest-zen", "gtest", target="zen4"),
+    ]
+    connection = open_views([*ALL, spec("fmt"), spec("gtest"), *zen], dependencies=DEPENDENCIES)
+
+    assert connection.execute(
+        "select rank, package, dependent_count, covered_count from gap_priority "
+        "order by rank, package"
+    ).fetchall() == [
+        (1, "xz", 2, 1),
+        (2, "curl", 1, 1),
+        (2, "mpich", 1, 1),
+        (4, "gtest", 0, 2),
+        (5, "cmake", 0, 1),
+        (5, "hdf5", 0, 1),
+    ]
