@@ -66,6 +66,7 @@ class SpecEntry(msgspec.Struct, frozen=True):
 SPEC_FIELDS = msgspec.structs.fields(SpecEntry)
 SPEC_KEYS = tuple(field.name for field in SPEC_FIELDS)
 REQUIRED_SPEC_KEYS = tuple(field.name for field in SPEC_FIELDS if field.required)
+META_KEY_COUNT = len(msgspec.structs.fields(Meta))
 META_DECODER = msgspec.json.Decoder(Meta)
 
 
@@ -118,12 +119,23 @@ def cut_page(data: bytes) -> CutPage | None:
         package = title[1].decode()
         b"".join(lines[7:]).decode()
         meta = META_DECODER.decode(lines[4][len(b"meta: ") :])
-    except (UnicodeDecodeError, msgspec.DecodeError):
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         return None
-    if not IS_NAME.fullmatch(package):
+    if not IS_NAME.fullmatch(package) or has_other_keys(lines[4], meta):
         return None
     head = PageHead(package, tag[1].decode(), meta, len(data))
     return CutPage(head, lines[5][len(b"spec_details: ") :])
+
+
+def has_other_keys(line: bytes, meta: Meta) -> bool:
+    """Whether the line of `meta` may hold a key that is unknown or stands twice.
+
+    The decoder takes both in silence. Each key has its colon; a colon in a text is one too many.
+    """
+    count = line.count(b":") - 1 - len(meta.num_specs_by_stack or ())
+    return count != META_KEY_COUNT and count != sum(
+        value is not None for value in msgspec.structs.astuple(meta)
+    )
 
 
 def read_page(page: str, data: bytes) -> ReadPage:
