@@ -6,6 +6,7 @@ a few plain lines here that know nothing of the pipeline.
 
 from __future__ import annotations
 
+import json
 import sys
 from typing import Any
 from unittest import mock
@@ -20,6 +21,7 @@ from pipeline.flatten import Tables, combine_tables, flatten_pages
 from pipeline.front_matter import ReadPage
 from pipeline.rejects import PageError
 from pipeline.schemas import PAGES, REJECTS, SPEC_STACKS
+from pipeline.text import printable
 
 REQUIRED = {
     "hash",
@@ -43,7 +45,7 @@ def check_page(data: bytes) -> Tables:
         They differ, or a row is not in the page. Anything else that is raised is a fault as well.
     """
     fast = decode_pages([("page.md", data)])
-    with mock.patch.object(decode, "decode_cuts", lambda cuts: ([], {})):
+    with mock.patch.object(decode, "decode_cuts", return_value=([], {})):
         careful = decode_pages([("page.md", data)])
     assert_same(fast, careful)
     check_yaml(data)
@@ -64,7 +66,12 @@ def assert_same(fast: Decoded, careful: Decoded) -> None:
 
 
 def check_yaml(data: bytes) -> None:
-    """What JSON and YAML both accept of a page is the same to both."""
+    """Hold what JSON and YAML both accept of a page against each other.
+
+    Not where it has line ends that only YAML knows, which it folds within a text.
+    """
+    if any(end.encode() in data for end in "\x85\u2028\u2029"):
+        return
     pages: list[ReadPage] = []
     for is_cut in (True, False):
         cut = front_matter.cut_page if is_cut else lambda data: None
@@ -82,7 +89,7 @@ def check_yaml(data: bytes) -> None:
 
 
 def check_tables(tables: Tables, decoded: Decoded) -> None:
-    """The tables are as declared, and count every entry once: as a spec or as a reject."""
+    """Prove that the tables are as declared, and count each entry once: as a spec or a reject."""
     for frame, table in (
         (tables.spec_stacks, SPEC_STACKS),
         (tables.pages, PAGES),
@@ -99,13 +106,23 @@ def check_tables(tables: Tables, decoded: Decoded) -> None:
         assert page["entry_count"] == page["spec_count"] + page["rejected_count"]
         assert page["spec_stack_count"] == len(tables.spec_stacks)
     for message in tables.rejects["message"]:
-        assert message.isprintable() or "\u00a0" in message, message
+        assert printable(message) == message
         assert len(message) < 500
 
 
 def read_plainly(data: bytes) -> list[Any]:
-    """Read the entries of `spec_details` with PyYAML alone."""
+    """Read the entries of `spec_details` with Python's JSON, or PyYAML, alone.
+
+    JSON comes first: not all of it is YAML, which has no pairs of surrogates and no DEL, say.
+    """
     lines = data.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
+    if len(lines) > 5 and lines[5].startswith("spec_details: ["):
+        try:
+            found: list[Any] = json.loads(lines[5].removeprefix("spec_details: "))
+        except (ValueError, RecursionError):
+            pass
+        else:
+            return found
     end = next(number for number, line in enumerate(lines) if number and line.rstrip() == "---")
     digits = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(0)
@@ -118,10 +135,10 @@ def read_plainly(data: bytes) -> list[Any]:
 
 
 def check_rows(spec_stacks: pl.DataFrame, entries: list[Any]) -> None:
-    """Each row is an entry of the page, value by value."""
+    """Prove that each row is an entry of the page, value by value."""
     by_hash: dict[str, list[dict[str, Any]]] = {}
     for entry in entries:
-        if isinstance(entry, dict) and REQUIRED <= entry.keys() and isinstance(entry["hash"], str):
+        if isinstance(entry, dict) and entry.keys() >= REQUIRED and isinstance(entry["hash"], str):
             by_hash.setdefault(entry["hash"], []).append(entry)
     for row in spec_stacks.to_dicts():
         assert any(is_row_of(row, entry) for entry in by_hash[row["hash"]])
@@ -136,7 +153,7 @@ def is_row_of(row: dict[str, Any], entry: dict[str, Any]) -> bool:
         and entry["versions"] == [row["version"]]
         and version == (row["compiler_version"] or "")
         and (row["stack"] in entry["stacks"] if entry["stacks"] else row["stack"] is None)
-        and [text.replace(":=", "=", 1) for text in entry["variants"]]
+        and [str(text).replace(":=", "=", 1) for text in entry["variants"]]
         == [text.replace(":=", "=", 1) for text in row["variants"]]
         and entry.get("tarball") == row["tarball"]
         and size == row["size_bytes"]

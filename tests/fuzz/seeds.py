@@ -1,4 +1,4 @@
-"""Where fuzzing starts: pages in every dialect, and the pieces of text that readers stumble over."""
+"""Where fuzzing starts: pages in every dialect, and the pieces of text that readers trip over."""
 
 from __future__ import annotations
 
