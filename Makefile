@@ -94,9 +94,9 @@ fresh: $(STAMP) ## install requirements.txt and a wheel into an empty environmen
 	done
 
 audit: $(VENV)/audit/.stamp ## ask the advisory service of pip-audit about what is pinned
-	@PYTHONPATH="$(VENV)/audit" "$(VENV)/bin/python" -m pip_audit --progress-spinner off --disable-pip \
+	@PYTHONPATH="$(VENV)/audit" "$(VENV)/bin/python" -m pip_audit --progress-spinner off --disable-pip --strict \
 		--require-hashes -r requirements.txt -r requirements-dev.txt \
-		|| { echo "audit: an advisory is listed above, or the service could not be reached" >&2; exit 1; }
+		|| { echo "audit: an advisory is listed above, or the service does not know or answer" >&2; exit 1; }
 
 bench: $(STAMP) ## measure on a generated corpus of SNAPSHOTS × PACKAGES pages
 	@"$(VENV)/bin/python" -m tests.benchmarks.bench \
