@@ -66,7 +66,7 @@ class SpecEntry(msgspec.Struct, frozen=True):
 SPEC_FIELDS = msgspec.structs.fields(SpecEntry)
 SPEC_KEYS = tuple(field.name for field in SPEC_FIELDS)
 REQUIRED_SPEC_KEYS = tuple(field.name for field in SPEC_FIELDS if field.required)
-META_KEY_COUNT = len(msgspec.structs.fields(Meta))
+META_KEYS = Meta.__struct_fields__
 META_DECODER = msgspec.json.Decoder(Meta)
 
 
@@ -132,10 +132,8 @@ def has_other_keys(line: bytes, meta: Meta) -> bool:
 
     The decoder takes both in silence. Each key has its colon; a colon in a text is one too many.
     """
-    count = line.count(b":") - 1 - len(meta.num_specs_by_stack or ())
-    return count != META_KEY_COUNT and count != sum(
-        value is not None for value in msgspec.structs.astuple(meta)
-    )
+    key_count = len(META_KEYS) - msgspec.structs.astuple(meta).count(None)
+    return line.count(b":") != 1 + key_count + len(meta.num_specs_by_stack or ())
 
 
 def read_page(page: str, data: bytes) -> ReadPage:
