@@ -11,12 +11,12 @@ SOURCE ?= tests/pages
 OUT ?= outputs
 FORMAT ?= table
 Q ?=
+FUZZ_SECONDS ?= 60
 # Empty: as the benchmark has them.
 SNAPSHOTS ?=
 PACKAGES ?=
 
 STAMP := $(VENV)/.stamp
-PEERS := $(VENV)/peers
 COVERAGE := $(VENV)/bin/cache-coverage
 DATABASE := $(OUT)/coverage.duckdb
 PIP := "$(VENV)/bin/python" -m pip -qq --disable-pip-version-check install
@@ -25,7 +25,7 @@ PIP := "$(VENV)/bin/python" -m pip -qq --disable-pip-version-check install
 export COVERAGE_QUERY = $(value Q)
 unexport Q
 
-.PHONY: help install tables db reports sql query test lint bench dictionary clean distclean pins
+.PHONY: help install tables db reports sql query test lint fuzz fresh audit bench dictionary clean distclean pins
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -70,14 +70,37 @@ lint: $(STAMP) ## check format, style and types
 	@"$(VENV)/bin/ruff" check --quiet .
 	@"$(VENV)/bin/mypy" --no-error-summary
 
-bench: $(STAMP) $(PEERS)/.stamp ## measure on a generated corpus of SNAPSHOTS × PACKAGES pages
-	@"$(VENV)/bin/python" -m tests.benchmarks.bench --peers "$(PEERS)/bin/python" \
-		$(SNAPSHOTS:%=--snapshots %) $(PACKAGES:%=--packages %)
-
-$(PEERS)/.stamp: requirements-peers.txt $(STAMP)
-	@$(PYTHON) -m venv --clear "$(PEERS)" >&2
-	@"$(PEERS)/bin/python" -m pip -qq --disable-pip-version-check install --require-hashes -r requirements-peers.txt >&2
+# Apart from .venv too: atheris has no wheel for every Python, and pip-audit brings much along.
+$(VENV)/%/.stamp: requirements-%.txt $(STAMP)
+	@rm -rf "$(@D)"
+	@$(PIP) --require-hashes --only-binary :all: --target "$(@D)" -r "$<" >&2
 	@touch "$@"
+
+fuzz: $(VENV)/fuzz/.stamp ## feed the reader of pages with changed ones for FUZZ_SECONDS
+	@PYTHONPATH="$(VENV)/fuzz" "$(VENV)/bin/python" -m tests.fuzz "$(FUZZ_SECONDS)"
+
+fresh: $(STAMP) ## install requirements.txt and a wheel into an empty environment, and run them there
+	@rm -rf "$(VENV)/fresh"
+	@$(PYTHON) -m venv "$(VENV)/fresh"
+	@"$(VENV)/bin/python" -m pip -qq --disable-pip-version-check wheel --no-deps --no-build-isolation \
+		--wheel-dir "$(VENV)/fresh/wheel" . >&2
+	@"$(VENV)/fresh/bin/python" -m pip -qq --disable-pip-version-check install --require-hashes \
+		-r requirements.txt >&2
+	@"$(VENV)/fresh/bin/python" -m pip -qq --disable-pip-version-check install --no-deps --no-index \
+		"$(VENV)"/fresh/wheel/*.whl >&2
+	@"$(VENV)/fresh/bin/python" -m pip check >&2
+	@for step in "flatten tests/pages" build report; do \
+		"$(VENV)/fresh/bin/python" -P -m pipeline $$step --out "$(VENV)/fresh/out" || exit; \
+	done
+
+audit: $(VENV)/audit/.stamp ## ask the advisory service of pip-audit about what is pinned
+	@PYTHONPATH="$(VENV)/audit" "$(VENV)/bin/python" -m pip_audit --progress-spinner off --disable-pip --strict \
+		--require-hashes -r requirements.txt -r requirements-dev.txt \
+		|| { echo "audit: an advisory is listed above, or the service does not know or answer" >&2; exit 1; }
+
+bench: $(STAMP) $(VENV)/peers/.stamp ## measure on a generated corpus of SNAPSHOTS × PACKAGES pages
+	@"$(VENV)/bin/python" -m tests.benchmarks.bench --peers "$(VENV)/peers" \
+		$(SNAPSHOTS:%=--snapshots %) $(PACKAGES:%=--packages %)
 
 dictionary: $(STAMP) ## write DICTIONARY.md anew
 	@"$(COVERAGE)" flatten tests/pages --out outputs/dictionary
@@ -102,3 +125,5 @@ pins: $(STAMP) ## pin anew what pyproject.toml names, with hashes and no index h
 	@$(PIN) pyproject.toml --output-file requirements.txt >&2
 	@$(PIN) pyproject.toml --group dev --constraint requirements.txt --output-file requirements-dev.txt >&2
 	@$(PIN) --group peers --constraint requirements.txt --output-file requirements-peers.txt >&2
+	@$(PIN) --group fuzz --output-file requirements-fuzz.txt >&2
+	@$(PIN) --group audit --output-file requirements-audit.txt >&2

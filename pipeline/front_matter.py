@@ -68,6 +68,7 @@ class SpecEntry(msgspec.Struct, frozen=True):
 SPEC_FIELDS = msgspec.structs.fields(SpecEntry)
 SPEC_KEYS = tuple(field.name for field in SPEC_FIELDS)
 REQUIRED_SPEC_KEYS = tuple(field.name for field in SPEC_FIELDS if field.required)
+META_KEYS = Meta.__struct_fields__
 META_DECODER = msgspec.json.Decoder(Meta)
 
 
@@ -120,12 +121,21 @@ def cut_page(data: bytes) -> CutPage | None:
         package = title[1].decode()
         b"".join(lines[7:]).decode()
         meta = META_DECODER.decode(lines[4][len(b"meta: ") :])
-    except (UnicodeDecodeError, msgspec.DecodeError):
+    except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         return None
-    if not IS_NAME.fullmatch(package):
+    if not IS_NAME.fullmatch(package) or has_other_keys(lines[4], meta):
         return None
     head = PageHead(package, tag[1].decode(), meta, len(data))
     return CutPage(head, lines[5][len(b"spec_details: ") :])
+
+
+def has_other_keys(line: bytes, meta: Meta) -> bool:
+    """Whether the line of `meta` may hold a key that is unknown or stands twice.
+
+    The decoder takes both in silence. Each key has its colon; a colon in a text is one too many.
+    """
+    key_count = len(META_KEYS) - msgspec.structs.astuple(meta).count(None)
+    return line.count(b":") != 1 + key_count + len(meta.num_specs_by_stack or ())
 
 
 def read_page(page: str, data: bytes) -> ReadPage:

@@ -14,6 +14,7 @@ import msgspec
 import yaml
 
 from pipeline.rejects import PageError, RejectCode, shown
+from pipeline.text import printable
 
 MAX_DEPTH = 50  # of nesting; a page as the site writes it has 4
 MAX_DIGITS = 4000  # of a number that is taken at its word; Python itself reads 4,300
@@ -178,7 +179,7 @@ def load_front_matter(data: bytes) -> FrontMatter:
         mark = error.problem_mark or error.context_mark
         raise PageError(
             RejectCode.BAD_YAML,
-            f"expected YAML, found: {error.problem or error.context}",
+            f"expected YAML, found: {_words(error.problem or error.context)}",
             min(mark.line + 1, len(lines)) if mark else 1,
         ) from error
     except (yaml.YAMLError, ValueError, RecursionError, OverflowError, TypeError) as error:
@@ -186,7 +187,7 @@ def load_front_matter(data: bytes) -> FrontMatter:
         position = error.position if isinstance(error, yaml.reader.ReaderError) else 0
         raise PageError(
             RejectCode.BAD_YAML,
-            f"expected YAML, found: {' '.join(str(error).split())[:200]}",
+            f"expected YAML, found: {_words(str(error))}",
             front.count("\n", 0, position) + 1,
         ) from error
     finally:
@@ -199,6 +200,11 @@ def load_front_matter(data: bytes) -> FrontMatter:
             RejectCode.WRONG_TYPE, f"expected a mapping as front matter, found {shown(values)}"
         )
     return FrontMatter(values, *_lines_of(node))
+
+
+def _words(problem: str | None) -> str:
+    """Give a reader's words in one line; they may repeat the page's at any length."""
+    return printable(" ".join(str(problem).split())[:200])
 
 
 def _lines_of(node: yaml.Node | None) -> tuple[dict[str, int], list[int]]:

@@ -264,7 +264,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
     for name, text in cases.items():
         # Each a snapshot and a source of its own, so that none is another's duplicate.
         data = text.encode() if isinstance(text, str) else text
-        tag = name.removesuffix(".md").replace("/", "-")
+        tag = "develop-" + name.removesuffix(".md").replace("/", "-")
         folder_name = name.removesuffix(".md")
         sources.append(
             write_pages(

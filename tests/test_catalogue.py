@@ -39,6 +39,22 @@ def test_every_command_is_in_the_readme(name: str) -> None:
     assert f"`cache-coverage {name}" in README
 
 
+def test_every_promise_has_its_tests() -> None:
+    """What README names as proof is there: each test, and each target of make."""
+    section = README.partition("## What it promises")[2].partition("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("| ")][2:]
+    makefile = (ROOT / "Makefile").read_text()
+
+    assert len(rows) >= 10
+    for row in rows:
+        proofs = re.findall(r"`(tests/\w+\.py)::(\w+)`", row)
+        assert proofs
+        for file, test in proofs:
+            assert f"\ndef {test}(" in (ROOT / file).read_text()
+    for target in re.findall(r"`make (\w+)`", section):
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE)
+
+
 def test_the_readmes_queries_run(sample: Path) -> None:
     """Every query of README gives rows on the sample, or is the one that should find nothing."""
     queries = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)

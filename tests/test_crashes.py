@@ -153,7 +153,7 @@ def test_a_kill_at_any_time_leaves_old_or_new(scene: Scene) -> None:
     scene.restore()
 
     killed_count = 0
-    for part in range(6, 21, 2):
+    for part in range(6, 21, 3):
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         try:
             process.wait(seconds * part / 20)

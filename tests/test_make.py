@@ -166,8 +166,11 @@ def test_pins_hold_what_the_project_names() -> None:
     assert {*project["dependency-groups"]["dev"], *project["build-system"]["requires"]} <= (
         everything.keys()
     )
-    for file in ("requirements.txt", "requirements-dev.txt"):
-        lines = (ROOT / file).read_text().splitlines()
+    for group in ("fuzz", "audit"):
+        named = [re.split("[<>=]", name)[0] for name in project["dependency-groups"][group]]
+        assert set(named) <= pins(f"requirements-{group}.txt").keys()
+    for file in ROOT.glob("requirements*.txt"):
+        lines = file.read_text().splitlines()
         assert all(
             re.fullmatch(r"    --hash=sha256:\w{64}( \\)?|\w[^:/@]* \\", line) for line in lines
         )

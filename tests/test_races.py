@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,18 +21,26 @@ TAG = "develop-2025-03-30"
 WAITING = "waiting for another run on it to end"
 
 
-@pytest.fixture
-def source(tmp_path: Path) -> Path:
-    """Give a source of a snapshot."""
-    return write_pages(tmp_path / "in", {f"{TAG}/zlib/specs.md": site_page("zlib", TAG)})
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with the source of a snapshot, and all outputs of it."""
+    folder = tmp_path_factory.mktemp("races")
+    write_pages(folder / "in", {f"{TAG}/zlib/specs.md": site_page("zlib", TAG)})
+    for command in (["flatten", folder / "in"], ["build"], ["report"]):
+        assert run_command(*command, "--out", folder / "out").returncode == 0
+    return folder
 
 
 @pytest.fixture
-def out(tmp_path: Path, source: Path) -> Path:
-    """Give all outputs of it."""
-    for command in (["flatten", source], ["build"], ["report"]):
-        assert run_command(*command, "--out", tmp_path / "out").returncode == 0
-    return tmp_path / "out"
+def source(made: Path, tmp_path: Path) -> Path:
+    """Give a source of its own to each test."""
+    return Path(shutil.copytree(made / "in", tmp_path / "in"))
+
+
+@pytest.fixture
+def out(made: Path, tmp_path: Path) -> Path:
+    """Give outputs of its own to each test."""
+    return Path(shutil.copytree(made / "out", tmp_path / "out"))
 
 
 def change(source: Path) -> None:

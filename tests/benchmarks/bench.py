@@ -109,14 +109,20 @@ def measure_commands(corpus: Path, out: Path, run_count: int) -> None:
         )
 
 
-def measure_peers(share: Path, folder: Path, python: str, run_count: int) -> None:
+def measure_peers(share: Path, folder: Path, libraries: str, run_count: int) -> None:
     """Print a line for the pipeline and each of its peers, which find the same rows, on a share."""
     page_count, spec_count = read_plainly(str(share))
     ours, theirs = folder / "ours", folder / "theirs.parquet"
     commands = {
         "floor": [PYTHON, "-m", "tests.benchmarks.floor", str(share)],
         OURS: [*PIPELINE, "flatten", str(share), "--out", str(ours)],
-        **{peer: [python, peers.__file__, peer, str(share), str(theirs)] for peer in peers.PEERS},
+        **{
+            peer: [
+                *("env", f"PYTHONPATH={libraries}"),
+                *(PYTHON, peers.__file__, peer, str(share), str(theirs)),
+            ]
+            for peer in peers.PEERS
+        },
     }
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(run_count):
@@ -196,7 +202,7 @@ def main() -> None:
     parser.add_argument("--snapshots", type=int, default=48)
     parser.add_argument("--packages", type=int, default=1200)
     parser.add_argument("--runs", type=int, default=3)
-    parser.add_argument("--peers", metavar="PYTHON", help="the Python that has the peers")
+    parser.add_argument("--peers", metavar="FOLDER", help="where the peers are installed")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cache-coverage-bench-") as folder:
         corpus, out = Path(folder, "corpus"), Path(folder, "out")
