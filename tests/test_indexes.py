@@ -450,7 +450,7 @@ def test_the_size_is_in_the_manifest_of_a_spec(is_signed: bool, tmp_path: Path) 
     assert sorted(sizes) == [("hdf5", None), ("zlib", 4_000_000_000)]
 
 
-BAD_RECORDS = {
+BAD_RECORDS: dict[str, tuple[dict[str, Any], str, str]] = {
     "no name": ({"name": None}, "wrong-type", "Expected 'str', got 'null' - at '$.name'"),
     "a path for a name": ({"name": "../up"}, "bad-value", "name: expected letters, digits"),
     "a bad os": (
@@ -505,7 +505,7 @@ def test_a_bad_record_is_refused_alone(case: str, tmp_path: Path) -> None:
     assert built.returncode == 0, built.stderr
 
 
-BAD_INDEXES = {
+BAD_INDEXES: dict[str, tuple[bytes, str, str]] = {
     "no JSON": (b'{"database": ', "bad-yaml", "expected JSON: "),
     "no database": (b'{"installs": {}}', "missing-key", "expected an index of a build cache: "),
     "a list": (b'{"database": []}', "wrong-type", "expected an index of a build cache: "),
