@@ -6,6 +6,7 @@ each says of it is the same, so it is taken from the first.
 
 from __future__ import annotations
 
+import gc
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -49,12 +50,19 @@ def decode_indexes(files: Sequence[PageFile]) -> Decoded:
     first index that has a spec of the package.
     """
     gathering = Gathering()
-    for file in files:
-        try:
-            gathering.take_index(file)
-        except PageError as error:
-            gathering.rejects.append(error.reject(file.page))
-    return gathering.decoded()
+    # All that is made here is needed to the end, so looking for garbage would find none.
+    is_collecting = gc.isenabled()
+    gc.disable()
+    try:
+        for file in files:
+            try:
+                gathering.take_index(file)
+            except PageError as error:
+                gathering.rejects.append(error.reject(file.page))
+        return gathering.decoded()
+    finally:
+        if is_collecting:
+            gc.enable()
 
 
 class Gathering:

@@ -45,3 +45,12 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for command in (["flatten", SAMPLE], ["build"], ["report"]):
         assert run_command(*command, "--out", folder).returncode == 0
     return folder
+
+
+@pytest.fixture(scope="session")
+def mirror_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the outputs of the small build cache, made by two commands in turn."""
+    folder = tmp_path_factory.mktemp("mirror") / "out"
+    for command in (["flatten", SAMPLE.parent / "mirror"], ["build"]):
+        assert run_command(*command, "--out", folder).returncode == 0
+    return folder

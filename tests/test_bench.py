@@ -36,7 +36,7 @@ def test_the_corpus_is_always_the_same(tmp_path: Path) -> None:
 
 def test_the_benchmark_prints_every_measure() -> None:
     """On a tiny corpus each command and view has its line."""
-    size = ["--snapshots", "2", "--packages", "3", "--runs", "1"]
+    size = ["--snapshots", "2", "--packages", "3", "--records", "9", "--runs", "1"]
     result = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.bench", *size],
         cwd=ROOT,
@@ -47,6 +47,7 @@ def test_the_benchmark_prints_every_measure() -> None:
 
     for name in ("floor", "flatten, cold", "build", "--help", "gaps", "usable_on"):
         assert f"\n{name} " in result.stdout
+    assert "flatten of an index of 9 records" in result.stdout
 
 
 @pytest.mark.parametrize("peer", ["PyYAML's C loader", "DuckDB alone"])

@@ -24,7 +24,7 @@ from pipeline.schemas import SPEC_STACKS
 from pipeline.tables import PART
 from pipeline.warehouse import DATABASE, DEFINES, view_files
 from tests.benchmarks import peers
-from tests.benchmarks.corpus import write_corpus
+from tests.benchmarks.corpus import write_corpus, write_index
 from tests.benchmarks.floor import read_plainly
 
 PYTHON = sys.executable
@@ -34,6 +34,9 @@ KIBIBYTES = 1024  # in a mebibyte; the kernel counts memory so
 PEER_SNAPSHOTS = 4  # the newest ones: peers take minutes for them all
 SAMPLE = Path(__file__).parent.parent / "pages"
 SAMPLE_GOAL = 1.5  # seconds in all
+INDEX_GOAL = 3.0  # times what orjson takes to parse it, without looking for garbage
+INDEX_MEBIBYTES = 2861  # 3 GB
+PARSE = "import gc, sys, orjson; gc.disable(); orjson.loads(open(sys.argv[1], 'rb').read())"
 VIEW_GOALS = (0.2, 2.0)  # seconds: for the newest snapshot, and for the whole history
 
 
@@ -144,6 +147,25 @@ def count_rows(tables: Path) -> int:
     return int(row[0])
 
 
+def measure_index(folder: Path, record_count: int, run_count: int) -> None:
+    """Print what the largest index of a build cache takes, against merely parsing it."""
+    index = write_index(folder / "mirror" / "develop" / "e4s", record_count)
+    flatten = [*PIPELINE, "flatten", str(folder / "mirror"), "--out", str(folder / "indexed")]
+    parse = [PYTHON, "-c", PARSE, str(index)]
+    parsed, runs = [], []
+    for _ in range(run_count):
+        shutil.rmtree(folder / "indexed", ignore_errors=True)
+        parsed.append(run_command(parse))
+        runs.append(run_command(flatten))
+    ratio = statistics.median(a.seconds / b.seconds for a, b in zip(runs, parsed, strict=True))
+    print(
+        f"\nflatten of an index of {record_count:,} records, {index.stat().st_size:,} bytes: "
+        f"{statistics.median(run.seconds for run in runs):.2f} s, "
+        f"{max(run.peak_mebibytes for run in runs):.0f} MiB, goal ≤ {INDEX_MEBIBYTES}; "
+        f"{ratio:.2f} × parsing it, goal ≤ {INDEX_GOAL}"
+    )
+
+
 def measure_sample(folder: Path, run_count: int) -> None:
     """Print what the pages that the project ships take, where workers would cost most."""
     flatten = [*PIPELINE, "flatten", str(SAMPLE), "--out", str(folder / "sample")]
@@ -201,6 +223,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Measure the pipeline on a generated corpus.")
     parser.add_argument("--snapshots", type=int, default=48)
     parser.add_argument("--packages", type=int, default=1200)
+    parser.add_argument("--records", type=int, default=100_000)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--peers", metavar="FOLDER", help="where the peers are installed")
     options = parser.parse_args()
@@ -213,6 +236,7 @@ def main() -> None:
         if options.peers:
             measure_peers(Path(folder, "share"), Path(folder), options.peers, options.runs)
         measure_sample(Path(folder), options.runs)
+        measure_index(Path(folder), options.records, options.runs)
         measure_views(out / DATABASE, tags, options.runs)
 
 

@@ -20,6 +20,8 @@ VARIANT_LISTS_PER_SPEC = 0.22  # different ones in a snapshot, as in the real on
 REBUILT_SHARE = 0.15  # of a snapshot's specs, against the snapshot before
 UPGRADED_SHARE = 0.02  # of a snapshot's packages
 ABSENT_SHARE = 0.03  # of a snapshot's (package, environment) pairs
+DEPENDENCIES_PER_SPEC = 30  # in an index of the size that the public cache's largest has
+FLAGS = ("cflags", "cppflags", "cxxflags", "fflags", "ldflags", "ldlibs")
 
 
 @dataclass(frozen=True)
@@ -164,3 +166,56 @@ def _spec(
 
 def _hash(rng: random.Random) -> str:
     return "".join(rng.choices(HASH_LETTERS, k=32))
+
+
+def write_index(mirror: Path, record_count: int) -> Path:
+    """Write the index of a mirror of layout 2, each record of about 5 kB; give its path."""
+    rng = random.Random(record_count)
+    hashes = [_hash(rng) for _ in range(record_count)]
+    path = mirror / "build_cache" / "index.json"
+    path.parent.mkdir(parents=True)
+    with path.open("w") as stream:
+        # Piece by piece: as a whole it is large.
+        stream.write('{"database": {"version": "7", "installs": {')
+        for number, spec_hash in enumerate(hashes):
+            record = {
+                "spec": _node(number, hashes, rng),
+                "ref_count": 0,
+                "in_buildcache": number % 100 > 0,
+            }
+            stream.write(f'{", " if number else ""}"{spec_hash}": {json.dumps(record)}')
+        stream.write("}}}")
+    return path
+
+
+def _node(number: int, hashes: list[str], rng: random.Random) -> dict[str, object]:
+    build = rng.choice(BUILDS)
+    name, _, version = build.compiler.partition("@=")
+    needed = {rng.randrange(number) for _ in range(DEPENDENCIES_PER_SPEC)} if number else set()
+    return {
+        "name": _package(number),
+        "version": f"{number % 30}.{number % 7}",
+        "arch": {"platform": build.platform, "platform_os": build.os, "target": build.target},
+        "compiler": {"name": name, "version": version or "1"},
+        "namespace": "builtin",
+        "parameters": {
+            **{f"option_{option}": rng.random() < 0.5 for option in range(25)},
+            **{flag: [] for flag in FLAGS},
+            "build_system": "cmake",
+            "build_type": "Release",
+        },
+        "package_hash": hashes[number] * 2,
+        "dependencies": [
+            {
+                "name": _package(other),
+                "hash": hashes[other],
+                "parameters": {"deptypes": ["build", "link"], "virtuals": []},
+            }
+            for other in sorted(needed)
+        ],
+        "hash": hashes[number],
+    }
+
+
+def _package(number: int) -> str:
+    return f"package-{number % 8000:04d}"
