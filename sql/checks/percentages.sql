@@ -1,5 +1,5 @@
 -- A percentage of a snapshot lies between 0 and 100, and says what its two counts say.
--- Reads: every view with a column that ends in _pct
+-- Reads: every view with a column that ends in _pct, but those that take all that specs need
 with shares as (
     select 'coverage_compiler_os' as view_name, package_count as n, snapshot_package_count as total,
         package_pct as pct
@@ -12,10 +12,6 @@ with shares as (
     union all
     select 'coverage_os_target', package_count, snapshot_package_count, package_pct
     from coverage_os_target
-    where tag = $tag
-    union all
-    select 'installable_coverage', package_count, snapshot_package_count, package_pct
-    from installable_coverage
     where tag = $tag
     union all
     select 'coverage_compiler_os_target', package_count, snapshot_package_count, package_pct
@@ -32,8 +28,8 @@ with shares as (
     from compatible_coverage
     where tag = $tag
     union all
-    select 'gap_priority', covered_count, environment_count, covered_pct
-    from gap_priority
+    select 'gaps', covered_count, environment_count, covered_pct
+    from gaps
     where tag = $tag
 )
 
