@@ -13,7 +13,6 @@ from pipeline.schemas import PAGES, REJECTS, SPEC_STACKS, TARGETS
 from pipeline.snapshots import PAGE_TABLES, write_draft
 from pipeline.state import Outcome
 from pipeline.tables import (
-    has_part,
     publish_part,
     read_part,
     read_table,
@@ -54,36 +53,22 @@ def publish_tags(
         if drafts:
             draft = drafts[0] if len(drafts) == 1 else merge_drafts(tag, drafts, merged)
             for table in PAGE_TABLES:
-                if has_part(draft, table, tag):
-                    publish_part(draft, folder, table, tag)
-                else:
-                    remove_part(folder, table, tag)
+                publish_part(draft, folder, table, tag)
         else:
             remove_tag(folder, tag)
     stored = stored_tags(folder, PAGES)
-    if None in stored and len(stored) > 1 and read_part(folder, REJECTS, None).is_empty():
-        remove_tag(folder, None)
-    for table in PAGE_TABLES:
-        # A table is read by its files: where it has no partition, an empty one stands for none.
-        tags = stored_tags(folder, table)
-        if not tags:
+    if not stored:
+        # A table is read by its files: where there is no snapshot, an empty one stands for none.
+        for table in PAGE_TABLES:
             write_part(table.empty(), merged, table)
             publish_part(merged, folder, table)
-        elif table.sparse and None in tags and len(tags) > 1:
-            remove_part(folder, table, None)
+    elif None in stored and len(stored) > 1 and read_part(folder, REJECTS, None).is_empty():
+        remove_tag(folder, None)
 
 
 def merge_drafts(tag: str | None, drafts: Sequence[Path], merged: Path) -> Path:
     """Put the parts of one tag together."""
-    parts = [
-        Tables(
-            *(
-                read_part(draft, table, tag) if has_part(draft, table, tag) else table.empty()
-                for table in PAGE_TABLES
-            )
-        )
-        for draft in drafts
-    ]
+    parts = [Tables(*(read_part(part, table, tag) for table in PAGE_TABLES)) for part in drafts]
     write_draft(combine_tables(parts), merged)
     return merged
 

@@ -249,16 +249,15 @@ class Refresh:
             publish_targets(tables, self.folder / "merged")
             for group, tags in self.tags.items():
                 if not self.only or tags <= self.only:
-                    state.write_group(group, self.remembered(group, tables))
+                    state.write_group(group, self.remembered(group))
             outcome = count_tables(tables)
             state.write_outcome(outcome)
         return outcome
 
-    def remembered(self, group: str, staged: Path) -> GroupState:
-        """Give the state of a group that was read, and whose tables are `staged`."""
+    def remembered(self, group: str) -> GroupState:
+        """Give the state of a group that was read."""
         from pipeline.tables import part_paths
 
         tags = list(self.tags[group])
-        tables = self.tables.resolve()
-        files = [str(tables / path) for path in part_paths(staged, tags)]
+        files = part_paths(self.tables.resolve(), tags)
         return remember_group(self.groups[group], tags, files, self.fingerprint, self.started_ns)

@@ -25,17 +25,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: what a row is, its key, its columns, and whether it is partitioned by tag.
-
-    A `sparse` table has no partition for a tag that has no row.
-    """
+    """One table: what a row is, its key, its columns, and whether it is partitioned by tag."""
 
     name: str
     description: str
     key: tuple[str, ...]
     columns: tuple[Column, ...]
     partitioned: bool = True
-    sparse: bool = False
 
     @property
     def schema(self) -> pl.Schema:
@@ -162,7 +158,6 @@ DEPENDENCIES = Table(
             "Whether it is a part of the host, as its glibc, which no build cache holds.",
         ),
     ),
-    sparse=True,
 )
 
 SPEC_COMPILERS = Table(
@@ -175,7 +170,6 @@ SPEC_COMPILERS = Table(
         Column("language", TEXT, "`c`, `cxx` or `fortran`."),
         Column("compiler", TEXT, "The language's compiler, as `gcc@14.2.0`."),
     ),
-    sparse=True,
 )
 
 TARGETS = Table(

@@ -77,7 +77,5 @@ def write_draft(
     for tag in set(tags) & only if only else tags:
         is_of_tag = pl.col("tag").eq_missing(pl.lit(tag, pl.String))
         for table, frame in frames.items():
-            part = frame.filter(is_of_tag)
-            if not (table.sparse and part.is_empty()):
-                write_part(part, draft, table, tag)
+            write_part(frame.filter(is_of_tag), draft, table, tag)
     return tags

@@ -83,15 +83,9 @@ def read_table(folder: Path, table: Table, *columns: str) -> pl.DataFrame:
         return files.select(columns).collect()
 
 
-def has_part(folder: Path, table: Table, tag: str | None = None) -> bool:
-    """Whether a table has a partition for a tag: a sparse one may have none."""
-    return part_path(folder, table, tag).is_file()
-
-
-def part_paths(folder: Path, tags: Iterable[str | None]) -> list[Path]:
-    """Give the files of every table that hold what some tags have, as paths below `folder`."""
-    paths = {part_path(folder, table, tag) for table in TABLES for tag in tags}
-    return sorted(path.relative_to(folder) for path in paths if path.is_file())
+def part_paths(folder: Path, tags: Iterable[str | None]) -> list[str]:
+    """Give the files of every table that hold what some tags have."""
+    return sorted({str(part_path(folder, table, tag)) for table in TABLES for tag in tags})
 
 
 def stored_tags(folder: Path, table: Table) -> set[str | None]:
