@@ -75,7 +75,7 @@ def build_warehouse(
 def write_draft(out: Path, *, every_snapshot: bool) -> Path:
     """Write the database, checked and whole, beside its place."""
     draft = out / f".{DATABASE}.{os.getpid()}"
-    config = {
+    config: dict[str, str | bool | int | float | list[str]] = {
         # What does not fit into memory goes where drafts go, and not where the user happens to be.
         "temp_directory": f"{draft}.tmp",
         # Rows of a table have no order that a query may rely on, and keeping one takes time.
