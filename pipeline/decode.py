@@ -6,9 +6,10 @@ This is the seam for other kinds of source: whatever yields `Decoded` is flatten
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import accumulate, chain
 from operator import attrgetter
 from typing import Any
 
@@ -271,16 +272,27 @@ def heads_to_frame(
             "entry_count": [heads[number][1] for number in numbers],
             "byte_count": [head.byte_count for head in rows],
             "num_specs": [meta.num_specs for meta in metas],
-            "num_specs_by_stack": [pairs_of(meta.num_specs_by_stack) for meta in metas],
+            "num_specs_by_stack": pair_counts([meta.num_specs_by_stack for meta in metas]),
             **{name: list(map(attrgetter(name), metas)) for name in DECLARED_LISTS},
         },
         DECODED_PAGES,
     )
 
 
-def pairs_of(counts: dict[str, int] | None) -> list[tuple[str, int]] | None:
-    """Give a mapping whose keys are data as a list."""
-    return None if counts is None else list(counts.items())
+def pair_counts(counts: Sequence[dict[str, int] | None]) -> pa.LargeListArray:
+    """Give mappings whose keys are data as lists of pairs."""
+    known = [mapping or {} for mapping in counts]
+    return pa.LargeListArray.from_arrays(
+        pa.array([0, *accumulate(map(len, known))], pa.int64()),
+        pa.StructArray.from_arrays(
+            [
+                pa.array(chain.from_iterable(known), pa.large_string()),
+                pa.array(chain.from_iterable(map(dict.values, known)), pa.int64()),
+            ],
+            ["stack", "spec_count"],
+        ),
+        mask=pa.array([mapping is None for mapping in counts], pa.bool_()),
+    )
 
 
 @cache
@@ -289,8 +301,15 @@ def arrow_form(columns: tuple[tuple[str, pl.DataType], ...]) -> pa.Schema:
     return pl.DataFrame(schema=dict(columns)).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
 
 
-def columns_to_frame(columns: dict[str, list[Any]], schema: pl.Schema) -> pl.DataFrame:
+def columns_to_frame(
+    columns: Mapping[str, Sequence[Any] | pa.Array], schema: pl.Schema
+) -> pl.DataFrame:
     """Give lists of values as a frame, by way of Arrow: of lists it makes columns much faster."""
     arrow = arrow_form(tuple(schema.items()))
-    arrays = [pa.array(columns[column.name], column.type) for column in arrow]
+    arrays = [
+        values
+        if isinstance(values := columns[column.name], pa.Array)
+        else pa.array(values, column.type)
+        for column in arrow
+    ]
     return pl.DataFrame(pa.table(arrays, schema=arrow))

@@ -9,6 +9,8 @@ from __future__ import annotations
 import glob
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from functools import cache
+from io import BytesIO
 from pathlib import Path
 
 import polars as pl
@@ -56,10 +58,25 @@ def write_part(frame: pl.DataFrame, folder: Path, table: Table, tag: str | None 
     path.parent.mkdir(parents=True, exist_ok=True)
     stored = frame.drop("tag") if table.partitioned else frame
     with telling(path, "can't be written", "free some space, or name another folder with --out"):
-        # A partition is one group of rows, so there is none that its statistics would rule out.
-        stored.write_parquet(
-            path, compression="zstd", compression_level=COMPRESSION_LEVEL, statistics=False
-        )
+        if stored.is_empty():
+            path.write_bytes(empty_part(table))
+        else:
+            write_parquet(stored, path)
+
+
+def write_parquet(frame: pl.DataFrame, file: Path | BytesIO) -> None:
+    """Write a frame: one group of rows, so there is none that its statistics would rule out."""
+    frame.write_parquet(
+        file, compression="zstd", compression_level=COMPRESSION_LEVEL, statistics=False
+    )
+
+
+@cache
+def empty_part(table: Table) -> bytes:
+    """Give the file of a table without rows, which most snapshots have of some tables."""
+    file = BytesIO()
+    write_parquet(table.empty().drop("tag") if table.partitioned else table.empty(), file)
+    return file.getvalue()
 
 
 def read_part(folder: Path, table: Table, tag: str | None = None) -> pl.DataFrame:
