@@ -28,6 +28,7 @@ LANGUAGES = ("c", "cxx", "fortran")
 # Lists of parameters that are compiler flags, and no variants.
 FLAGS = {"cflags", "cppflags", "cxxflags", "fflags", "ldflags", "ldlibs"}
 PATCH_LETTERS = 7  # of a patch's hash that stand in a variant
+TOO_DEEP = "expected lists and mappings in each other as an index has them, found far more"
 INSTALL_MEDIA_TYPE = "application/vnd.spack.install.v2.tar+gzip"
 SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
 SIGNATURE = b"-----BEGIN PGP SIGNATURE-----"
@@ -139,6 +140,8 @@ def read_index(file: PageFile) -> Mapping[str, msgspec.Raw]:
         raise PageError(code, f"expected an index of a build cache: {told(error)}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise PageError(RejectCode.BAD_YAML, f"expected JSON: {error}") from error
+    except RecursionError as error:
+        raise PageError(RejectCode.BAD_VALUE, TOO_DEEP) from error
     if not database.version.isascii() or not database.version.isdecimal():
         found = shown(database.version)
         raise PageError(RejectCode.BAD_VALUE, f"version: expected a number, found {found}")
@@ -193,6 +196,8 @@ def read_record(raw: msgspec.Raw) -> Record:
         return RECORD_DECODER.decode(raw)
     except msgspec.DecodeError as error:
         raise PageError(code_of(error), told(error)) from error
+    except RecursionError as error:
+        raise PageError(RejectCode.BAD_VALUE, TOO_DEEP) from error
 
 
 def read_node(raw: msgspec.Raw) -> Node:
@@ -207,6 +212,8 @@ def read_node(raw: msgspec.Raw) -> Node:
         return NODE_DECODER.decode(raw)
     except msgspec.DecodeError as error:
         raise PageError(code_of(error), told(error)) from error
+    except RecursionError as error:
+        raise PageError(RejectCode.BAD_VALUE, TOO_DEEP) from error
 
 
 def code_of(error: msgspec.DecodeError) -> RejectCode:
@@ -305,7 +312,7 @@ def size_of(mirror: str, node: Node, spec_hash: str) -> int | None:
             # The signed text stands between an empty line and the signature.
             text = text.replace(b"\r\n", b"\n").partition(b"\n\n")[2].partition(SIGNATURE)[0]
         blobs = msgspec.json.decode(text, type=Manifest).data
-    except (OSError, msgspec.DecodeError):
+    except (OSError, msgspec.DecodeError, RecursionError):
         return None
     sizes = (blob.content_length for blob in blobs if blob.media_type == INSTALL_MEDIA_TYPE)
     return next(sizes, None)

@@ -519,6 +519,11 @@ BAD_INDEXES: dict[str, tuple[bytes, str, str]] = {
         "bad-value",
         "version: expected an index of version 6 to 9, found 10",
     ),
+    "endless nesting": (
+        b'{"database": {"version": "7", "installs": {"a": ' + b"[" * 200_000,
+        "bad-value",
+        "expected lists and mappings in each other as an index has them",
+    ),
     "no number": (index(version="x"), "bad-value", "version: expected a number, found 'x'"),
 }
 
