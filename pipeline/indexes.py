@@ -11,7 +11,7 @@ import io
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -32,6 +32,8 @@ TOO_DEEP = "expected lists and mappings in each other as an index has them, foun
 INSTALL_MEDIA_TYPE = "application/vnd.spack.install.v2.tar+gzip"
 SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
 SIGNATURE = b"-----BEGIN PGP SIGNATURE-----"
+
+Form = TypeVar("Form")
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
@@ -133,15 +135,7 @@ def read_index(file: PageFile) -> Mapping[str, msgspec.Raw]:
     data = read_bytes(file, MAX_INDEX_BYTES)
     if file.path.endswith(INDEXES[3]):
         data = read_blob(file.path, data)
-    try:
-        database = INDEX_DECODER.decode(data).database
-    except msgspec.ValidationError as error:
-        code = code_of(error)
-        raise PageError(code, f"expected an index of a build cache: {told(error)}") from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise PageError(RejectCode.BAD_YAML, f"expected JSON: {error}") from error
-    except RecursionError as error:
-        raise PageError(RejectCode.BAD_VALUE, TOO_DEEP) from error
+    database = decode(INDEX_DECODER, data, "expected an index of a build cache: ").database
     if not database.version.isascii() or not database.version.isdecimal():
         found = shown(database.version)
         raise PageError(RejectCode.BAD_VALUE, f"version: expected a number, found {found}")
@@ -185,48 +179,35 @@ def read_blob(path: str, manifest: bytes) -> bytes:
 
 
 def read_record(raw: msgspec.Raw) -> Record:
-    """Read a record, its spec still JSON.
-
-    Raises
-    ------
-    PageError
-        A key is missing, or holds another type.
-    """
-    try:
-        return RECORD_DECODER.decode(raw)
-    except msgspec.DecodeError as error:
-        raise PageError(code_of(error), told(error)) from error
-    except RecursionError as error:
-        raise PageError(RejectCode.BAD_VALUE, TOO_DEEP) from error
+    """Read a record, its spec still JSON, or raise PageError as `decode` does."""
+    return decode(RECORD_DECODER, raw)
 
 
 def read_node(raw: msgspec.Raw) -> Node:
-    """Read a spec.
+    """Read a spec, or raise PageError as `decode` does."""
+    return decode(NODE_DECODER, raw)
+
+
+def decode(decoder: msgspec.json.Decoder[Form], data: bytes | msgspec.Raw, what: str = "") -> Form:
+    """Decode JSON of a form; `what` opens the message where it has another.
 
     Raises
     ------
     PageError
-        A key is missing, or holds another type.
+        A key is missing or holds another type, or it is no JSON.
     """
     try:
-        return NODE_DECODER.decode(raw)
+        return decoder.decode(data)
+    except msgspec.ValidationError as error:
+        is_missing = "missing required field" in str(error)
+        code = RejectCode.MISSING_KEY if is_missing else RejectCode.WRONG_TYPE
+        raise PageError(code, what + str(error).replace("`", "'")) from error
+    except UnicodeDecodeError as error:
+        raise PageError(RejectCode.NOT_UTF8, f"expected UTF-8: {error.reason}") from error
     except msgspec.DecodeError as error:
-        raise PageError(code_of(error), told(error)) from error
+        raise PageError(RejectCode.BAD_YAML, f"expected JSON: {error}") from error
     except RecursionError as error:
         raise PageError(RejectCode.BAD_VALUE, TOO_DEEP) from error
-
-
-def code_of(error: msgspec.DecodeError) -> RejectCode:
-    """Tell a key that is missing from one that holds something else, and from broken JSON."""
-    if not isinstance(error, msgspec.ValidationError):
-        return RejectCode.BAD_YAML
-    is_missing = "missing required field" in str(error)
-    return RejectCode.MISSING_KEY if is_missing else RejectCode.WRONG_TYPE
-
-
-def told(error: msgspec.DecodeError) -> str:
-    """Give what a decoder says in the form of our own messages."""
-    return str(error).replace("`", "'")
 
 
 def variants_of(parameters: Mapping[str, object]) -> list[str]:
@@ -284,10 +265,7 @@ def compiler_at(edge: Edge, installs: Mapping[str, msgspec.Raw]) -> str:
             f"expected the record of its compiler {shown(edge.name)}, {edge.hash}, found none",
         )
     record = read_record(installs[edge.hash])
-    try:
-        named = NAMED_DECODER.decode(record.spec)
-    except msgspec.DecodeError as error:
-        raise PageError(code_of(error), f"compiler {edge.hash}: {told(error)}") from error
+    named = decode(NAMED_DECODER, record.spec, f"compiler {edge.hash}: ")
     return f"{named.name}@{named.version}"
 
 
@@ -312,7 +290,7 @@ def size_of(mirror: str, node: Node, spec_hash: str) -> int | None:
             # The signed text stands between an empty line and the signature.
             text = text.replace(b"\r\n", b"\n").partition(b"\n\n")[2].partition(SIGNATURE)[0]
         blobs = msgspec.json.decode(text, type=Manifest).data
-    except (OSError, msgspec.DecodeError, RecursionError):
+    except (OSError, UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         return None
     sizes = (blob.content_length for blob in blobs if blob.media_type == INSTALL_MEDIA_TYPE)
     return next(sizes, None)
