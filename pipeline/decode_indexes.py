@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 
 from pipeline.decode import (
     DECODED_COMPILERS,
@@ -77,7 +78,11 @@ class Gathering:
         self.stacks: dict[Key, list[str]] = {}  # of each spec met, by tag and hash
         self.numbers: dict[Key, int] = {}  # of pages, by tag and package
         self.mere: dict[Key, msgspec.Raw] = {}  # dependencies without a binary
-        self.texts: dict[str, str] = {}  # those that come again and again, kept once
+        # What comes again and again, kept once: variants, and what dependencies are known by.
+        self.variants: dict[str, str] = {}
+        self.hashes: dict[str, str] = {}
+        self.names: dict[str, str] = {}
+        self.lists: dict[tuple[str, ...], int] = {(): 0}
 
     def take_index(self, file: PageFile) -> None:
         """Take the records of one index.
@@ -168,12 +173,7 @@ class Gathering:
                 RejectCode.BAD_VALUE,
                 f"expected one hash, found {shown(node.hash)} within the record of another",
             )
-        for edge in node.dependencies:
-            if not (IS_HASH.fullmatch(edge.hash) and IS_NAME.fullmatch(edge.name)):
-                found = f"{shown(edge.name)} {shown(edge.hash)}"
-                raise PageError(
-                    RejectCode.BAD_VALUE, f"dependencies: expected a name and a hash, found {found}"
-                )
+        self.check_dependencies(node)
         target = node.arch.target
         languages = dict(compilers_of(node, installs))
         variants = variants_of(node.parameters)
@@ -187,9 +187,20 @@ class Gathering:
             "platform": node.arch.platform,
             "target": target if isinstance(target, str) else target.name,
             "versions": [node.version],
-            "variants": [self.texts.setdefault(variant, variant) for variant in variants],
+            "variants": [self.variants.setdefault(variant, variant) for variant in variants],
             "tarball": None,
         }
+
+    def check_dependencies(self, node: Node) -> None:
+        """Refuse a spec one of whose dependencies is none."""
+        for edge in node.dependencies:
+            if edge.hash in self.hashes and edge.name in self.names:
+                continue
+            if not (IS_HASH.fullmatch(edge.hash) and IS_NAME.fullmatch(edge.name)):
+                found = f"{shown(edge.name)} {shown(edge.hash)}"
+                raise PageError(
+                    RejectCode.BAD_VALUE, f"dependencies: expected a name and a hash, found {found}"
+                )
 
     def add(self, columns: dict[str, list[Any]], **values: Any) -> None:
         """Add a row to columns."""
@@ -201,11 +212,14 @@ class Gathering:
         columns, edges = self.dependencies, node.dependencies
         columns["tag"].extend([tag] * len(edges))
         columns["hash"].extend([spec_hash] * len(edges))
-        texts = self.texts
-        columns["dependency_hash"].extend([texts.setdefault(e.hash, e.hash) for e in edges])
-        columns["dependency_name"].extend([texts.setdefault(e.name, e.name) for e in edges])
-        columns["deptypes"].extend([edge.deptypes for edge in edges])
-        columns["virtuals"].extend([edge.parameters.virtuals for edge in edges])
+        hashes, names, lists = self.hashes, self.names, self.lists
+        columns["dependency_hash"].extend([hashes.setdefault(e.hash, e.hash) for e in edges])
+        columns["dependency_name"].extend([names.setdefault(e.name, e.name) for e in edges])
+        # By their numbers: there are few different ones.
+        columns["deptypes"].extend([lists.setdefault(e.deptypes, len(lists)) for e in edges])
+        columns["virtuals"].extend(
+            [lists.setdefault(e.parameters.virtuals, len(lists)) for e in edges]
+        )
 
     def decoded(self) -> Decoded:
         """Give all that was taken as frames."""
@@ -215,21 +229,23 @@ class Gathering:
                 continue
             try:
                 node = read_node(raw)
+                self.check_dependencies(node)
             except PageError:
                 continue  # It is no spec of this cache, and what it needs is not known.
             if node.external is not None:
                 external.add(key)
             self.add_dependencies(*key, node)
-        self.dependencies["is_external"] = [
-            key in external
-            for key in zip(
-                self.dependencies["tag"], self.dependencies["dependency_hash"], strict=True
-            )
-        ]
+        needed = zip(self.dependencies["tag"], self.dependencies["dependency_hash"], strict=True)
+        lists = pa.array(list(self.lists), pa.large_list(pa.large_string()))
+        dependencies: dict[str, list[Any] | pa.Array] = self.dependencies | {
+            name: lists.take(pa.array(self.dependencies[name], pa.int64()))
+            for name in ("deptypes", "virtuals")
+        }
+        dependencies["is_external"] = [key in external for key in needed]
         return Decoded(
             columns_to_frame(self.specs, DECODED_SPECS),
             columns_to_frame(self.pages, DECODED_PAGES),
             self.rejects,
-            columns_to_frame(self.dependencies, DECODED_DEPENDENCIES),
+            columns_to_frame(dependencies, DECODED_DEPENDENCIES),
             columns_to_frame(self.compilers, DECODED_COMPILERS),
         )

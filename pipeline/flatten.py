@@ -117,12 +117,8 @@ def flatten_pages(decoded: Decoded) -> Tables:
         ),
         PAGES.conform(pages).sort("tag", "package", "page"),
         rejects.sort("page", "item"),
-        DEPENDENCIES.conform(decoded.dependencies.join(bad, on="hash", how="anti")).sort(
-            *DEPENDENCIES.key
-        ),
-        SPEC_COMPILERS.conform(canonical_compilers(decoded.compilers, bad)).sort(
-            *SPEC_COMPILERS.key
-        ),
+        DEPENDENCIES.conform(decoded.dependencies.join(bad, on="hash", how="anti")),
+        SPEC_COMPILERS.conform(canonical_compilers(decoded.compilers, bad)),
     )
 
 
@@ -298,13 +294,13 @@ def drop_duplicate_pages(tables: Tables) -> Tables:
 
 
 def sort_tables(tables: Tables) -> Tables:
-    """Sort each table by its key; what two indexes say of a spec alike is kept once."""
+    """Sort tables by their keys; what two indexes say of a spec alike is kept once, as it comes."""
     return Tables(
         tables.spec_stacks.sort(*SPEC_STACKS.key),
         tables.pages.sort(*PAGES.key),
         tables.rejects.sort(*REJECTS.key),
         *(
-            frame.unique(table.key, keep="first").sort(*table.key)
+            frame.unique(table.key, keep="first", maintain_order=True)
             for frame, table in (
                 (tables.dependencies, DEPENDENCIES),
                 (tables.spec_compilers, SPEC_COMPILERS),

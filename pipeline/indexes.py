@@ -223,18 +223,24 @@ def variants_of(parameters: Mapping[str, object]) -> list[str]:
     >>> variants_of({"mpi": True, "api": "default", "languages": ["c", "c++"], "cflags": []})
     ['+mpi', 'api=default', 'languages=c,c++']
     """
-    return [variant_of(name, value) for name, value in parameters.items() if name not in FLAGS]
+    variants = []
+    for name, value in parameters.items():
+        if value is True:
+            variants.append(f"+{name}")
+        elif value is False:
+            variants.append(f"~{name}")
+        elif name not in FLAGS:
+            variants.append(f"{name}={text_of(name, value)}")
+    return variants
 
 
-def variant_of(name: str, value: object) -> str:
-    """Write one parameter as a variant."""
-    if isinstance(value, bool):
-        return f"{'+' if value else '~'}{name}"
+def text_of(name: str, value: object) -> str:
+    """Write the value of a parameter as a variant has it."""
     if isinstance(value, str | int | float):
-        return f"{name}={value}"
+        return str(value)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
         length = PATCH_LETTERS if name == "patches" else None
-        return f"{name}={','.join(item[:length] for item in value)}"
+        return ",".join(item[:length] for item in value)
     raise PageError(
         RejectCode.WRONG_TYPE,
         f"parameters: {shown(name)}: expected true, false, text or a list of texts, "
@@ -250,9 +256,15 @@ def compilers_of(node: Node, installs: Mapping[str, msgspec.Raw]) -> Iterator[tu
     PageError
         The index has no record of that dependency.
     """
+    provided = [
+        (virtual, edge)
+        for edge in node.dependencies
+        for virtual in edge.parameters.virtuals
+        if virtual in LANGUAGES and "build" in edge.deptypes
+    ]
     for language in LANGUAGES:
-        for edge in node.dependencies:
-            if language in edge.parameters.virtuals and "build" in edge.deptypes:
+        for virtual, edge in provided:
+            if virtual == language:
                 yield language, compiler_at(edge, installs)
                 break
 
