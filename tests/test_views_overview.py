@@ -25,9 +25,9 @@ def test_coverage_trend_counts_each_kind_of_change() -> None:
     rows = ask(open_views(specs), "from coverage_trend")
     days = [datetime.date(2025, 3, day) for day in (16, 23, 30)]
     assert rows == [
-        (WEEK_1, days[0], None, 3, 3, 1, None, None, None, None),
-        (WEEK_2, days[1], WEEK_1, 4, 4, 2, 2, 1, 1, 1),
-        (WEEK_3, days[2], WEEK_2, 4, 4, 2, 0, 0, 0, 0),
+        (WEEK_1, days[0], None, 3, 3, 1, 3, None, None, None, None),
+        (WEEK_2, days[1], WEEK_1, 4, 4, 2, 4, 2, 1, 1, 1),
+        (WEEK_3, days[2], WEEK_2, 4, 4, 2, 4, 0, 0, 0, 0),
     ]
 
 

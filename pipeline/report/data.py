@@ -1,0 +1,168 @@
+"""The rows that the page's scripts show, as files of data: compact, and loaded when asked for.
+
+A page opened from disk may not fetch, but it may run a script: each file is one call that registers
+its data. That is JSON, compressed and in base64: no value of it is ever read as script or markup.
+A table in it is a map of columns; a text is the place of its value in the list of that column name.
+"""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+if TYPE_CHECKING:
+    import duckdb
+
+HISTORY = "history"  # the file of all snapshots that have none of their own
+BUILD = "package, platform, os, target, compiler, version, variants, stacks, is_in_root"
+LISTS_AS_JSON = (
+    "select * replace (to_json(variants)::varchar as variants, to_json(stacks)::varchar as stacks)"
+)
+PLACES = 4  # of percentages and shares
+# What is shown of one snapshot, each a view's rows of it.
+VIEWS = {
+    "matrix": "matrix_cells",
+    "packages": "package_snapshots",
+    "changes": "snapshot_changes",
+    "stacks": "stack_coverage",
+    "overlap": "stack_overlap",
+    "duplicates": "duplicate_packages",
+}
+Tables = dict[str, pl.DataFrame]
+
+
+def write_data(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    own: list[str],
+    frames: dict[str, pl.DataFrame],
+) -> None:
+    """Write `folder`/TAG.js for each tag of `own`, with hashes, and history.js for the others.
+
+    The history holds each package's line of every snapshot, and of the other snapshots all but
+    hashes: those are the one thing that does not compress, and the database has them. `frames` are
+    the rows of VIEWS, by view.
+    """
+    folder.mkdir()
+    tables = {
+        name: frames[view].with_columns(pl.selectors.float().round(PLACES))
+        for name, view in VIEWS.items()
+    }
+    places = connection.sql(
+        "select version, dense_rank() over (order by version_key) as place from version_order"
+    ).pl()
+    for tag in own:
+        mine = {name: frame.filter(pl.col("tag") == tag) for name, frame in tables.items()}
+        write_file(folder, tag, mine | {"builds": read_specs(connection, tag)}, places)
+    others = {name: frame.filter(~pl.col("tag").is_in(own)) for name, frame in tables.items()}
+    builds = read_builds(connection, own)
+    history = others | {"packages": tables["packages"]} | builds
+    write_file(folder, HISTORY, history, places)
+
+
+def read_specs(connection: duckdb.DuckDBPyConnection, tag: str) -> pl.DataFrame:
+    """Read the specs of a snapshot; lists are JSON."""
+    frame: pl.DataFrame = connection.sql(
+        f"{LISTS_AS_JSON} from (select {BUILD}, hash from specs where tag = ?) order by all",
+        params=[tag],
+    ).pl()
+    return frame
+
+
+def read_builds(connection: duckdb.DuckDBPyConnection, own: list[str]) -> Tables:
+    """Read the builds of all snapshots but `own`, each once, and the runs of those that have it.
+
+    A build is what a spec is, its hash aside. A run is a number of snapshots in a row, in the order
+    of their tags, that have as many specs of a build: `build`, the number of its row; `skip`,
+    snapshots between the run before it (or the first snapshot) and this one; `length`; `specs`.
+    """
+    rows = connection.sql(
+        f"""
+        with numbered as (
+            select tag, row_number() over (order by tag) - 1 as place
+            from snapshots
+            where not list_contains(?, tag)
+        )
+        {LISTS_AS_JSON} from (
+            select {BUILD}, place, count(*) as specs
+            from specs
+            inner join numbered using (tag)
+            group by all
+        )
+        """,
+        params=[own],
+    ).pl()
+    names = BUILD.split(", ")
+    rows = rows.sort(*names, "place").with_columns(
+        build=(pl.struct(names).rle_id() if rows.height else pl.lit(0)).cast(pl.Int64)
+    )
+    previous = pl.col("place").shift().over("build")
+    rows = rows.with_columns(
+        skip=(pl.col("place") - previous.fill_null(-1) - 1),
+        is_same=pl.col("specs") == pl.col("specs").shift().over("build"),
+    )
+    goes_on = (pl.col("skip") == 0) & pl.col("is_same").fill_null(False)
+    runs = (
+        rows.with_columns(run=(~goes_on).cum_sum())
+        .group_by("run", maintain_order=True)
+        .agg(pl.first("build", "skip", "specs"), length=pl.len())
+    )
+    return {
+        "builds": rows.unique("build", keep="first", maintain_order=True).select(names),
+        "runs": runs.select(pl.col("build").diff().fill_null(0), "skip", "length", "specs"),
+    }
+
+
+def write_file(folder: Path, name: str, tables: Tables, places: pl.DataFrame) -> None:
+    """Write one file of data: tables, their values, and the order of the versions in it."""
+    values, columns = encode(tables)
+    by_version = dict(places.iter_rows())
+    payload = {
+        "values": values,
+        "tables": columns,
+        "version_places": [by_version.get(version, 0) for version in values.get("version", [])],
+    }
+    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
+    packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+    (folder / f"{name}.js").write_text(f'coverageData("{name}", "{packed}");\n', encoding="ascii")
+
+
+def encode(tables: Tables) -> tuple[dict[str, list[Any]], dict[str, dict[str, list[Any]]]]:
+    """Give the values of each text column by its name, and the tables with their places there.
+
+    >>> encode({"t": pl.DataFrame({"os": ["b", "a", "b"], "n": [1, 2, None]})})
+    ({'os': ['a', 'b']}, {'t': {'os': [1, 0, 1], 'n': [1, 2, None]}})
+    """
+    texts: dict[str, set[str]] = {}
+    for frame in tables.values():
+        for column in frame.select(pl.selectors.string()):
+            if column.name != "hash":
+                texts.setdefault(column.name, set()).update(column.drop_nulls().unique())
+    values = {name: sorted(found) for name, found in texts.items()}
+    encoded = {
+        table: {column.name: encode_column(column, values) for column in frame}
+        for table, frame in tables.items()
+    }
+    # These are lists, as JSON.
+    lists = {
+        name: [json.loads(text) for text in values[name]]
+        for name in ("variants", "stacks")
+        if name in values
+    }
+    return values | lists, encoded
+
+
+def encode_column(column: pl.Series, values: dict[str, list[str]]) -> Any:
+    """Give a column's places in `values`; numbers, dates and truths as they are."""
+    if column.name == "hash":
+        return "".join(column)
+    if column.dtype == pl.String:
+        return column.cast(pl.Enum(values[column.name])).to_physical().to_list()
+    if column.dtype == pl.Boolean:
+        return column.cast(pl.Int8).to_list()
+    return column.to_list()
