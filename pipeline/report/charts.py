@@ -15,6 +15,7 @@ COLOURS = {"#010101": "var(--ink)", "#020202": "var(--quiet)", "#030303": "var(-
 INK, QUIET, RULE = COLOURS
 LINE = "#040404"
 COLOURS[LINE] = "var(--accent)"
+MARKED = 20
 
 
 def draw_trend(rows: list[dict[str, Any]]) -> str:
@@ -25,7 +26,9 @@ def draw_trend(rows: list[dict[str, Any]]) -> str:
     figure, panels = make_figure(len(names), 5.0)
     days = [row["snapshot_date"] for row in rows]
     for panel, (name, title) in zip(panels, names.items(), strict=True):
-        panel.plot(days, [row[name] for row in rows], color=LINE, marker="o", markersize=2.5)
+        # Few points are seen better as points; many are a line.
+        marker = "o" if len(rows) < MARKED else ""
+        panel.plot(days, [row[name] for row in rows], color=LINE, marker=marker, markersize=3)
         panel.set_ylim(bottom=0)
         panel.set_title(title, loc="left", color=INK, fontsize=9, fontweight="bold")
     locator = AutoDateLocator(minticks=2, maxticks=7)  # type: ignore[no-untyped-call]

@@ -19,11 +19,17 @@ if TYPE_CHECKING:
     import duckdb
 
 HISTORY = "history"  # the file of all snapshots that have none of their own
-BUILD = "package, platform, os, target, compiler, version, variants, stacks, is_in_root"
-LISTS_AS_JSON = (
-    "select * replace (to_json(variants)::varchar as variants, to_json(stacks)::varchar as stacks)"
+BUILD = "package, platform, os, target, compiler, version, variants"
+# Columns of these that the page does not show.
+UNUSED = (
+    "previous_tag",
+    "joint_package_count",
+    "joint_spec_count",
+    "shared_spec_count",
+    "spec_jaccard",
 )
-PLACES = 4  # of percentages and shares
+KEYS = ("package", "compiler", "os", "target", "platform", "stack", "stack_a", "stack_b", "tag")
+PLACES = 3  # of percentages and shares
 # What is shown of one snapshot, each a view's rows of it.
 VIEWS = {
     "matrix": "matrix_cells",
@@ -33,6 +39,7 @@ VIEWS = {
     "overlap": "stack_overlap",
     "duplicates": "duplicate_packages",
 }
+LEVEL = 7  # of compression: the highest takes four times as long, for 2 % less
 Tables = dict[str, pl.DataFrame]
 
 
@@ -50,7 +57,10 @@ def write_data(
     """
     folder.mkdir()
     tables = {
-        name: frames[view].with_columns(pl.selectors.float().round(PLACES))
+        name: as_text(frames[view].drop(UNUSED, strict=False))
+        # Weeks of one thing side by side are nearly the same, and compress so.
+        .sort(*(key for key in KEYS if key in frames[view].columns))
+        .with_columns(pl.selectors.float().round(PLACES))
         for name, view in VIEWS.items()
     }
     places = connection.sql(
@@ -66,20 +76,18 @@ def write_data(
 
 
 def read_specs(connection: duckdb.DuckDBPyConnection, tag: str) -> pl.DataFrame:
-    """Read the specs of a snapshot; lists are JSON."""
-    frame: pl.DataFrame = connection.sql(
-        f"{LISTS_AS_JSON} from (select {BUILD}, hash from specs where tag = ?) order by all",
-        params=[tag],
-    ).pl()
-    return frame
+    """Read the specs of a snapshot."""
+    query = f"select {BUILD}, stacks, is_in_root, hash from specs where tag = ? order by all"
+    return as_text(connection.sql(query, params=[tag]).pl())
 
 
 def read_builds(connection: duckdb.DuckDBPyConnection, own: list[str]) -> Tables:
     """Read the builds of all snapshots but `own`, each once, and the runs of those that have it.
 
-    A build is what a spec is, its hash aside. A run is a number of snapshots in a row, in the order
-    of their tags, that have as many specs of a build: `build`, the number of its row; `skip`,
-    snapshots between the run before it (or the first snapshot) and this one; `length`; `specs`.
+    A build is what a spec is, its hash and stacks aside. A run is a number of snapshots in a row,
+    in the order of their tags, that have as many specs of a build: `build`, the rows of builds from
+    the run before it to this one's; `skip`, the snapshots between the two, or before the first;
+    `length`; `specs`.
     """
     rows = connection.sql(
         f"""
@@ -88,34 +96,44 @@ def read_builds(connection: duckdb.DuckDBPyConnection, own: list[str]) -> Tables
             from snapshots
             where not list_contains(?, tag)
         )
-        {LISTS_AS_JSON} from (
-            select {BUILD}, place, count(*) as specs
-            from specs
-            inner join numbered using (tag)
-            group by all
-        )
+        select {BUILD}, place, count(*) as specs
+        from specs
+        inner join numbered using (tag)
+        group by all
+        order by all
         """,
         params=[own],
     ).pl()
     names = BUILD.split(", ")
-    rows = rows.sort(*names, "place").with_columns(
-        build=(pl.struct(names).rle_id() if rows.height else pl.lit(0)).cast(pl.Int64)
+    # Equal rows lie together; what differs from the row before it is another build.
+    is_new = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in names)
+    rows = rows.with_columns(is_new=is_new).with_columns(
+        skip=pl.col("place") - pl.when("is_new").then(-1).otherwise(pl.col("place").shift()) - 1,
+        goes_on=~pl.col("is_new") & (pl.col("specs") == pl.col("specs").shift()),
     )
-    previous = pl.col("place").shift().over("build")
-    rows = rows.with_columns(
-        skip=(pl.col("place") - previous.fill_null(-1) - 1),
-        is_same=pl.col("specs") == pl.col("specs").shift().over("build"),
-    )
-    goes_on = (pl.col("skip") == 0) & pl.col("is_same").fill_null(False)
+    goes_on = (pl.col("goes_on") & (pl.col("skip") == 0)).fill_null(False)
     runs = (
         rows.with_columns(run=(~goes_on).cum_sum())
         .group_by("run", maintain_order=True)
-        .agg(pl.first("build", "skip", "specs"), length=pl.len())
+        .agg(pl.first("is_new", "skip", "specs"), length=pl.len())
+        .with_columns(build=pl.col("is_new").cast(pl.Int64))
     )
     return {
-        "builds": rows.unique("build", keep="first", maintain_order=True).select(names),
-        "runs": runs.select(pl.col("build").diff().fill_null(0), "skip", "length", "specs"),
+        "builds": as_text(rows.filter("is_new").select(names)),
+        "runs": runs.select("build", "skip", "length", "specs"),
     }
+
+
+def as_text(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give a frame with its lists of text as JSON: as values they are then told apart quickly."""
+    return frame.with_columns(
+        pl.col(column).map_elements(
+            lambda entries: json.dumps(entries.to_list(), ensure_ascii=False),
+            return_dtype=pl.String,
+        )
+        for column, dtype in frame.schema.items()
+        if dtype.is_nested()
+    )
 
 
 def write_file(folder: Path, name: str, tables: Tables, places: pl.DataFrame) -> None:
@@ -128,7 +146,7 @@ def write_file(folder: Path, name: str, tables: Tables, places: pl.DataFrame) ->
         "version_places": [by_version.get(version, 0) for version in values.get("version", [])],
     }
     text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-    packed = base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode()
+    packed = base64.b64encode(gzip.compress(text.encode(), LEVEL, mtime=0)).decode()
     (folder / f"{name}.js").write_text(f'coverageData("{name}", "{packed}");\n', encoding="ascii")
 
 

@@ -48,19 +48,17 @@ def read_facts(
         select
             snapshots.*,
             coalesce(environments.environment_count, 0) as environment_count,
-            coalesce(holes.hole_count, 0) as hole_count,
             newest_snapshots.rank
         from snapshots
         left join (
             select tag, count(*) as environment_count from environments group by all
         ) as environments using (tag)
-        left join (select tag, count(*) as hole_count from root_holes group by all) as holes
-            using (tag)
         left join newest_snapshots using (tag, kind)
         order by newest_snapshots.rank nulls last,
             snapshots.kind = 'release', snapshots.snapshot_date desc nulls last, tag desc
         """
     )
+    holes = connection.sql("from root_holes order by tag desc, package, hash").pl()
     newest = next((row for row in snapshots if row["rank"] == 1), None)
 
     def of_newest(view: str) -> pl.DataFrame:
@@ -73,12 +71,12 @@ def read_facts(
                 (select count(*) from pages) as page_count,
                 (select count(*) from snapshots) as snapshot_count,
                 (select count(*) from specs) as spec_count,
-                (select count(*) from spec_stacks) as spec_stack_count,
-                (select count(*) from root_holes) as hole_count
+                (select count(*) from spec_stacks) as spec_stack_count
             """
         )[0]
         | {
             "reject_count": frames["rejects"].height,
+            "hole_count": holes.height,
             "difference_count": frames["reconciliation"].height,
         },
         "snapshots": snapshots,
@@ -88,11 +86,11 @@ def read_facts(
         ],
         "changes": ask(
             """
-            from change_counts where tag = ?
+            from change_counts(?, ?)
             order by list_position(['lost', 'gained', 'upgraded', 'rebuilt'], change),
                 cause is not null, cell_count desc, cause
             """,
-            newest["tag"] if newest else None,
+            *([newest["previous_tag"], newest["tag"]] if newest else [None, None]),
         ),
         "stacks": of_newest("stack_coverage")
         .sort("package_count", "stack", descending=[True, False])
@@ -105,7 +103,7 @@ def read_facts(
         ),
         "rejects": frames["rejects"].sort("page", "item").head(ROWS_SHOWN).to_dicts(),
         "differences": frames["reconciliation"].head(ROWS_SHOWN).to_dicts(),
-        "holes": ask("from root_holes order by tag desc, package, hash limit ?", ROWS_SHOWN),
+        "holes": holes.head(ROWS_SHOWN).to_dicts(),
         "definitions": ask(
             "select view_name, comment from duckdb_views() where not internal order by all"
         ),

@@ -1,7 +1,7 @@
--- How many cells changed in each snapshot, by kind of change and cause.
--- Grain: one row per tag, change and cause; cause is null for all of a change.
--- Reads: snapshot_changes
-create or replace view change_counts as
+-- How many cells changed from one snapshot to another, by kind of change and cause.
+-- Grain: one row per change and cause; cause is null for all of a change. tag is to_tag.
+-- Reads: compare_snapshots
+create or replace macro change_counts(from_tag, to_tag) as table
 select
     tag,
     previous_tag,
@@ -9,7 +9,7 @@ select
     cause,
     count(*) as cell_count,
     count(distinct package) as package_count
-from snapshot_changes
+from compare_snapshots(from_tag, to_tag)
 group by grouping sets (
     (tag, previous_tag, change),
     (tag, previous_tag, change, cause)

@@ -61,7 +61,7 @@ function buildsOf(data, tag) {
     const wanted = page.history.indexOf(tag);
     const indexes = [];
     const counts = [];
-    let build = 0;
+    let build = -1;
     let next = 0; // the snapshot after the run before
     runs.build.forEach((step, index) => {
         if (step) next = 0;

@@ -96,23 +96,25 @@ async function openPackage(snapshot, name) {
         { title: "version", value: (spec) => snapshot.places.get(spec.version), cell: (spec) => spec.version },
         { title: "compiler", value: (spec) => spec.compiler, cell: (spec) => spec.compiler },
         { title: "environment", value: keyOf, cell: keyOf },
-        { title: "stacks", value: (spec) => spec.stacks.join(" "), cell: (spec) => spec.stacks.join(", ") || "–", wrap: true },
-        { title: "root", value: (spec) => spec.is_in_root, cell: (spec) => (spec.is_in_root ? "✓ yes" : "✕ no") },
         { title: "variants", value: (spec) => spec.variants.join(" "), cell: (spec) => spec.variants.join(" ") || "–", wrap: true },
-        snapshot.is_newest
-            ? { title: "hash", value: (spec) => spec.hash, cell: (spec) => element("code", {}, spec.hash) }
-            : { title: "specs", number: true, value: (spec) => spec.specs, cell: (spec) => number(spec.specs) },
+        ...(snapshot.is_newest ? [
+            { title: "stacks", value: (spec) => spec.stacks.join(" "), cell: (spec) => spec.stacks.join(", ") || "–", wrap: true },
+            { title: "root", value: (spec) => spec.is_in_root, cell: (spec) => (spec.is_in_root ? "✓ yes" : "✕ no") },
+            { title: "hash", value: (spec) => spec.hash, cell: (spec) => element("code", {}, spec.hash) },
+        ] : [
+            { title: "specs", number: true, value: (spec) => spec.specs, cell: (spec) => number(spec.specs) },
+        ]),
     ];
     openPanel(name,
         element("p", {}, row
             ? `${snapshot.tag}: ${row.newest_version} is the newest version; ${number(row.spec_count)} specs in `
-                + `${row.covered_count} of ${snapshot.environment_count} environments.`
+                + `${row.covered_count} of ${snapshot.environment_count} environments, in stacks ${row.stacks.join(", ") || "none"}.`
             : `${snapshot.tag} has no spec of it.`),
         element("h3", {}, "Specs"),
         sortedTable({
             label: `Specs of ${name}`,
             caption: () => `Specs of ${name} in ${snapshot.tag}`
-                + (snapshot.is_newest ? "." : "; hashes of earlier snapshots are in the database."),
+                + (snapshot.is_newest ? "." : "; hashes and stacks of each, of an earlier snapshot, are in the database."),
             columns,
             rows: specs,
             sort: { column: columns[2], falling: false },
@@ -133,11 +135,13 @@ function historyTable(name, byTag) {
         element("caption", {}, `${name} over the snapshots, newest first; – where it is not there.`),
         element("thead", {}, element("tr", {},
             ...["snapshot", "newest version"].map((title) => element("th", { scope: "col" }, title)),
-            ...["environments", "lagging", "specs"].map((title) => element("th", { scope: "col", class: "number" }, title)))),
+            ...["environments", "lagging", "specs"].map((title) => element("th", { scope: "col", class: "number" }, title)),
+            element("th", { scope: "col" }, "stacks"))),
         element("tbody", {}, ...page.snapshots.map(({ tag, environment_count: all }) => element("tr", {},
             element("th", { scope: "row" }, tag),
             element("td", { class: "wrap" }, show(tag, (row) => row.newest_version)),
             element("td", { class: "number" }, show(tag, (row) => `${row.covered_count}/${all}`)),
             element("td", { class: "number" }, show(tag, (row) => number(row.lagging_count))),
-            element("td", { class: "number" }, show(tag, (row) => number(row.spec_count))))))));
+            element("td", { class: "number" }, show(tag, (row) => number(row.spec_count))),
+            element("td", { class: "wrap" }, show(tag, (row) => row.stacks.join(", "))))))));
 }
