@@ -20,9 +20,10 @@ from pipeline.locks import hold_lock
 from pipeline.render import escape_markdown
 from pipeline.replace import replace_folder
 from pipeline.report.charts import draw_lifetimes, draw_trend
-from pipeline.report.csv_files import read_view, write_csv_files
+from pipeline.report.csv_files import csv_views, write_csv_files
 from pipeline.report.data import HISTORY, VIEWS, write_data
 from pipeline.report.facts import headlines, read_facts
+from pipeline.report.views import read_views
 from pipeline.state import TABLES_FOLDER, State
 from pipeline.text import printable
 from pipeline.warehouse import DATABASE, open_warehouse
@@ -72,9 +73,9 @@ def clear_drafts(out: Path) -> None:
 
 def write_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, Any]:
     """Write every file of the reports below `folder`; give the facts that they show."""
-    frames = write_csv_files(connection, folder / "csv")
-    csv_rows = {name: frame.height for name, frame in frames.items()}
-    frames |= {view: read_view(connection, view) for view in VIEWS.values() if view not in frames}
+    csv_names = csv_views(connection)
+    frames = read_views(connection, [*csv_names, *VIEWS.values()])
+    write_csv_files({name: frames[name] for name in csv_names}, folder / "csv")
     facts = read_facts(connection, frames)
     own = [row["tag"] for row in facts["snapshots"] if row["rank"]]
     write_data(connection, folder / "data", own, frames)
@@ -85,7 +86,7 @@ def write_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str
             "lifetimes": draw_lifetimes(facts["lifetimes"]) if facts["lifetimes"] else "",
         },
         "page_data": page_data(connection, facts, own),
-        "csv_rows": csv_rows,
+        "csv_rows": {name: frames[name].height for name in csv_names},
         "scripts": SCRIPTS,
         "database": DATABASE,
     }

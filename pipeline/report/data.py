@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from pipeline.report.views import Frames
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -40,14 +42,13 @@ VIEWS = {
     "duplicates": "duplicate_packages",
 }
 LEVEL = 7  # of compression: the highest takes four times as long, for 2 % less
-Tables = dict[str, pl.DataFrame]
 
 
 def write_data(
     connection: duckdb.DuckDBPyConnection,
     folder: Path,
     own: list[str],
-    frames: dict[str, pl.DataFrame],
+    frames: Frames,
 ) -> None:
     """Write `folder`/TAG.js for each tag of `own`, with hashes, and history.js for the others.
 
@@ -81,7 +82,7 @@ def read_specs(connection: duckdb.DuckDBPyConnection, tag: str) -> pl.DataFrame:
     return as_text(connection.sql(query, params=[tag]).pl())
 
 
-def read_builds(connection: duckdb.DuckDBPyConnection, own: list[str]) -> Tables:
+def read_builds(connection: duckdb.DuckDBPyConnection, own: list[str]) -> Frames:
     """Read the builds of all snapshots but `own`, each once, and the runs of those that have it.
 
     A build is what a spec is, its hash and stacks aside. A run is a number of snapshots in a row,
@@ -136,7 +137,7 @@ def as_text(frame: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def write_file(folder: Path, name: str, tables: Tables, places: pl.DataFrame) -> None:
+def write_file(folder: Path, name: str, tables: Frames, places: pl.DataFrame) -> None:
     """Write one file of data: tables, their values, and the order of the versions in it."""
     values, columns = encode(tables)
     by_version = dict(places.iter_rows())
@@ -150,7 +151,7 @@ def write_file(folder: Path, name: str, tables: Tables, places: pl.DataFrame) ->
     (folder / f"{name}.js").write_text(f'coverageData("{name}", "{packed}");\n', encoding="ascii")
 
 
-def encode(tables: Tables) -> tuple[dict[str, list[Any]], dict[str, dict[str, list[Any]]]]:
+def encode(tables: Frames) -> tuple[dict[str, list[Any]], dict[str, dict[str, list[Any]]]]:
     """Give the values of each text column by its name, and the tables with their places there.
 
     >>> encode({"t": pl.DataFrame({"os": ["b", "a", "b"], "n": [1, 2, None]})})

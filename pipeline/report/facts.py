@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from pipeline.report.views import Frames
 from pipeline.warehouse import Rows, run_query
 
 if TYPE_CHECKING:
@@ -35,9 +36,7 @@ class Matrix:
     cells: dict[tuple[str | None, str | None], dict[str, Any]]
 
 
-def read_facts(
-    connection: duckdb.DuckDBPyConnection, frames: dict[str, pl.DataFrame]
-) -> dict[str, Any]:
+def read_facts(connection: duckdb.DuckDBPyConnection, frames: Frames) -> dict[str, Any]:
     """Read all that the templates show; `frames` are views' rows that were read before, by view."""
 
     def ask(query: str, *parameters: object) -> list[dict[str, Any]]:
