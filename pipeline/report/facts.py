@@ -89,8 +89,11 @@ def read_facts(connection: duckdb.DuckDBPyConnection, frames: Frames) -> dict[st
             order by list_position(['lost', 'gained', 'upgraded', 'rebuilt'], change),
                 cause is not null, cell_count desc, cause
             """,
-            *([newest["previous_tag"], newest["tag"]] if newest else [None, None]),
-        ),
+            newest["previous_tag"],
+            newest["tag"],
+        )
+        if newest and newest["previous_tag"]
+        else [],
         "stacks": of_newest("stack_coverage")
         .sort("package_count", "stack", descending=[True, False])
         .to_dicts(),

@@ -13,7 +13,16 @@ window.coverageData = coverageData;
 async function unpack(packed) {
     const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
     const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-    return new Response(stream).json();
+    const data = await new Response(stream).json();
+    for (const [name, values] of Object.entries(data.values)) data.values[name] = values.map(shown);
+    return data;
+}
+
+// Text without control characters and marks of direction, as pipeline/text.py writes them out.
+function shown(value) {
+    if (Array.isArray(value)) return value.map(shown);
+    return value.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu,
+        (letter) => `\\u${letter.codePointAt(0).toString(16).padStart(4, "0")}`);
 }
 
 function loadFile(name) {

@@ -23,7 +23,7 @@ function mark(sign, word, kind) {
 }
 
 // A table whose columns sort. A column has: name, title, value (to sort by), cell (to show), and
-// may be a number. What is long is shown in part, with a button for all of it.
+// may be a number or, with the class to wrap by, long text. What is long is shown in part, with a button for all of it.
 function sortedTable({ label, caption, columns, rows, sort, limit = 100 }) {
     const body = element("tbody");
     const captionElement = element("caption");
@@ -62,7 +62,7 @@ function sortedTable({ label, caption, columns, rows, sort, limit = 100 }) {
         body.replaceChildren(...keyed.slice(0, shown).map((row) => element("tr", {},
             ...columns.map((one, index) => (index === 0
                 ? element("th", { scope: "row" }, one.cell(row))
-                : element("td", { class: one.number ? "number" : one.wrap ? "wrap" : undefined }, one.cell(row)))))));
+                : element("td", { class: one.number ? "number" : one.wrap }, one.cell(row)))))));
         captionElement.textContent = caption(current.length);
         more.hidden = current.length <= shown;
         more.textContent = `Show all ${number(current.length)}`;

@@ -7,11 +7,10 @@ const MATRICES = [
 ];
 
 function showMatrices(snapshot, mode) {
-    document.getElementById("matrix-tables").replaceChildren(...MATRICES.flatMap(
-        ([rowName, columnName, title]) => [
+    document.getElementById("matrix-tables").replaceChildren(...MATRICES.map(
+        ([rowName, columnName, title]) => element("div", {},
             element("h3", {}, title),
-            scroller(title, matrixTable(snapshot, mode, rowName, columnName, title)),
-        ]));
+            scroller(title, matrixTable(snapshot, mode, rowName, columnName, title)))));
 }
 
 function matrixTable(snapshot, mode, rowName, columnName, title) {

@@ -18,7 +18,7 @@ function showPackages(snapshot) {
                 cell: (row) => element("button",
                     { type: "button", class: "name", onclick: () => openPackage(snapshot, row.package) }, row.package),
             },
-            { title: "newest", value: (row) => row.newest_version, cell: (row) => row.newest_version, wrap: true },
+            { title: "newest", value: (row) => row.newest_version, cell: (row) => row.newest_version, wrap: "wrap" },
             { title: "covered", number: true, value: (row) => row.covered_count, cell: (row) => `${row.covered_count}/${snapshot.environment_count}` },
             { title: "lagging", number: true, value: (row) => row.lagging_count, cell: (row) => number(row.lagging_count) },
             ...snapshot.environments.map((environment, index) => ({
@@ -96,9 +96,9 @@ async function openPackage(snapshot, name) {
         { title: "version", value: (spec) => snapshot.places.get(spec.version), cell: (spec) => spec.version },
         { title: "compiler", value: (spec) => spec.compiler, cell: (spec) => spec.compiler },
         { title: "environment", value: keyOf, cell: keyOf },
-        { title: "variants", value: (spec) => spec.variants.join(" "), cell: (spec) => spec.variants.join(" ") || "–", wrap: true },
+        { title: "variants", value: (spec) => spec.variants.join(" "), cell: (spec) => spec.variants.join(" ") || "–", wrap: "wrap wide" },
         ...(snapshot.is_newest ? [
-            { title: "stacks", value: (spec) => spec.stacks.join(" "), cell: (spec) => spec.stacks.join(", ") || "–", wrap: true },
+            { title: "stacks", value: (spec) => spec.stacks.join(" "), cell: (spec) => spec.stacks.join(", ") || "–", wrap: "wrap" },
             { title: "root", value: (spec) => spec.is_in_root, cell: (spec) => (spec.is_in_root ? "✓ yes" : "✕ no") },
             { title: "hash", value: (spec) => spec.hash, cell: (spec) => element("code", {}, spec.hash) },
         ] : [
