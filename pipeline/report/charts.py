@@ -23,7 +23,7 @@ def draw_trend(rows: list[dict[str, Any]]) -> str:
     names = {"package_count": "packages", "spec_count": "specs", "cell_count": "cells"}
     from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 
-    figure, panels = make_figure(len(names), 5.0)
+    figure, panels = make_figure(len(names), 4.4)
     days = [row["snapshot_date"] for row in rows]
     for panel, (name, title) in zip(panels, names.items(), strict=True):
         # Few points are seen better as points; many are a line.
@@ -31,7 +31,7 @@ def draw_trend(rows: list[dict[str, Any]]) -> str:
         panel.plot(days, [row[name] for row in rows], color=LINE, marker=marker, markersize=3)
         panel.set_ylim(bottom=0)
         panel.set_title(title, loc="left", color=INK, fontsize=9, fontweight="bold")
-    locator = AutoDateLocator(minticks=2, maxticks=7)  # type: ignore[no-untyped-call]
+    locator = AutoDateLocator(minticks=2, maxticks=6)  # type: ignore[no-untyped-call]
     panels[-1].xaxis.set_major_locator(locator)
     panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
     return write_svg(figure, "Packages, specs and cells of each weekly snapshot")
@@ -41,10 +41,10 @@ def draw_lifetimes(rows: list[dict[str, Any]]) -> str:
     """Draw how many specs stayed for how many weekly snapshots, as bars."""
     from matplotlib.ticker import MaxNLocator
 
-    figure, (panel,) = make_figure(1, 2.6)
+    figure, (panel,) = make_figure(1, 2.3)
     panel.bar([row["tag_count"] for row in rows], [row["spec_count"] for row in rows], color=LINE)
-    panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=12))
-    panel.set_xlabel("weekly snapshots that have the spec", color=QUIET)
+    panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
+    panel.set_xlabel("weekly snapshots that have the spec", color=QUIET, fontsize=8)
     panel.set_title("specs", loc="left", color=INK, fontsize=9, fontweight="bold")
     return write_svg(figure, "How many specs stayed for how many weekly snapshots")
 
@@ -54,7 +54,7 @@ def make_figure(panel_count: int, height: float) -> tuple[Figure, list[Axes]]:
     from matplotlib.figure import Figure
     from matplotlib.ticker import MaxNLocator, StrMethodFormatter
 
-    figure = Figure(figsize=(7.2, height), layout="constrained")
+    figure = Figure(figsize=(5.4, height), layout="constrained")
     figure.patch.set_alpha(0)
     panels = list(figure.subplots(panel_count, sharex=True, squeeze=False)[:, 0])
     for panel in panels:

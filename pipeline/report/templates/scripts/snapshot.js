@@ -1,6 +1,6 @@
 // What else there is of one snapshot: changes, stacks, duplicate builds.
 
-const CHANGES = { lost: "✕", gained: "＋", upgraded: "↑", rebuilt: "↻" };
+const CHANGES = { lost: "✕", gained: "+", upgraded: "↑", rebuilt: "↻" };
 
 function showChanges(snapshot) {
     const box = document.getElementById("change-table");
