@@ -25,7 +25,7 @@ PIP := "$(VENV)/bin/python" -m pip -qq --disable-pip-version-check install
 export COVERAGE_QUERY = $(value Q)
 unexport Q
 
-.PHONY: help install tables db reports sql query test lint fuzz fresh audit bench dictionary clean distclean pins
+.PHONY: help install tables db reports sql query test lint fuzz fresh audit bench dictionary golden clean distclean pins
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,7 +63,7 @@ query: $(STAMP) ## one query, printed: make query Q="select …" [FORMAT=table|c
 	@"$(COVERAGE)" query --out "$(OUT)" --format "$(FORMAT)" -- "$$COVERAGE_QUERY"
 
 test: $(STAMP) ## prove it
-	@"$(VENV)/bin/python" -m pytest -q -n auto
+	@"$(VENV)/bin/python" -m pytest -q -rs -n auto
 
 lint: $(STAMP) ## check format, style and types
 	@"$(VENV)/bin/ruff" format --check --quiet .
@@ -108,9 +108,16 @@ dictionary: $(STAMP) ## write DICTIONARY.md anew
 	@"$(VENV)/bin/python" -m pipeline.dictionary outputs/dictionary > outputs/dictionary/new.md
 	@mv outputs/dictionary/new.md DICTIONARY.md
 
+golden: $(STAMP) ## write tests/golden anew, what the report says of the sample
+	@"$(COVERAGE)" flatten tests/pages --out outputs/golden
+	@"$(COVERAGE)" build --out outputs/golden
+	@"$(COVERAGE)" report --out outputs/golden > /dev/null
+	@rm -rf tests/golden && mkdir tests/golden
+	@cp -r outputs/golden/reports/summary.md outputs/golden/reports/csv tests/golden/
+
 clean: ## remove what the pipeline and the checks made; distclean also .venv
 	@rm -rf outputs/tables outputs/reports outputs/coverage.duckdb outputs/.tables.* outputs/.reports.* outputs/.coverage.duckdb.*
-	@rm -rf outputs/dictionary dist
+	@rm -rf outputs/dictionary outputs/golden dist
 	@rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@find pipeline tests -name __pycache__ -prune -exec rm -rf {} +
 

@@ -19,6 +19,7 @@ PAIRS = f"[{{tag: '{WEEK_3}', previous_tag: '{WEEK_2}'}}]"
 MACRO_CALLS = {
     "cell_changes": f"from cell_changes({PAIRS})",
     "cell_presence": f"from cell_presence({PAIRS})",
+    "change_counts": f"from change_counts('{WEEK_2}', '{WEEK_3}')",
     "closure": f"from closure('{WEEK_3}', 'a')",
     "compare_snapshots": f"from compare_snapshots('{WEEK_2}', '{WEEK_3}')",
     "spec_presence": f"from spec_presence({PAIRS})",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
+from pipeline.warehouse import open_warehouse
 from tests.rows import WEEK_1, WEEK_2, Spec, ask, open_views
 
 THIRD, TWO_THIRDS = 100 / 3, 200 / 3
@@ -142,4 +145,108 @@ def test_coverage_compiler_os_available_counts_agnostic_packages_for_every_compi
     assert rows == [
         (WEEK_1, "cce@18.0.0", "rhel9", 1, 0, 1, 3, THIRD, THIRD),
         (WEEK_1, "gcc@11.4.0", "ubuntu22.04", 1, 2, 2, 3, THIRD, TWO_THIRDS),
+    ]
+
+
+def test_usable_cells_are_built_for_or_usable() -> None:
+    """A binary serves its platform's hosts that run it; what needs no compiler serves any."""
+    specs = [
+        Spec("a"),
+        Spec("b", package="adiak", target="zen4"),
+        Spec("c", package="script", compiler="none"),
+        Spec("d", package="mac", platform="darwin", os="sonoma", compiler="apple-clang@15"),
+    ]
+    rows = ask(open_views(specs), "select columns(* exclude tag) from usable_cells")
+    gcc, linux = "gcc@11.4.0", "ubuntu22.04"
+    assert rows == [
+        ("adiak", gcc, linux, "zen4", True),
+        ("mac", "apple-clang@15", "sonoma", "x86_64_v3", True),
+        ("script", gcc, linux, "x86_64_v3", False),
+        ("script", gcc, linux, "zen4", False),
+        ("script", "none", linux, "x86_64_v3", True),
+        ("script", "none", linux, "zen4", False),
+        ("zlib", gcc, linux, "x86_64_v3", True),
+        ("zlib", gcc, linux, "zen4", False),
+    ]
+
+
+def test_matrix_cells_have_totals_of_distinct_packages() -> None:
+    """A total counts a package once, however many of its cells have it; null stands for all."""
+    specs = [
+        Spec("a"),
+        Spec("b", compiler="gcc@12.1.0", target="zen4"),
+        Spec("c", package="adiak"),
+    ]
+    rows = ask(
+        open_views(specs),
+        "select columns(* exclude (tag, snapshot_package_count)) from matrix_cells",
+    )
+    old, new, linux, v3, zen4 = "gcc@11.4.0", "gcc@12.1.0", "ubuntu22.04", "x86_64_v3", "zen4"
+    one, two = (50.0,), (100.0,)
+    assert rows == [
+        (old, linux, None, 2, 2, *two, *two),
+        (old, None, v3, 2, 2, *two, *two),
+        (old, None, zen4, 0, 2, 0.0, *two),
+        (old, None, None, 2, 2, *two, *two),
+        (new, linux, None, 1, 1, *one, *one),
+        (new, None, zen4, 1, 1, *one, *one),
+        (new, None, None, 1, 1, *one, *one),
+        (None, linux, v3, 2, 2, *two, *two),
+        (None, linux, zen4, 1, 2, *one, *two),
+        (None, linux, None, 2, 2, *two, *two),
+        (None, None, v3, 2, 2, *two, *two),
+        (None, None, zen4, 1, 2, *one, *two),
+        (None, None, None, 2, 2, *two, *two),
+    ]
+
+
+def test_matrix_cells_agree_with_the_views_of_one_matrix(sample: Path) -> None:
+    """Each cell counts what the coverage views count, exact and compatible."""
+    with open_warehouse(sample) as connection:
+        for row, column in (("os", "target"), ("compiler", "os"), ("compiler", "target")):
+            (absent,) = {"os", "target", "compiler"} - {row, column}
+            cells = ask(
+                connection,
+                f"select tag, {row}, {column}, exact_package_count from matrix_cells "
+                f"where {absent} is null and {row} is not null and {column} is not null "
+                "and exact_package_count > 0",
+            )
+            view = f"coverage_{row}_{column}"
+            assert cells == ask(
+                connection, f"select tag, {row}, {column}, package_count from {view}"
+            )
+        compatible = ask(
+            connection,
+            "select tag, os, target, compatible_package_count from matrix_cells "
+            "where os is not null and target is not null and compiler is null",
+        )
+        hosts = ask(
+            connection,
+            "select tag, os, host_target, compatible_package_count from compatible_coverage",
+        )
+        available = ask(
+            connection,
+            "select tag, compiler, os, compatible_package_count from matrix_cells "
+            "where os is not null and compiler is not null and compiler <> 'none'",
+        )
+        of_compilers = ask(
+            connection,
+            "select tag, compiler, os, available_package_count from coverage_compiler_os_available",
+        )
+    assert compatible
+    assert set(compatible) <= set(hosts)
+    assert available == of_compilers
+
+
+def test_package_snapshots_sum_a_package_up() -> None:
+    """Its newest version is Spack's newest; what is older than that lags."""
+    specs = [
+        Spec("a", version="1.9"),
+        Spec("b", version="1.10", target="zen4", stacks=("hep", "root")),
+        Spec("c", version="1.10", target="zen4"),
+        Spec("d", package="alone", stacks=()),
+    ]
+    assert ask(open_views(specs), "from package_snapshots") == [
+        (WEEK_1, "alone", "1.2", 1, 0, [], 1),
+        (WEEK_1, "zlib", "1.10", 2, 1, ["e4s", "hep"], 3),
     ]

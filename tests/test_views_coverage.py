@@ -287,3 +287,23 @@ def test_snapshot_hosts_run_what_archspec_says() -> None:
         ("ubuntu22.04", "x86_64", ["x86_64"]),
         *(("ubuntu22.04", host, above_v3) for host in ("x86_64_v3", "x86_64_v4", "zen4")),
     ]
+
+
+def test_duplicate_packages_are_ranked_by_what_is_to_spare() -> None:
+    """Of each build that is there more than once all specs but one are surplus."""
+    specs = [
+        *(Spec(letter) for letter in "abc"),
+        *(Spec(letter, version="1.3") for letter in "de"),
+        *(Spec(letter, package="adiak") for letter in "ab"),
+        Spec("a", package="single"),
+    ]
+    assert ask(open_views(specs), "from duplicate_packages") == [
+        (WEEK_1, 1, "zlib", 2, 5, 3),
+        (WEEK_1, 2, "adiak", 1, 2, 1),
+    ]
+
+
+def test_lifetime_counts_how_many_stay_how_long() -> None:
+    """Each spec is counted once, by the number of weekly snapshots that have it."""
+    specs = [Spec("a"), Spec("a", tag=WEEK_2), Spec("b"), Spec("c", tag=WEEK_2)]
+    assert ask(open_views(specs), "from lifetime_counts") == [(1, 2), (2, 1)]

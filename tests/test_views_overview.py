@@ -25,9 +25,9 @@ def test_coverage_trend_counts_each_kind_of_change() -> None:
     rows = ask(open_views(specs), "from coverage_trend")
     days = [datetime.date(2025, 3, day) for day in (16, 23, 30)]
     assert rows == [
-        (WEEK_1, days[0], None, 3, 3, 1, None, None, None, None),
-        (WEEK_2, days[1], WEEK_1, 4, 4, 2, 2, 1, 1, 1),
-        (WEEK_3, days[2], WEEK_2, 4, 4, 2, 0, 0, 0, 0),
+        (WEEK_1, days[0], None, 3, 3, 1, 3, None, None, None, None),
+        (WEEK_2, days[1], WEEK_1, 4, 4, 2, 4, 2, 1, 1, 1),
+        (WEEK_3, days[2], WEEK_2, 4, 4, 2, 4, 0, 0, 0, 0),
     ]
 
 
@@ -46,4 +46,25 @@ def test_gap_priority_has_the_most_nearly_complete_first() -> None:
         (WEEK_1, 1, "two", None, 2, 3, 200 / 3, [rhel9]),
         (WEEK_1, 2, "first", None, 1, 3, 100 / 3, [rhel8, rhel9]),
         (WEEK_1, 2, "last", None, 1, 3, 100 / 3, [rhel8, ubuntu]),
+    ]
+
+
+def test_change_counts_has_each_cause_and_the_whole() -> None:
+    """What was lost and gained is counted as a whole and by cause; what has no cause, once."""
+    specs = [
+        Spec("a"),
+        Spec("a", package="gone"),
+        Spec("b", package="gone", target="zen4"),
+        Spec("a", package="kept", target="zen4"),
+        Spec("b", tag=WEEK_2),
+        Spec("a", package="kept", target="zen4", tag=WEEK_2),
+        Spec("c", package="kept", tag=WEEK_2),
+    ]
+    rows = ask(open_views(specs), f"from change_counts('{WEEK_1}', '{WEEK_2}')")
+    assert rows == [
+        (WEEK_2, WEEK_1, "gained", "cell added", 1, 1),
+        (WEEK_2, WEEK_1, "gained", None, 1, 1),
+        (WEEK_2, WEEK_1, "lost", "package dropped", 2, 1),
+        (WEEK_2, WEEK_1, "lost", None, 2, 1),
+        (WEEK_2, WEEK_1, "rebuilt", None, 1, 1),
     ]

@@ -9,44 +9,30 @@ import os
 import shutil
 from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 
-from pipeline.errors import OutputError, SchemaError
+from pipeline.dictionary import write_dictionary
+from pipeline.errors import OutputError
 from pipeline.locks import hold_lock
 from pipeline.render import escape_markdown
 from pipeline.replace import replace_folder
+from pipeline.report.charts import draw_lifetimes, draw_trend
+from pipeline.report.csv_files import csv_views, write_csv_files
+from pipeline.report.data import HISTORY, VIEWS, write_data
+from pipeline.report.facts import headlines, read_facts
+from pipeline.report.views import read_views
 from pipeline.state import TABLES_FOLDER, State
 from pipeline.text import printable
-from pipeline.warehouse import Rows, open_warehouse, run_query
+from pipeline.warehouse import DATABASE, open_warehouse
 
 if TYPE_CHECKING:
     import duckdb
 
 REPORTS_FOLDER = "reports"
-CSV_NAMES = ("gaps", "snapshot_changes", "stack_coverage", "rejects", "reconciliation")
-MATRICES = (
-    ("coverage_os_target", "os", "target", "Operating system × target"),
-    ("coverage_compiler_os", "compiler", "os", "Compiler × operating system"),
-    ("coverage_compiler_target", "compiler", "target", "Compiler × target"),
-)
-REJECTS_SHOWN = 50
-
-
-@dataclass(frozen=True)
-class Matrix:
-    """A coverage view of one snapshot, widened: cells by row and column, absent where empty."""
-
-    view: str
-    title: str
-    row_name: str
-    column_name: str
-    rows: list[str]
-    columns: list[str]
-    cells: dict[tuple[str, str], dict[str, Any]]
+SCRIPTS = ("data", "dom", "matrices", "packages", "snapshot", "main")  # as they build on each other
 
 
 def write_reports(out: Path, waits: Callable[[], None] = lambda: None) -> list[str]:
@@ -67,11 +53,7 @@ def write_reports(out: Path, waits: Callable[[], None] = lambda: None) -> list[s
         with lock, open_warehouse(out) as connection:
             clear_drafts(out)
             try:
-                names = write_csv_files(connection, draft / "csv")
-                facts = read_facts(connection)
-                for name in ("index.html", "summary.md"):
-                    text = environment().get_template(f"{name}.j2").render(facts, csv_names=names)
-                    (draft / name).write_text(text, encoding="utf-8")
+                facts = write_files(connection, draft)
                 replace_folder(draft, out / REPORTS_FOLDER)
             finally:
                 clear_drafts(out)
@@ -89,120 +71,60 @@ def clear_drafts(out: Path) -> None:
         shutil.rmtree(draft, ignore_errors=True)
 
 
-def write_csv_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> list[str]:
-    """Write each view that has a CSV file, its rows in order; give the views' names."""
-    folder.mkdir(parents=True)
-    views = run_query(connection, "select view_name from duckdb_views() where not internal")
-    coverage = sorted(name for (name,) in views.values if name.startswith("coverage_"))
-    names = [*coverage, *CSV_NAMES]
-    for name in names:
-        frame = connection.sql(f"from {name} order by all").pl()
-        nested = [column for column, dtype in frame.schema.items() if dtype.is_nested()]
-        if nested:
-            raise SchemaError(f"{name}: a CSV file can't hold lists: {', '.join(nested)}")
-        frame.write_csv(folder / f"{name}.csv")
-    return names
-
-
-def read_facts(connection: duckdb.DuckDBPyConnection) -> dict[str, Any]:
-    """Read from the views all that the templates show."""
-    snapshots = as_dicts(
-        run_query(
-            connection,
-            """
-            select snapshots.*, environments.environment_count
-            from snapshots
-            left join (
-                select tag, count(*) as environment_count from environments group by all
-            ) as environments using (tag)
-            left join newest_snapshots using (tag, kind)
-            order by coalesce(newest_snapshots.rank = 1, false) desc,
-                kind = 'release', snapshot_date desc nulls last, tag desc
-            """,
-        )
-    )
-    newest = next((row for row in snapshots if row["spec_count"]), None)
-    totals = as_dicts(
-        run_query(
-            connection,
-            """
-            select
-                (select count(*) from pages) as page_count,
-                (select count(*) from snapshots) as snapshot_count,
-                (select count(*) from specs) as spec_count,
-                (select count(*) from spec_stacks) as spec_stack_count,
-                (select count(*) from rejects) as reject_count,
-                (select count(*) from reconciliation) as difference_count
-            """,
-        )
-    )[0]
-    return {
-        "totals": totals,
-        "snapshots": snapshots,
-        "newest": newest,
-        "matrices": [
-            read_matrix(connection, newest["tag"], *matrix) for matrix in MATRICES if newest
-        ],
-        "reject_codes": as_dicts(
-            run_query(
-                connection,
-                "select code, count(*) as reject_count from rejects group by all order by all",
-            )
-        ),
-        "rejects": as_dicts(
-            run_query(connection, f"from rejects order by page, item limit {REJECTS_SHOWN}")
-        ),
-        "differences": as_dicts(
-            run_query(connection, f"from reconciliation order by all limit {REJECTS_SHOWN}")
-        ),
-        "rows_shown": REJECTS_SHOWN,
+def write_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, Any]:
+    """Write every file of the reports below `folder`; give the facts that they show."""
+    csv_names = csv_views(connection)
+    frames = read_views(connection, [*csv_names, *VIEWS.values()])
+    write_csv_files({name: frames[name] for name in csv_names}, folder / "csv")
+    facts = read_facts(connection, frames)
+    own = [row["tag"] for row in facts["snapshots"] if row["rank"]]
+    write_data(connection, folder / "data", own, frames)
+    (folder / "dictionary.md").write_text(write_dictionary(connection), encoding="utf-8")
+    shown = facts | {
+        "charts": {
+            "trend": draw_trend(facts["trend"]) if facts["trend"] else "",
+            "lifetimes": draw_lifetimes(facts["lifetimes"]) if facts["lifetimes"] else "",
+        },
+        "page_data": page_data(connection, facts, own),
+        "csv_rows": {name: frames[name].height for name in csv_names},
+        "scripts": SCRIPTS,
+        "database": DATABASE,
     }
+    templates = environment()
+    for name in ("index.html", "summary.md"):
+        text = templates.get_template(f"{name}.j2").render(shown)
+        (folder / name).write_text(text, encoding="utf-8")
+    return facts
 
 
-def read_matrix(
-    connection: duckdb.DuckDBPyConnection, tag: str, view: str, row: str, column: str, title: str
-) -> Matrix:
-    """Read a coverage view of one snapshot and widen it."""
-    cells = as_dicts(run_query(connection, f"from {view} where tag = ? order by all", [tag]))
-    return Matrix(
-        view,
-        title,
-        row,
-        column,
-        sorted({cell[row] for cell in cells}),
-        sorted({cell[column] for cell in cells}),
-        {(cell[row], cell[column]): cell for cell in cells},
-    )
+def page_data(
+    connection: duckdb.DuckDBPyConnection, facts: dict[str, Any], own: list[str]
+) -> dict[str, Any]:
+    """Give what the scripts know before they load anything: snapshots and what runs on what.
 
-
-def headlines(facts: dict[str, Any]) -> list[str]:
-    """Say in four lines what the reports say."""
-    totals, newest = facts["totals"], facts["newest"]
-    lines = [
-        f"read:     {totals['page_count']:,} pages of {totals['snapshot_count']:,} snapshots: "
-        f"{totals['spec_count']:,} specs, {totals['spec_stack_count']:,} rows of spec × stack"
-    ]
-    if newest is None:
-        lines += ["newest:   no snapshot has a spec", "widest:   nothing to cover"]
-    else:
-        cells = facts["matrices"][0].cells.values()
-        widest = max(cells, key=lambda cell: (cell["package_count"], cell["os"], cell["target"]))
-        lines += [
-            f"newest:   {newest['tag']}: {newest['package_count']:,} packages, "
-            f"{newest['spec_count']:,} specs, {newest['environment_count']:,} environments",
-            f"widest:   {widest['os']} on {widest['target']}: {widest['package_count']:,} of "
-            f"{widest['snapshot_package_count']:,} packages ({widest['package_pct']:.1f} %)",
-        ]
-    return [
-        *lines,
-        f"trust:    {totals['reject_count']:,} rejected, {totals['difference_count']:,} "
-        "differences between pages' summaries and their specs",
-    ]
-
-
-def as_dicts(rows: Rows) -> list[dict[str, Any]]:
-    """Give rows by column name."""
-    return [dict(zip(rows.columns, row, strict=True)) for row in rows.values]
+    `runs_on` is of the targets that have specs: each with those whose binaries it runs, the
+    nearest first.
+    """
+    runs_on = connection.execute(
+        """
+        select host_target, list(binary_target order by distance, binary_target)
+        from targets
+        where host_target in (select target from environments)
+            and binary_target in (select target from environments)
+        group by all
+        order by all
+        """
+    ).fetchall()
+    names = ("tag", "kind", "previous_tag", "package_count", "spec_count", "environment_count")
+    return {
+        "snapshots": [
+            {name: row[name] for name in names}
+            | {"file": row["tag"] if row["rank"] else HISTORY, "is_newest": bool(row["rank"])}
+            for row in facts["snapshots"]
+        ],
+        "history": sorted(row["tag"] for row in facts["snapshots"] if row["tag"] not in own),
+        "runs_on": dict(runs_on),
+    }
 
 
 def environment() -> jinja2.Environment:
@@ -215,7 +137,9 @@ def environment() -> jinja2.Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
+    templates.policies["json.dumps_kwargs"] = {"sort_keys": False, "separators": (",", ":")}
     templates.filters["md"] = lambda value: escape_markdown(printable(str(value)))
-    templates.filters["n"] = lambda value: f"{value:,}"
+    templates.filters["shown"] = lambda value: printable(str(value))
+    templates.filters["n"] = lambda value: "–" if value is None else f"{value:,}"
     templates.filters["pct"] = lambda value: f"{value:.1f}"
     return templates

@@ -1,12 +1,20 @@
 -- How the weekly snapshots grow, and how many of their cells changed from one to the next.
 -- Grain: one row per weekly tag; the first has no changes to count: there they are null.
--- Reads: snapshots, snapshot_tags, environments, snapshot_changes
+-- Reads: snapshots, snapshot_tags, environments, cells, snapshot_changes
 create or replace view coverage_trend as
 with environment_counts as (
     select
         tag,
         count(*) as environment_count
     from environments
+    group by all
+),
+
+cell_counts as (
+    select
+        tag,
+        count(*) as cell_count
+    from cells
     group by all
 ),
 
@@ -30,11 +38,13 @@ select
     snapshots.package_count,
     snapshots.spec_count,
     coalesce(environment_counts.environment_count, 0) as environment_count,
+    coalesce(cell_counts.cell_count, 0) as cell_count,
     change_counts.gained_cell_count,
     change_counts.lost_cell_count,
     change_counts.upgraded_cell_count,
     change_counts.rebuilt_cell_count
 from snapshots
 left join environment_counts on environment_counts.tag = snapshots.tag
+left join cell_counts on cell_counts.tag = snapshots.tag
 left join change_counts on change_counts.tag = snapshots.tag
 where snapshots.kind = 'weekly';
