@@ -18,7 +18,7 @@ cell_counts as (
     group by all
 ),
 
-change_counts as (
+changes_by_kind as (
     select
         snapshot_tags.tag,
         count(*) filter (where changes.change = 'gained') as gained_cell_count,
@@ -39,12 +39,12 @@ select
     snapshots.spec_count,
     coalesce(environment_counts.environment_count, 0) as environment_count,
     coalesce(cell_counts.cell_count, 0) as cell_count,
-    change_counts.gained_cell_count,
-    change_counts.lost_cell_count,
-    change_counts.upgraded_cell_count,
-    change_counts.rebuilt_cell_count
+    changes_by_kind.gained_cell_count,
+    changes_by_kind.lost_cell_count,
+    changes_by_kind.upgraded_cell_count,
+    changes_by_kind.rebuilt_cell_count
 from snapshots
 left join environment_counts on environment_counts.tag = snapshots.tag
 left join cell_counts on cell_counts.tag = snapshots.tag
-left join change_counts on change_counts.tag = snapshots.tag
+left join changes_by_kind on changes_by_kind.tag = snapshots.tag
 where snapshots.kind = 'weekly';
