@@ -117,7 +117,9 @@ def flatten_pages(decoded: Decoded) -> Tables:
         ),
         PAGES.conform(pages).sort("tag", "package", "page"),
         rejects.sort("page", "item"),
-        DEPENDENCIES.conform(decoded.dependencies.join(bad, on="hash", how="anti")),
+        DEPENDENCIES.conform(
+            decoded.dependencies.join(bad, on="hash", how="anti", maintain_order="left")
+        ),
         SPEC_COMPILERS.conform(canonical_compilers(decoded.compilers, bad)),
     )
 
@@ -125,9 +127,9 @@ def flatten_pages(decoded: Decoded) -> Tables:
 def canonical_compilers(compilers: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
     """Give the compilers of specs that were taken in Spack 1.0's form."""
     return (
-        compilers.join(bad, on="hash", how="anti")
+        compilers.join(bad, on="hash", how="anti", maintain_order="left")
         .rename({"compiler": "written"})
-        .join(read_compilers(compilers["compiler"]), on="written")
+        .join(read_compilers(compilers["compiler"]), on="written", maintain_order="left")
     )
 
 
