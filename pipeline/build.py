@@ -19,6 +19,7 @@ from pipeline.warehouse import DATABASE, create_views, load_tables, quote, view_
 
 # The oldest client that must open the file; a newer storage format would lock users out.
 STORAGE_VERSION = "v1.4.0"
+LOADING_MEBIBYTES = 225  # of memory a processor, for the rows of some groups
 
 
 def build_warehouse(
@@ -86,7 +87,11 @@ def write_draft(out: Path, *, every_snapshot: bool) -> Path:
             f"attach {quote(str(draft))} as warehouse (storage_version '{STORAGE_VERSION}')"
         )
         connection.execute("use warehouse")
+        # Rows go to disk as they come; without a limit many of them would be held back first.
+        threads = max(2, os.cpu_count() or 1)
+        connection.execute(f"set memory_limit = '{threads * LOADING_MEBIBYTES} MiB'")
         load_tables(connection, out / TABLES_FOLDER)
+        connection.execute("reset memory_limit")
         connection.begin()  # Each statement by itself would be written down by itself.
         create_views(connection)
         connection.commit()

@@ -28,11 +28,6 @@ with shares as (
     from compatible_coverage
     where tag = $tag
     union all
-    select 'matrix_cells', unnest([exact_package_count, compatible_package_count]),
-        snapshot_package_count, unnest([exact_pct, compatible_pct])
-    from matrix_cells
-    where tag = $tag
-    union all
     select 'gaps', covered_count, environment_count, covered_pct
     from gaps
     where tag = $tag
