@@ -166,18 +166,20 @@ class Search:
                     self.rejects.append(unreadable(page, "page", error))
             return listing.folders
 
-        def visit_mirror(folder: str, names: list[str], group: list[PageFile]) -> list[PageFile]:
+        def visit_mirror(
+            folder: str, indexes: list[str], names: list[str], group: list[PageFile]
+        ) -> list[PageFile]:
             """Add a stack's indexes to the group of its snapshot; give any other mirror's."""
-            indexes = index_files(folder)
-            if not indexes:
-                return []
             mirror = name_mirror(folder, root, names, self.mirror)
-            files = [
-                msgspec.structs.replace(
-                    stamp_page(path, page_name(path[skipped:]), os.stat(path)), mirror=mirror
-                )
-                for path in indexes
-            ]
+            files = []
+            for path in indexes:
+                page = page_name(path[skipped:])
+                try:
+                    file = stamp_page(path, page, os.stat(path))
+                except OSError as error:
+                    self.rejects.append(unreadable(page, "index", error))
+                else:
+                    files.append(msgspec.structs.replace(file, mirror=mirror))
             if mirror.tag != os.path.basename(os.path.dirname(folder)) or mirror.stack is None:
                 return files
             group.extend(files)
@@ -191,11 +193,11 @@ class Search:
             for name in names:
                 child = f"{folder}/{name}"
                 children = visit(child, group)
-                if RESERVED_NAMES.isdisjoint(children):
-                    own = []
-                else:
+                own: list[PageFile] = []
+                # Only in a mirror are these names its own; elsewhere one may be a package's.
+                if not RESERVED_NAMES.isdisjoint(children) and (indexes := index_files(child)):
                     children = other_folders(children)
-                    own = visit_mirror(child, children, group)
+                    own = visit_mirror(child, indexes, children, group)
                 if children or own:
                     way.append((child, iter(children), own))
                     break

@@ -15,6 +15,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pipeline.mirrors import RESERVED_NAMES
 from tests.conftest import run_command
 from tests.writing import make_hash, make_spec, site_page, write_pages
 
@@ -284,6 +285,21 @@ def test_nothing_but_the_indexes_of_a_mirror_is_looked_at(tmp_path: Path) -> Non
     # Both layouts of a mirror that is being moved from one to the other count.
     expected = [(SNAPSHOT, "hdf5", "e4s"), (SNAPSHOT, "zlib", "e4s")]
     assert rows_of(tmp_path / "out") == expected
+
+
+def test_a_package_may_be_called_as_a_mirrors_folder(tmp_path: Path) -> None:
+    """Where there is no index, such a folder is searched for pages like any other."""
+    source = write_pages(
+        tmp_path / "in",
+        {
+            f"_cache/{SNAPSHOT}/{name}/specs.md": site_page(name, SNAPSHOT)
+            for name in RESERVED_NAMES
+        },
+    )
+
+    flatten(source, out=tmp_path / "out")
+
+    assert set(table(tmp_path / "out", "spec_stacks")["package"]) == RESERVED_NAMES
 
 
 def test_only_a_snapshot_whose_index_changed_is_read(tmp_path: Path) -> None:
