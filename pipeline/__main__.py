@@ -1,7 +1,14 @@
 """`python -m pipeline` is `cache-coverage`."""
 
-from pipeline.cli import main
+from __future__ import annotations
 
-# Workers that are spawned import this module, too.
-if __name__ == "__main__":
+
+def main() -> None:
+    """Run the command line, which workers, who are spawned with this module, need not load."""
+    from pipeline.cli import main
+
     main(prog_name="cache-coverage")
+
+
+if __name__ == "__main__":
+    main()

@@ -15,7 +15,6 @@ from typing import Any
 
 import polars as pl
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.json
 
 from pipeline.front_matter import (
@@ -152,8 +151,7 @@ def decode_cuts(cuts: Sequence[tuple[int, CutPage]]) -> tuple[list[pl.DataFrame]
     if not cuts:
         return [], {}
     try:
-        numbers = pa.array([number for number, _ in cuts], pa.int64())
-        return decode_details(numbers, [cut.details for _, cut in cuts])
+        return decode_details([number for number, _ in cuts], [cut.details for _, cut in cuts])
     except (pa.ArrowInvalid, NotPlainError):
         if len(cuts) == 1:
             return [], {}
@@ -164,7 +162,7 @@ def decode_cuts(cuts: Sequence[tuple[int, CutPage]]) -> tuple[list[pl.DataFrame]
 
 
 def decode_details(
-    numbers: pa.Int64Array, details: Sequence[bytes]
+    numbers: Sequence[int], details: Sequence[bytes]
 ) -> tuple[list[pl.DataFrame], dict[int, int]]:
     """Decode the JSON of `spec_details` of many pages with Arrow's strict reader.
 
@@ -175,67 +173,61 @@ def decode_details(
     NotPlainError, pyarrow.ArrowInvalid
         At least one of the pages is not as plain as that.
     """
-    table = read_lines(b'{"specs":' + b'}\n{"specs":'.join(details) + b"}", max(map(len, details)))
-    table.validate(full=True)
-    lists = table.column("specs").combine_chunks()
+    lists = pl.Series("specs", read_lines(details))
     # A page can't pass for two, nor for none.
-    if len(lists) != len(details) or lists.null_count:
+    if len(lists) != len(details) or lists.null_count():
         raise NotPlainError
-    owners = pc.list_parent_indices(lists)
-    entries = lists.flatten()
-    columns = dict(zip(entries.type.names, entries.flatten(), strict=True))
-    if any(columns[name].null_count for name in (*TEXTS, *LISTS)):
-        raise NotPlainError
-    if any(columns[name].flatten().null_count for name in LISTS):
-        raise NotPlainError
-    sizes = columns.pop("size")
-    size_numbers = columns.pop(SIZE_NUMBER_KEY, pa.nulls(len(entries), pa.int64()))
-    if not pc.all(pc.equal(pc.is_null(sizes), pc.is_valid(size_numbers))).as_py():
-        raise NotPlainError
-    if not pc.all(pc.equal(sizes, NO_SIZE)).as_py():
-        raise NotPlainError
-    starts = pc.cast(lists.offsets.slice(0, len(lists)), pa.int64()).take(owners)
-    specs = pl.DataFrame(
-        pa.table(
-            {
-                **columns,
-                "page_number": numbers.take(owners),
-                "start": starts,
-                "size_bytes": size_numbers,
-            }
-        )
-    ).with_columns(
-        (pl.int_range(pl.len()) - pl.col("start")).alias("item"),
-        pl.lit(DETAILS_LINE, pl.Int64).alias("line"),
+    counts = lists.list.len().cast(pl.Int64)
+    specs = (
+        pl.DataFrame([pl.Series("page_number", numbers, pl.Int64), lists])
+        .with_columns(start=counts.cum_sum() - counts)
+        .explode("specs", empty_as_null=False)
+        .unnest("specs")
     )
-    counts = dict(zip(numbers.to_pylist(), pc.list_value_length(lists).to_pylist(), strict=True))
-    return [specs.select(DECODED_SPECS.names())], counts
+    values = [specs[name] for name in (*TEXTS, *LISTS)]
+    values += [specs[name].explode(empty_as_null=False) for name in LISTS]
+    if any(column.null_count() for column in values):
+        raise NotPlainError
+    specs = specs.with_columns(
+        item=pl.int_range(pl.len()) - pl.col("start"),
+        line=pl.lit(DETAILS_LINE, pl.Int64),
+        size_bytes=SIZE_NUMBER_KEY if SIZE_NUMBER_KEY in specs.columns else pl.lit(None, pl.Int64),
+    )
+    size = pl.when(pl.col("size_bytes").is_null()).then(pl.lit(NO_SIZE))
+    if not specs.select(pl.col("size").eq_missing(size).all()).item():
+        raise NotPlainError
+    return [specs.select(DECODED_SPECS.names())], dict(zip(numbers, counts.to_list(), strict=True))
 
 
-def read_lines(lines: bytes, longest: int) -> pa.Table:
-    """Read JSON with a page's specs a line, sizes that are numbers under a key of their own.
+def read_lines(details: Sequence[bytes]) -> pa.ChunkedArray:
+    """Read each page's specs as a list, sizes that are numbers under a key of their own.
 
     Raises
     ------
     NotPlainError, pyarrow.ArrowInvalid
-        At least one line is not as the schemas say.
+        At least one page is not as the schemas say.
     """
+    lines = b"".join(part for text in details for part in (b'{"specs":', text, b"}\n"))
+    # A page must fit into a block.
+    block_size = max(BLOCK_BYTES, 2 * max(map(len, details)))
 
-    def read(text: bytes, schema: pa.Schema) -> pa.Table:
+    def read(lines: bytes, schema: pa.Schema) -> pa.Table:
         return pyarrow.json.read_json(
-            pa.BufferReader(text),
-            # A page must fit into a block.
-            pyarrow.json.ReadOptions(use_threads=False, block_size=max(BLOCK_BYTES, 2 * longest)),
+            pa.BufferReader(lines),
+            pyarrow.json.ReadOptions(use_threads=False, block_size=block_size),
             pyarrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
         )
 
     try:
-        return read(lines, PLAIN)
+        table = read(lines, PLAIN)
     except pa.ArrowInvalid:
         # The site knows no sizes, so nearly never is there more than a glance to be had.
         if SIZE_NUMBER_KEY.encode() in lines or not SIZE_NUMBER.search(lines):
             raise
-    return read(SIZE_NUMBER.sub(rb'"%s":\1' % SIZE_NUMBER_KEY.encode(), lines), WITH_SIZES)
+        table = read(SIZE_NUMBER.sub(rb'"%s":\1' % SIZE_NUMBER_KEY.encode(), lines), WITH_SIZES)
+    if not lines.isascii():
+        table.validate(full=True)  # The reader takes any bytes for UTF-8.
+    return table["specs"]
 
 
 def entries_to_frame(entries: Sequence[tuple[int, int, int, SpecEntry]]) -> pl.DataFrame:

@@ -22,7 +22,6 @@ from pipeline.decode import (
     Decoded,
     columns_to_frame,
 )
-from pipeline.front_matter import A_NAME, HASH, IS_NAME
 from pipeline.indexes import (
     Node,
     compiler_of,
@@ -34,6 +33,7 @@ from pipeline.indexes import (
     variants_of,
 )
 from pipeline.mirrors import split_index
+from pipeline.names import A_NAME, HASH, IS_NAME
 from pipeline.pages import PageFile
 from pipeline.rejects import PageError, Reject, RejectCode, shown
 

@@ -5,13 +5,13 @@ Pure: frames in, frames out, no files.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 
 import polars as pl
 
 from pipeline.decode import DECLARED_LISTS, Decoded
-from pipeline.front_matter import A_NAME, HASH, NAME
+from pipeline.names import A_NAME, HASH, NAME
 from pipeline.rejects import Reject, RejectCode, shown
 from pipeline.schemas import DEPENDENCIES, PAGES, REJECTS, SPEC_COMPILERS, SPEC_STACKS
 
@@ -100,12 +100,10 @@ def flatten_pages(decoded: Decoded) -> Tables:
             }
         )
     )
-    rejects = pl.concat(
-        [
-            rejects_to_frame(decoded.rejects),
-            REJECTS.conform(bad.join(heads, on="page_number", how="left")),
-        ]
-    )
+    rejects = rejects_to_frame(decoded.rejects)
+    if not bad.is_empty():
+        refused = REJECTS.conform(bad.join(heads, on="page_number", how="left"))
+        rejects = pl.concat([rejects, refused])
     return Tables(
         # Sorted, and rid of columns that the schema lacks, before rows multiply.
         SPEC_STACKS.conform(
@@ -117,19 +115,26 @@ def flatten_pages(decoded: Decoded) -> Tables:
         ),
         PAGES.conform(pages).sort("tag", "package", "page"),
         rejects.sort("page", "item"),
-        DEPENDENCIES.conform(
-            decoded.dependencies.join(bad, on="hash", how="anti", maintain_order="left")
-        ),
-        SPEC_COMPILERS.conform(canonical_compilers(decoded.compilers, bad)),
+        *tables_of_indexes(decoded, bad),
     )
 
 
-def canonical_compilers(compilers: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
-    """Give the compilers of specs that were taken in Spack 1.0's form."""
-    return (
-        compilers.join(bad, on="hash", how="anti", maintain_order="left")
-        .rename({"compiler": "written"})
-        .join(read_compilers(compilers["compiler"]), on="written", maintain_order="left")
+def tables_of_indexes(decoded: Decoded, bad: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    """Yield tables dependencies and spec_compilers of specs that were taken, if there are any."""
+    if decoded.dependencies.is_empty() and decoded.compilers.is_empty():
+        return
+    dependencies, compilers = (
+        frame.join(bad, on="hash", how="anti", maintain_order="left")
+        for frame in (decoded.dependencies, decoded.compilers)
+    )
+    yield DEPENDENCIES.conform(dependencies)
+    yield SPEC_COMPILERS.conform(canonical_compilers(compilers))
+
+
+def canonical_compilers(compilers: pl.DataFrame) -> pl.DataFrame:
+    """Give specs' compilers in Spack 1.0's form."""
+    return compilers.rename({"compiler": "written"}).join(
+        read_compilers(compilers["compiler"]), on="written", maintain_order="left"
     )
 
 
@@ -169,11 +174,12 @@ def set_bad_specs_aside(
     """
     checks = value_checks(specs, compilers)
     is_bad = specs.select(pl.any_horizontal(check.is_bad for check in checks)).to_series()
-    good = specs.filter(~is_bad)
+    # Where none is bad, nothing is copied.
+    good = specs.filter(~is_bad) if is_bad.any() else specs
     is_first = good.select(
         pl.struct("page_number", "hash").is_first_distinct().alias("is_first")
     ).to_series()
-    if is_first.all() and not is_bad.any():
+    if good is specs and is_first.all():
         nothing = pl.lit(None, pl.String)
         return specs, specs.clear().with_columns(code=nothing, message=nothing)
     bad = specs.filter(is_bad).with_columns(
@@ -226,7 +232,7 @@ def has_any(column: str, values: pl.Series) -> pl.Expr:
 
 def canonical_variants(variants: pl.Series) -> pl.Series:
     """Write the `:=` of newer pages, a value handed on to dependencies, as `=`."""
-    if not variants.explode().str.contains(":=", literal=True).any():
+    if not variants.explode().unique().str.contains(":=", literal=True).any():
         return variants
     return variants.list.eval(pl.element().str.replace("^([^=]*):=", "$1="))
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any
 import msgspec
 
 from pipeline.loading import FrontMatter, load_front_matter, load_json
+from pipeline.names import A_NAME, IS_NAME
 from pipeline.rejects import PageError, Reject, RejectCode, shown
 
 # Strings in a page's lists, aliases followed: they can make a small file enormous.
@@ -23,12 +24,6 @@ MAX_PAGE_VALUES = 20_000_000
 INT64 = range(-(2**63), 2**63)
 DETAILS_LINE = 6  # of `spec_details` in a page as the site writes it
 NO_SIZE = "-"  # what the site writes where it knows no size
-
-# Of a package, tag, stack, os, platform or target. The tag names a folder, which bounds it.
-NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,249}"
-IS_NAME = re.compile(NAME)
-A_NAME = "letters, digits, '.', '_', '+', '-', the first a letter or digit"
-HASH = r"[a-z2-7]{32}"
 
 # Quoted without escapes, and plain words that YAML takes for nothing but text.
 TITLE_LINE = re.compile(rb'title: "([^"\\]*)"')

@@ -16,7 +16,7 @@ from urllib.parse import SplitResult, unquote, urlsplit
 import msgspec
 
 from pipeline.errors import FetchError, closest_names
-from pipeline.front_matter import IS_NAME
+from pipeline.names import IS_NAME
 
 LIST = "cache_spack_io_index.json"
 INDEXES = {2: "build_cache/index.json", 3: "v3/manifests/index/index.manifest.json"}

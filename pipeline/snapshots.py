@@ -77,5 +77,6 @@ def write_draft(
     for tag in set(tags) & only if only else tags:
         is_of_tag = pl.col("tag").eq_missing(pl.lit(tag, pl.String))
         for table, frame in frames.items():
-            write_part(frame.filter(is_of_tag), draft, table, tag)
+            of_tag = frame if len(tags) == 1 else frame.filter(is_of_tag)
+            write_part(of_tag, draft, table, tag)
     return tags
