@@ -14,7 +14,7 @@ from pipeline.trees import MirrorName
 MAX_PAGE_BYTES = 128 * 1024 * 1024
 
 
-class PageFile(msgspec.Struct, frozen=True, array_like=True):
+class PageFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A page's place on disk, its name in the tables, and what tells whether it has changed.
 
     `page` is its path below SOURCE; the times are of its last change, in nanoseconds. With a

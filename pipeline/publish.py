@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.flatten import Tables, combine_tables, rejects_to_frame
 from pipeline.rejects import Reject
-from pipeline.replace import link_folder, replace_folder
 from pipeline.schemas import PAGES, REJECTS, SPEC_STACKS, TARGETS
 from pipeline.snapshots import PAGE_TABLES, write_draft
 from pipeline.state import Outcome
@@ -23,15 +21,22 @@ from pipeline.tables import (
 from pipeline.targets import target_rows
 
 
-@contextmanager
-def staged(tables: Path, draft: Path) -> Iterator[Path]:
-    """Give a folder like that of the tables to change, which then takes its place.
+def publish_drafts(
+    tables: Path,
+    owners: Mapping[str | None, Sequence[Path]],
+    unread: Sequence[Reject],
+    drafts: Path,
+) -> Outcome:
+    """Make the partitions of some tags those of their drafts; give what the tables then hold.
 
-    Its files are the very same, until they are replaced. If changing it fails, nothing happened.
+    `owners` gives for each tag the drafts that hold a part of it; `unread` is what could not be
+    read while pages were found.
     """
-    link_folder(tables, draft)
-    yield draft
-    replace_folder(draft, tables)
+    if unread:
+        owners = {**owners, None: [*owners[None], draft_unread(unread, drafts / "unread")]}
+    publish_tags(tables, owners, drafts / "merged")
+    publish_targets(tables, drafts / "merged")
+    return count_tables(tables)
 
 
 def draft_unread(rejects: Sequence[Reject], draft: Path) -> Path:
@@ -45,10 +50,7 @@ def publish_tags(
     owners: Mapping[str | None, Sequence[Path]],
     merged: Path,
 ) -> None:
-    """Make the partitions of some tags those of their drafts; a tag without a draft is gone.
-
-    `owners` gives for each tag the drafts that hold a part of it.
-    """
+    """Make the partitions of some tags those of their drafts; a tag without a draft is gone."""
     for tag, drafts in owners.items():
         if drafts:
             draft = drafts[0] if len(drafts) == 1 else merge_drafts(tag, drafts, merged)

@@ -6,22 +6,23 @@ where several folders hold pages of one tag, they are read anew together.
 
 from __future__ import annotations
 
-import importlib
 import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from contextlib import ExitStack
 from itertools import chain, islice
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import OutputError, SourceError
 from pipeline.locks import hold_lock, try_lock
 from pipeline.pages import PageFile
 from pipeline.rejects import Reject
-from pipeline.search import Search
+from pipeline.replace import staged
+from pipeline.search import Listings, Search
 from pipeline.state import (
     STATE_FOLDER,
     TABLES_FOLDER,
@@ -38,6 +39,7 @@ from pipeline.workers import Workers
 DRAFTS_PREFIX = f".{TABLES_FOLDER}."
 
 Tags = set[str | None]
+Draft = tuple[Tags, list[str]]  # the tags found, and the files of the tables that will have them
 
 
 class Listener:
@@ -95,12 +97,8 @@ def refresh_tables(
             closing.callback(shutil.rmtree, drafts, ignore_errors=True)
             refresh = Refresh(out, frozenset(only), drafts, workers, listener)
             for folder, pages in chain(first, groups):
-                refresh.take_group(folder, pages)
-            outcome = refresh.finish(search.rejects)
-            with hold_lock(state.folder / "publication", waits=listener.waits):
-                for source, listings in search.listings.items():
-                    state.write_listings(source, listings)
-        return outcome
+                refresh.take_group(folder, pages, search.ahead)
+            return refresh.finish(search.rejects, search.listings)
     except BrokenExecutor as error:
         raise OutputError(
             "a worker died, perhaps for want of memory; read fewer snapshots at once with --tag"
@@ -122,12 +120,21 @@ def may_hold(folder: str, files: Sequence[PageFile], only: frozenset[str]) -> bo
 
 
 def draft_snapshot(
-    pages: Sequence[PageFile], draft: Path, only: frozenset[str]
-) -> list[str | None]:
+    pages: Sequence[PageFile], draft: Path, only: frozenset[str], tables: Path
+) -> Draft:
     """Do a worker's task, with what it takes to do it loaded by the worker alone."""
     from pipeline.snapshots import draft_group
+    from pipeline.tables import part_paths
 
-    return draft_group(pages, draft, only)
+    tags = draft_group(pages, draft, only)
+    return set(tags), part_paths(tables, tags)
+
+
+def publish_drafts(*arguments: Any) -> Outcome:
+    """Do the last task, likewise."""
+    from pipeline.publish import publish_drafts
+
+    return publish_drafts(*arguments)
 
 
 def clear_drafts(out: Path) -> None:
@@ -160,43 +167,45 @@ class Refresh:
         self.groups: dict[str, Sequence[PageFile]] = {}
         self.drafts: dict[str, Path] = {}  # by group read
         self.tags: dict[str, Tags] = {}  # by group read: the tags found in it
+        self.files: dict[str, list[str]] = {}  # by group read: the tables' files that it gives
 
-    def take_group(self, folder: str, pages: Sequence[PageFile]) -> None:
-        """Take a group of pages, and have it read at once if it is not just as it was read."""
+    def take_group(self, folder: str, pages: Sequence[PageFile], ahead: int) -> None:
+        """Take a group of pages, and have it read at once if it is not just as it was read.
+
+        So many more may be `ahead`.
+        """
         if not may_hold(folder, pages, self.only):
             return
         self.groups[folder] = pages
         known = self.known.get(folder)
         if known is None or not is_unchanged(known, pages, self.fingerprint):
-            self.read(folder)
+            # Where nothing is known, they are all to be read.
+            self.read(folder, 0 if self.known or self.only else ahead * len(pages))
 
-    def finish(self, unread: Sequence[Reject]) -> Outcome:
+    def finish(self, unread: Sequence[Reject], listings: Mapping[str, Listings]) -> Outcome:
         """Publish what is read, and what else it touches; give what the tables then hold.
 
-        `unread` is what could not be read while pages were found.
+        `unread` is what could not be read while pages were found, `listings` the folders walked.
         """
         gone = set() if self.only else set(self.known) - set(self.groups)
         outcome = self.state.read_outcome()
-        if outcome and not (self.drafts or gone or unread):
-            self.check_only()
-            return outcome
-        touched = self.read_with_fellows(gone, {None} if unread else set())
-        self.workers.dismiss()
+        is_settled = outcome and not (self.drafts or gone or unread)
+        touched = set() if is_settled else self.read_with_fellows(gone, {None} if unread else set())
         self.check_only()
         with hold_lock(self.state.folder / "publication", waits=self.listener.waits):
-            return self.publish(touched, gone, unread)
+            if outcome and is_settled:
+                self.state.write_listings(listings)
+                return outcome
+            return self.publish(touched, gone, unread, listings)
 
     def read_with_fellows(self, gone: Iterable[str], touched: Tags) -> Tags:
         """Wait for groups that are read, and read all that hold pages of their tags; give those."""
-        touched = touched.union(
-            *(self.known[group].tags for group in (*self.drafts, *gone) if group in self.known)
-        )
-        # While workers read, there is time to load what publishing needs.
-        importlib.import_module("pipeline.publish")
+        known = (self.known[group].tags for group in (*self.drafts, *gone) if group in self.known)
+        touched = touched.union(*known)
         while True:
-            for group, tags in self.workers.results():
-                self.tags[group] = set(tags)
-                touched |= self.tags[group]
+            for group, (tags, files) in self.workers.results():
+                self.tags[group], self.files[group] = tags, files
+                touched |= tags
                 self.listener.reads(len(self.groups[group]))
             fellows = [
                 group
@@ -208,12 +217,13 @@ class Refresh:
             for group in fellows:
                 self.read(group)
 
-    def read(self, group: str) -> None:
-        """Have a group read into a draft."""
+    def read(self, group: str, ahead: int = 0) -> None:
+        """Have a group read into a draft; so many pages are likely to follow."""
         pages, draft = self.groups[group], self.folder / str(len(self.drafts))
         self.drafts[group] = draft
         self.listener.finds(len(pages))
-        self.workers.submit(group, (draft_snapshot, (pages, draft, self.only)), len(pages))
+        task = draft_snapshot, (pages, draft, self.only, self.tables.resolve())
+        self.workers.submit(group, task, len(pages), ahead)
 
     def check_only(self) -> None:
         """Refuse tags that were asked for and that no page names."""
@@ -225,39 +235,39 @@ class Refresh:
                 "without --tag all that they hold is read"
             )
 
-    def publish(self, touched: Tags, gone: Iterable[str], unread: Sequence[Reject]) -> Outcome:
+    def publish(
+        self,
+        touched: Tags,
+        gone: Iterable[str],
+        unread: Sequence[Reject],
+        listings: Mapping[str, Listings],
+    ) -> Outcome:
         """Put the drafts' partitions into their places, and remember what they were made of."""
-        from pipeline.publish import (
-            count_tables,
-            draft_unread,
-            publish_tags,
-            publish_targets,
-            staged,
-        )
-
         owners = {
             tag: [self.drafts[group] for group in self.tags if tag in self.tags[group]]
             for tag in touched
             if not self.only or tag in self.only
         }
-        if None in owners and unread:
-            owners[None].append(draft_unread(unread, self.folder / "unread"))
+        unread = unread if None in owners else ()
         with staged(self.tables, self.folder / "staged") as tables:
             state = State(tables)
             state.forget_groups([*self.tags, *gone])
-            publish_tags(tables, owners, self.folder / "merged")
-            publish_targets(tables, self.folder / "merged")
+            task = publish_drafts, (tables, owners, unread, self.folder)
+            self.workers.submit("publication", task, 0)
             for group, tags in self.tags.items():
                 if not self.only or tags <= self.only:
                     state.write_group(group, self.remembered(group))
-            outcome = count_tables(tables)
+            state.write_listings(listings)
+            outcome: Outcome = dict(self.workers.results())["publication"]
             state.write_outcome(outcome)
         return outcome
 
     def remembered(self, group: str) -> GroupState:
         """Give the state of a group that was read."""
-        from pipeline.tables import part_paths
-
-        tags = list(self.tags[group])
-        files = part_paths(self.tables.resolve(), tags)
-        return remember_group(self.groups[group], tags, files, self.fingerprint, self.started_ns)
+        return remember_group(
+            self.groups[group],
+            list(self.tags[group]),
+            self.files[group],
+            self.fingerprint,
+            self.started_ns,
+        )

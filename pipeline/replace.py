@@ -5,10 +5,23 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 HERE = -100  # AT_FDCWD: paths start where those of any other call do
 EXCHANGE = 2  # RENAME_EXCHANGE: each of two paths becomes the other
+
+
+@contextmanager
+def staged(folder: Path, draft: Path) -> Iterator[Path]:
+    """Give a folder like `folder` to change, which then takes its place.
+
+    Its files are the very same, until they are replaced. If changing it fails, nothing happened.
+    """
+    link_folder(folder, draft)
+    yield draft
+    replace_folder(draft, folder)
 
 
 def replace_folder(draft: Path, folder: Path) -> None:

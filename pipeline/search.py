@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import attrgetter
+from operator import attrgetter, length_hint
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,7 @@ from pipeline.rejects import Reject
 from pipeline.trees import MirrorName, index_files, mirror_of, name_mirror, other_folders
 
 
-class FolderListing(msgspec.Struct, frozen=True, array_like=True):
+class FolderListing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The folders and pages in a folder, and the times that would tell of any other."""
 
     mtime_ns: int
@@ -33,7 +33,8 @@ class Search:
     """A walk over sources, which yields each folder's pages as soon as it has them all.
 
     Pages go by the folder that holds their packages' folders: `_cache/TAG`. What can't be read is
-    in `rejects`, the folders walked are in `listings`, by source.
+    in `rejects`, the folders walked are in `listings`, by source; `ahead` are the folders that are
+    known to be still to be walked.
 
     Links to folders are not followed, nor links to files outside of their source, but with
     `follow_links`: then each file is read once, however many links lead to it. `known` gives the
@@ -60,6 +61,7 @@ class Search:
         self.mirror = mirror
         self.rejects: list[Reject] = []
         self.listings: dict[str, Listings] = {}
+        self.ahead = 0
         for source in sources:
             if not (source.is_file() or source.is_dir()):
                 raise SourceError(
@@ -148,7 +150,9 @@ class Search:
                     if (status.st_dev, status.st_ino) in seen:
                         return []
                     seen.add((status.st_dev, status.st_ino))
-                listing = list_folder(folder, root if links is None else "", known.get(folder))
+                listing, entries = list_folder(
+                    folder, root if links is None else "", known.get(folder)
+                )
             except OSError as error:
                 name = page_name(folder[skipped:]) or "."
                 self.rejects.append(unreadable(name, "folder", error))
@@ -161,7 +165,8 @@ class Search:
                 page = page_name(path[skipped:])
                 file = path if links is None else os.path.realpath(path)
                 try:
-                    group.append(stamp_page(file, page, os.stat(file)))
+                    status = entries[name].stat() if entries else os.stat(file)
+                    group.append(stamp_page(file, page, status))
                 except OSError as error:
                     self.rejects.append(unreadable(page, "page", error))
             return listing.folders
@@ -204,6 +209,7 @@ class Search:
             else:
                 way.pop()
                 if group:
+                    self.ahead = sum(length_hint(names) for _, names, _ in way)
                     yield folder, group
 
 
@@ -240,20 +246,25 @@ def is_index(path: str) -> bool:
         return False
 
 
-def list_folder(path: str, root: str, known: FolderListing | None) -> FolderListing:
-    """Give what is in a folder: as known, if its times are those that are known."""
+def list_folder(
+    path: str, root: str, known: FolderListing | None
+) -> tuple[FolderListing, dict[str, os.DirEntry[str]]]:
+    """Give what is in a folder, and its pages' entries.
+
+    As known, and without the entries, if its times are those that are known.
+    """
     status = os.stat(path)
     if known and (known.mtime_ns, known.ctime_ns) == (status.st_mtime_ns, status.st_ctime_ns):
-        return known
-    listing = FolderListing(status.st_mtime_ns, status.st_ctime_ns, [], [])
+        return known, {}
+    folders, pages = [], {}
     with os.scandir(path) as entries:
         for entry in entries:
             if entry.is_dir(follow_symlinks=False):
-                listing.folders.append(entry.name)
+                folders.append(entry.name)
             elif entry.name.endswith(".md") and is_page(entry, root):
-                listing.pages.append(entry.name)
-    listing.folders.sort()
-    return listing
+                pages[entry.name] = entry
+    listing = FolderListing(status.st_mtime_ns, status.st_ctime_ns, sorted(folders), list(pages))
+    return listing, pages
 
 
 def is_page(entry: os.DirEntry[str], root: str) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import os
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ import msgspec
 
 from pipeline import __version__
 from pipeline.pages import PageFile
-from pipeline.search import FolderListing
+from pipeline.search import Listings
 
 TABLES_FOLDER = "tables"
 STATE_FOLDER = ".state"
@@ -124,19 +124,20 @@ class State:
         for folder in folders:
             self._file("group", folder).unlink(missing_ok=True)
 
-    def read_listings(self, source: str) -> dict[str, FolderListing]:
+    def read_listings(self, source: str) -> Listings:
         """Give the folders below a source as they were listed, by path."""
-        return self._read(self._file("source", source), dict[str, FolderListing]) or {}
+        return self._read(self._file("source", source), Listings) or {}
 
-    def write_listings(self, source: str, listings: dict[str, FolderListing]) -> None:
-        """Remember the folders whose times tell of any change since."""
+    def write_listings(self, listings: Mapping[str, Listings]) -> None:
+        """Remember, by source, the folders whose times tell of any change since."""
         settled_ns = time.time_ns() - TICK_NS
-        kept = {
-            path: listing
-            for path, listing in listings.items()
-            if max(listing.mtime_ns, listing.ctime_ns) < settled_ns
-        }
-        self._write(self._file("source", source), kept)
+        for source, folders in listings.items():
+            kept = {
+                path: listing
+                for path, listing in folders.items()
+                if max(listing.mtime_ns, listing.ctime_ns) < settled_ns
+            }
+            self._write(self._file("source", source), kept)
 
     def read_database(self) -> str:
         """Give what the database was built from, as `build_signature` tells it; empty: unknown."""
