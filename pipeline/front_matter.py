@@ -11,13 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from pipeline.loading import FrontMatter, load_front_matter, load_json
 from pipeline.names import A_NAME, IS_NAME
 from pipeline.rejects import PageError, Reject, RejectCode, shown
+
+if TYPE_CHECKING:
+    from pipeline.loading import FrontMatter
 
 # Strings in a page's lists, aliases followed: they can make a small file enormous.
 MAX_PAGE_VALUES = 20_000_000
@@ -141,6 +143,8 @@ def read_page(page: str, data: bytes) -> ReadPage:
     PageError
         The page as a whole is no page of this kind.
     """
+    from pipeline.loading import load_front_matter, load_json  # YAML, which few pages need
+
     cut = cut_page(data)
     if cut is not None:
         try:
