@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from pipeline.names import A_NAME, IS_NAME
+from pipeline.names import A_NAME, IS_NAME, NAME
 from pipeline.rejects import PageError, Reject, RejectCode, shown
 
 if TYPE_CHECKING:
@@ -27,9 +27,16 @@ INT64 = range(-(2**63), 2**63)
 DETAILS_LINE = 6  # of `spec_details` in a page as the site writes it
 NO_SIZE = "-"  # what the site writes where it knows no size
 
-# Quoted without escapes, and plain words that YAML takes for nothing but text.
-TITLE_LINE = re.compile(rb'title: "([^"\\]*)"')
-TAG_LINE = re.compile(rb"categories: \[package, ((?:develop|v[0-9])[A-Za-z0-9._+-]*)\]")
+# A page as the site writes it. The tag is a plain word that YAML takes for nothing but text.
+SITE_PAGE = re.compile(
+    rb"---\n"
+    rb'title: "(%s)"\n'
+    rb"layout: cache\n"
+    rb"categories: \[package, ((?:develop|v[0-9])[A-Za-z0-9._+-]{0,240})\]\n"
+    rb"meta: (\{.*)\n"
+    rb"spec_details: (\[.*)\n"
+    rb"---(?:\n|\Z)" % NAME.encode()
+)
 
 Count = Annotated[int, msgspec.Meta(ge=INT64[0], le=INT64[-1])]
 
@@ -100,39 +107,28 @@ class ReadPage:
 
 def cut_page(data: bytes) -> CutPage | None:
     """Cut up a page that is written just as the site writes it; None for any other."""
-    lines = data.split(b"\n", 8)
-    if (
-        len(lines) < 7
-        or lines[0] != b"---"
-        or lines[2] != b"layout: cache"
-        or not lines[4].startswith(b"meta: {")
-        or not lines[5].startswith(b"spec_details: [")
-        or lines[6] != b"---"
-    ):
+    page = SITE_PAGE.match(data)
+    if page is None:
         return None
-    title, tag = TITLE_LINE.fullmatch(lines[1]), TAG_LINE.fullmatch(lines[3])
-    if title is None or tag is None:
-        return None
+    package, tag, meta_line, details = page.groups()
     try:
         # What stands outside of the two JSON lines must be UTF-8 too.
-        package = title[1].decode()
-        b"".join(lines[7:]).decode()
-        meta = META_DECODER.decode(lines[4][len(b"meta: ") :])
+        data[page.end() :].decode()
+        meta = META_DECODER.decode(meta_line)
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
         return None
-    if not IS_NAME.fullmatch(package) or has_other_keys(lines[4], meta):
+    if has_other_keys(meta_line, meta):
         return None
-    head = PageHead(package, tag[1].decode(), meta, len(data))
-    return CutPage(head, lines[5][len(b"spec_details: ") :])
+    return CutPage(PageHead(package.decode(), tag.decode(), meta, len(data)), details)
 
 
 def has_other_keys(line: bytes, meta: Meta) -> bool:
-    """Whether the line of `meta` may hold a key that is unknown or stands twice.
+    """Whether the JSON of `meta` may hold a key that is unknown or stands twice.
 
     The decoder takes both in silence. Each key has its colon; a colon in a text is one too many.
     """
     key_count = len(META_KEYS) - msgspec.structs.astuple(meta).count(None)
-    return line.count(b":") != 1 + key_count + len(meta.num_specs_by_stack or ())
+    return line.count(b":") != key_count + len(meta.num_specs_by_stack or ())
 
 
 def read_page(page: str, data: bytes) -> ReadPage:

@@ -12,11 +12,12 @@ from pipeline.snapshots import PAGE_TABLES, write_draft
 from pipeline.state import Outcome
 from pipeline.tables import (
     publish_part,
+    read_draft_part,
     read_part,
     read_table,
     remove_part,
     stored_tags,
-    write_part,
+    write_draft_part,
 )
 from pipeline.targets import target_rows
 
@@ -33,16 +34,12 @@ def publish_drafts(
     read while pages were found.
     """
     if unread:
-        owners = {**owners, None: [*owners[None], draft_unread(unread, drafts / "unread")]}
+        tables_of_unread = Tables(SPEC_STACKS.empty(), PAGES.empty(), rejects_to_frame(unread))
+        draft = write_draft(tables_of_unread, drafts / "unread")[None]
+        owners = {**owners, None: [*owners[None], draft]}
     publish_tags(tables, owners, drafts / "merged")
     publish_targets(tables, drafts / "merged")
     return count_tables(tables)
-
-
-def draft_unread(rejects: Sequence[Reject], draft: Path) -> Path:
-    """Write what could not be read while pages were found as a draft of its own."""
-    write_draft(Tables(SPEC_STACKS.empty(), PAGES.empty(), rejects_to_frame(rejects)), draft)
-    return draft
 
 
 def publish_tags(
@@ -62,7 +59,7 @@ def publish_tags(
     if not stored:
         # A table is read by its files: where there is no snapshot, an empty one stands for none.
         for table in PAGE_TABLES:
-            write_part(table.empty(), merged, table)
+            write_draft_part(table.empty(), merged, table)
             publish_part(merged, folder, table)
     elif None in stored and len(stored) > 1 and read_part(folder, REJECTS, None).is_empty():
         remove_tag(folder, None)
@@ -70,9 +67,10 @@ def publish_tags(
 
 def merge_drafts(tag: str | None, drafts: Sequence[Path], merged: Path) -> Path:
     """Put the parts of one tag together."""
-    parts = [Tables(*(read_part(part, table, tag) for table in PAGE_TABLES)) for part in drafts]
-    write_draft(combine_tables(parts), merged)
-    return merged
+    parts = [
+        Tables(*(read_draft_part(draft, table, tag) for table in PAGE_TABLES)) for draft in drafts
+    ]
+    return write_draft(combine_tables(parts), merged)[tag]
 
 
 def remove_tag(folder: Path, tag: str | None) -> None:
@@ -84,7 +82,7 @@ def remove_tag(folder: Path, tag: str | None) -> None:
 def publish_targets(folder: Path, draft: Path) -> None:
     """Write table targets for the targets that all partitions now have."""
     names = read_table(folder, SPEC_STACKS, "target")["target"].unique()
-    write_part(target_rows(names), draft, TARGETS)
+    write_draft_part(target_rows(names), draft, TARGETS)
     publish_part(draft, folder, TARGETS)
 
 

@@ -39,7 +39,8 @@ from pipeline.workers import Workers
 DRAFTS_PREFIX = f".{TABLES_FOLDER}."
 
 Tags = set[str | None]
-Draft = tuple[Tags, list[str]]  # the tags found, and the files of the tables that will have them
+# By tag found, and the files of the tables that will have them.
+Drafts = tuple[dict[str | None, Path], list[str]]
 
 
 class Listener:
@@ -121,13 +122,13 @@ def may_hold(folder: str, files: Sequence[PageFile], only: frozenset[str]) -> bo
 
 def draft_snapshot(
     pages: Sequence[PageFile], draft: Path, only: frozenset[str], tables: Path
-) -> Draft:
+) -> Drafts:
     """Do a worker's task, with what it takes to do it loaded by the worker alone."""
     from pipeline.snapshots import draft_group
     from pipeline.tables import part_paths
 
-    tags = draft_group(pages, draft, only)
-    return set(tags), part_paths(tables, tags)
+    drafts = draft_group(pages, draft, only)
+    return drafts, part_paths(tables, drafts)
 
 
 def publish_drafts(*arguments: Any) -> Outcome:
@@ -165,8 +166,8 @@ class Refresh:
         self.known = self.state.read_groups()
         self.started_ns = time.time_ns()
         self.groups: dict[str, Sequence[PageFile]] = {}
-        self.drafts: dict[str, Path] = {}  # by group read
-        self.tags: dict[str, Tags] = {}  # by group read: the tags found in it
+        self.stale: set[str] = set()  # groups to be read
+        self.drafts: dict[str, dict[str | None, Path]] = {}  # by group read, by tag
         self.files: dict[str, list[str]] = {}  # by group read: the tables' files that it gives
 
     def take_group(self, folder: str, pages: Sequence[PageFile], ahead: int) -> None:
@@ -189,7 +190,7 @@ class Refresh:
         """
         gone = set() if self.only else set(self.known) - set(self.groups)
         outcome = self.state.read_outcome()
-        is_settled = outcome and not (self.drafts or gone or unread)
+        is_settled = outcome and not (self.stale or gone or unread)
         touched = set() if is_settled else self.read_with_fellows(gone, {None} if unread else set())
         self.check_only()
         with hold_lock(self.state.folder / "publication", waits=self.listener.waits):
@@ -200,17 +201,17 @@ class Refresh:
 
     def read_with_fellows(self, gone: Iterable[str], touched: Tags) -> Tags:
         """Wait for groups that are read, and read all that hold pages of their tags; give those."""
-        known = (self.known[group].tags for group in (*self.drafts, *gone) if group in self.known)
+        known = (self.known[group].tags for group in (*self.stale, *gone) if group in self.known)
         touched = touched.union(*known)
         while True:
-            for group, (tags, files) in self.workers.results():
-                self.tags[group], self.files[group] = tags, files
-                touched |= tags
+            for group, (drafts, files) in self.workers.results():
+                self.drafts[group], self.files[group] = drafts, files
+                touched.update(drafts)
                 self.listener.reads(len(self.groups[group]))
             fellows = [
                 group
                 for group in self.groups
-                if group not in self.drafts and touched.intersection(self.known[group].tags)
+                if group not in self.stale and touched.intersection(self.known[group].tags)
             ]
             if not fellows:
                 return touched
@@ -219,16 +220,16 @@ class Refresh:
 
     def read(self, group: str, ahead: int = 0) -> None:
         """Have a group read into a draft; so many pages are likely to follow."""
-        pages, draft = self.groups[group], self.folder / str(len(self.drafts))
-        self.drafts[group] = draft
+        pages, draft = self.groups[group], self.folder / str(len(self.stale))
+        self.stale.add(group)
         self.listener.finds(len(pages))
         task = draft_snapshot, (pages, draft, self.only, self.tables.resolve())
         self.workers.submit(group, task, len(pages), ahead)
 
     def check_only(self) -> None:
         """Refuse tags that were asked for and that no page names."""
-        known = (self.known[group].tags for group in self.groups if group not in self.tags)
-        missing = self.only.difference(*self.tags.values(), *known)
+        known = (self.known[group].tags for group in self.groups if group not in self.drafts)
+        missing = self.only.difference(*self.drafts.values(), *known)
         if missing:
             raise SourceError(
                 f"no page of {', '.join(sorted(missing))} in the sources; "
@@ -244,18 +245,18 @@ class Refresh:
     ) -> Outcome:
         """Put the drafts' partitions into their places, and remember what they were made of."""
         owners = {
-            tag: [self.drafts[group] for group in self.tags if tag in self.tags[group]]
+            tag: [drafts[tag] for drafts in self.drafts.values() if tag in drafts]
             for tag in touched
             if not self.only or tag in self.only
         }
         unread = unread if None in owners else ()
         with staged(self.tables, self.folder / "staged") as tables:
             state = State(tables)
-            state.forget_groups([*self.tags, *gone])
+            state.forget_groups([*self.drafts, *gone])
             task = publish_drafts, (tables, owners, unread, self.folder)
             self.workers.submit("publication", task, 0)
-            for group, tags in self.tags.items():
-                if not self.only or tags <= self.only:
+            for group, drafts in self.drafts.items():
+                if not self.only or drafts.keys() <= self.only:
                     state.write_group(group, self.remembered(group))
             state.write_listings(listings)
             outcome: Outcome = dict(self.workers.results())["publication"]
@@ -266,7 +267,7 @@ class Refresh:
         """Give the state of a group that was read."""
         return remember_group(
             self.groups[group],
-            list(self.tags[group]),
+            list(self.drafts[group]),
             self.files[group],
             self.fingerprint,
             self.started_ns,

@@ -1,7 +1,7 @@
 """One snapshot's folder to its partitions: a pure function, run wherever there is a worker.
 
 The pages of one folder of the site are one snapshot, and are read together. What they give is
-written as a draft, a partition for each tag that they name, to be published by `refresh`.
+written as a draft for each tag that they name, to be published by `refresh`.
 """
 
 from __future__ import annotations
@@ -16,21 +16,19 @@ from pipeline.flatten import Tables, combine_tables, flatten_pages, frames_of
 from pipeline.pages import PageFile, read_bytes
 from pipeline.rejects import PageError
 from pipeline.schemas import DEPENDENCIES, PAGES, REJECTS, SPEC_COMPILERS, SPEC_STACKS
-from pipeline.tables import write_part
+from pipeline.tables import write_draft_part
 
 # In the order of the fields of Tables.
 PAGE_TABLES = (SPEC_STACKS, PAGES, REJECTS, DEPENDENCIES, SPEC_COMPILERS)
+Drafts = dict[str | None, Path]  # by tag
 # Bytes of pages decoded at once: enough to keep the readers busy, little enough for a laptop.
 BATCH_BYTES = 32 * 1024 * 1024
 
 
 def draft_group(
     files: Sequence[PageFile], draft: Path, only: frozenset[str] = frozenset()
-) -> list[str | None]:
-    """Read one folder's pages and indexes and write their tables below `draft`; give their tags.
-
-    With `only` no other tag is written, though it is given.
-    """
+) -> Drafts:
+    """Read one folder's pages and indexes and write the drafts of their tags as `write_draft`."""
     pages = [file for file in files if file.mirror is None]
     indexes = [file for file in files if file.mirror is not None]
     parts = [read_batch(batch) for batch in batch_pages(pages)]
@@ -68,15 +66,17 @@ def read_batch(batch: Sequence[tuple[str, bytes | PageError]]) -> Tables:
     return flatten_pages(decoded)
 
 
-def write_draft(
-    tables: Tables, draft: Path, only: frozenset[str] = frozenset()
-) -> list[str | None]:
-    """Write tables below `draft`, a partition for each tag found or of `only`; give those found."""
+def write_draft(tables: Tables, draft: Path, only: frozenset[str] = frozenset()) -> Drafts:
+    """Write a draft for each tag found, its name beginning with that of `draft`; give them by tag.
+
+    With `only` no other tag is written, though it is given.
+    """
     frames = dict(zip(PAGE_TABLES, frames_of(tables), strict=True))
     tags = pl.concat(frame["tag"] for frame in frames.values()).unique().to_list()
+    drafts = {tag: draft.with_name(f"{draft.name}.{number}") for number, tag in enumerate(tags)}
     for tag in set(tags) & only if only else tags:
         is_of_tag = pl.col("tag").eq_missing(pl.lit(tag, pl.String))
         for table, frame in frames.items():
             of_tag = frame if len(tags) == 1 else frame.filter(is_of_tag)
-            write_part(of_tag, draft, table, tag)
-    return tags
+            write_draft_part(of_tag, drafts[tag], table)
+    return drafts

@@ -52,10 +52,17 @@ def part_path(folder: Path, table: Table, tag: str | None = None) -> Path:
     return folder / table.name / f"tag={NO_TAG if tag is None else tag}" / PART
 
 
-def write_part(frame: pl.DataFrame, folder: Path, table: Table, tag: str | None = None) -> None:
-    """Write a table, or one partition of it, below `folder`."""
-    path = part_path(folder, table, tag)
-    path.parent.mkdir(parents=True, exist_ok=True)
+def draft_path(draft: Path, table: Table) -> Path:
+    """Give the file of a table, or of one of its partitions, in a draft of that.
+
+    A draft is what its files' names begin with: folders would cost more than what they hold.
+    """
+    return draft.with_name(f"{draft.name}.{table.name}")
+
+
+def write_draft_part(frame: pl.DataFrame, draft: Path, table: Table) -> None:
+    """Write a table, or one partition of it, into a draft."""
+    path = draft_path(draft, table)
     stored = frame.drop("tag") if table.partitioned else frame
     with telling(path, "can't be written", "free some space, or name another folder with --out"):
         if stored.is_empty():
@@ -80,8 +87,17 @@ def empty_part(table: Table) -> bytes:
 
 
 def read_part(folder: Path, table: Table, tag: str | None = None) -> pl.DataFrame:
-    """Read a table, or one partition of it, back."""
-    path = part_path(folder, table, tag)
+    """Read a table below `folder`, or one partition of it, back."""
+    return read_file(part_path(folder, table, tag), table, tag)
+
+
+def read_draft_part(draft: Path, table: Table, tag: str | None) -> pl.DataFrame:
+    """Read one partition of a table back from a draft."""
+    return read_file(draft_path(draft, table), table, tag)
+
+
+def read_file(path: Path, table: Table, tag: str | None) -> pl.DataFrame:
+    """Read a table's file, the tag a column again."""
     with telling(path, *DAMAGED):
         frame = pl.read_parquet(path, hive_partitioning=False)
     if table.partitioned:
@@ -114,10 +130,10 @@ def stored_tags(folder: Path, table: Table) -> set[str | None]:
 
 
 def publish_part(draft: Path, folder: Path, table: Table, tag: str | None = None) -> None:
-    """Rename a partition written below `draft` into its place below `folder`."""
+    """Rename a partition from its draft into its place below `folder`."""
     path = part_path(folder, table, tag)
     path.parent.mkdir(parents=True, exist_ok=True)
-    part_path(draft, table, tag).replace(path)
+    draft_path(draft, table).replace(path)
 
 
 def remove_part(folder: Path, table: Table, tag: str | None) -> None:

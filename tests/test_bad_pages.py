@@ -148,6 +148,12 @@ WHOLE: dict[str, tuple[str | bytes, str, int, str]] = {
         "the first a letter or digit",
     ),
     "tag too long": (site_page(tag="a" * 251), "bad-value", 4, "tag: expected letters"),
+    "tag too long for a folder": (
+        site_page(tag="develop-" + "a" * 243),
+        "bad-value",
+        4,
+        "tag: expected letters",
+    ),
     "meta null": (PLAIN.replace("meta: {}", "meta:"), "wrong-type", 5, "got `null`"),
     "meta a list": (PLAIN.replace("meta: {}", "meta: []"), "wrong-type", 5, "got `array`"),
     "meta huge": (
