@@ -173,7 +173,7 @@ def decode_details(
     NotPlainError, pyarrow.ArrowInvalid
         At least one of the pages is not as plain as that.
     """
-    lists = pl.Series("specs", read_lines(details))
+    lists = read_lines(details)
     # A page can't pass for two, nor for none.
     if len(lists) != len(details) or lists.null_count():
         raise NotPlainError
@@ -199,7 +199,7 @@ def decode_details(
     return [specs.select(DECODED_SPECS.names())], dict(zip(numbers, counts.to_list(), strict=True))
 
 
-def read_lines(details: Sequence[bytes]) -> pa.ChunkedArray:
+def read_lines(details: Sequence[bytes]) -> pl.Series:
     """Read each page's specs as a list, sizes that are numbers under a key of their own.
 
     Raises
@@ -227,7 +227,7 @@ def read_lines(details: Sequence[bytes]) -> pa.ChunkedArray:
         table = read(SIZE_NUMBER.sub(rb'"%s":\1' % SIZE_NUMBER_KEY.encode(), lines), WITH_SIZES)
     if not lines.isascii():
         table.validate(full=True)  # The reader takes any bytes for UTF-8.
-    return table["specs"]
+    return pl.DataFrame(table)["specs"]
 
 
 def entries_to_frame(entries: Sequence[tuple[int, int, int, SpecEntry]]) -> pl.DataFrame:
@@ -274,8 +274,13 @@ def heads_to_frame(
 def pair_counts(counts: Sequence[dict[str, int] | None]) -> pa.LargeListArray:
     """Give mappings whose keys are data as lists of pairs."""
     known = [mapping or {} for mapping in counts]
+    *starts, end = accumulate(map(len, known), initial=0)
+    # Where there is no mapping, a null stands for its start.
+    offsets = [
+        None if mapping is None else start for mapping, start in zip(counts, starts, strict=True)
+    ]
     return pa.LargeListArray.from_arrays(
-        pa.array([0, *accumulate(map(len, known))], pa.int64()),
+        pa.array([*offsets, end], pa.int64()),
         pa.StructArray.from_arrays(
             [
                 pa.array(chain.from_iterable(known), pa.large_string()),
@@ -283,7 +288,6 @@ def pair_counts(counts: Sequence[dict[str, int] | None]) -> pa.LargeListArray:
             ],
             ["stack", "spec_count"],
         ),
-        mask=pa.array([mapping is None for mapping in counts], pa.bool_()),
     )
 
 

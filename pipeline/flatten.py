@@ -5,6 +5,7 @@ Pure: frames in, frames out, no files.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 
@@ -26,7 +27,7 @@ RENAMED_COMPILERS = {
 }
 IS_HASH = rf"^{HASH}$"
 IS_NAME = rf"^{NAME}$"
-COMPILER = rf"^(?<name>{NAME})@=?(?<version>[A-Za-z0-9][A-Za-z0-9._+=-]*)$"
+COMPILER = re.compile(rf"(?P<name>{NAME})@=?(?P<version>[A-Za-z0-9][A-Za-z0-9._+=-]*)")
 
 
 @dataclass(frozen=True)
@@ -143,25 +144,27 @@ def read_compilers(written: pl.Series) -> pl.DataFrame:
 
     Columns: written, compiler, compiler_name, compiler_version (null for `none`).
     """
-    groups = pl.col("written").str.extract_groups(COMPILER).struct
-    name = groups["name"].replace(RENAMED_COMPILERS)
-    is_none = pl.col("written") == NO_COMPILER
-    return (
-        written.unique()
-        .drop_nulls()
-        .alias("written")
-        .to_frame()
-        .filter(pl.col("written").str.contains(COMPILER) | is_none)
-        .select(
-            "written",
-            pl.when(is_none)
-            .then(pl.lit(NO_COMPILER))
-            .otherwise(name + "@" + groups["version"])
-            .alias("compiler"),
-            pl.when(is_none).then(pl.lit(NO_COMPILER)).otherwise(name).alias("compiler_name"),
-            groups["version"].alias("compiler_version"),
-        )
-    )
+    names = written.unique().drop_nulls().to_list()
+    rows = [(name, *parts) for name in names if (parts := read_compiler(name))]
+    columns = ("written", "compiler", "compiler_name", "compiler_version")
+    return pl.DataFrame(rows, dict.fromkeys(columns, pl.String), orient="row")
+
+
+def read_compiler(written: str) -> tuple[str, str, str | None] | None:
+    """Give a compiler in Spack 1.0's form, its name and its version; None where it is none.
+
+    >>> read_compiler("oneapi@=2024.2.1")
+    ('intel-oneapi-compilers@2024.2.1', 'intel-oneapi-compilers', '2024.2.1')
+    >>> read_compiler("none")
+    ('none', 'none', None)
+    """
+    if written == NO_COMPILER:
+        return NO_COMPILER, NO_COMPILER, None
+    parts = COMPILER.fullmatch(written)
+    if parts is None:
+        return None
+    name = RENAMED_COMPILERS.get(parts["name"], parts["name"])
+    return f"{name}@{parts['version']}", name, parts["version"]
 
 
 def set_bad_specs_aside(
@@ -231,10 +234,15 @@ def has_any(column: str, values: pl.Series) -> pl.Expr:
 
 
 def canonical_variants(variants: pl.Series) -> pl.Series:
-    """Write the `:=` of newer pages, a value handed on to dependencies, as `=`."""
-    if not variants.explode().unique().str.contains(":=", literal=True).any():
+    """Write the `:=` of newer pages, a value handed on to dependencies, as `=`.
+
+    There are few different variants; each is looked at once.
+    """
+    written = variants.explode().unique().drop_nulls()
+    written = written.filter(written.str.contains("^[^=]*:="))
+    if written.is_empty():
         return variants
-    return variants.list.eval(pl.element().str.replace("^([^=]*):=", "$1="))
+    return variants.list.eval(pl.element().replace(written, written.str.replace(":=", "=")))
 
 
 def sorted_lists(lists: pl.Series) -> pl.Series:

@@ -259,20 +259,19 @@ def list_folder(
     folders, pages = [], {}
     with os.scandir(path) as entries:
         for entry in entries:
+            name = entry.name
             if entry.is_dir(follow_symlinks=False):
-                folders.append(entry.name)
-            elif entry.name.endswith(".md") and is_page(entry, root):
-                pages[entry.name] = entry
+                folders.append(name)
+            elif name.endswith(".md") and not (entry.is_symlink() and leads_away(entry, root)):
+                pages[name] = entry
     listing = FolderListing(status.st_mtime_ns, status.st_ctime_ns, sorted(folders), list(pages))
     return listing, pages
 
 
-def is_page(entry: os.DirEntry[str], root: str) -> bool:
-    """Whether an entry named like a page is one: no link to a folder, or to outside of `root`.
+def leads_away(link: os.DirEntry[str], root: str) -> bool:
+    """Whether a link named like a page is none: it leads to a folder, or to outside of `root`.
 
-    A link to nothing stays, and what is no file: it can't be read, and that is said.
+    A link to nothing stays: it can't be read, and that is said.
     """
-    if not entry.is_symlink():
-        return True
-    target = os.path.realpath(entry.path)
-    return target.startswith(f"{root}/") and not os.path.isdir(target)
+    target = os.path.realpath(link.path)
+    return not target.startswith(f"{root}/") or os.path.isdir(target)
