@@ -39,6 +39,8 @@ $(STAMP): pyproject.toml requirements-dev.txt
 	@$(PYTHON) -m venv --clear "$(VENV)" >&2
 	@$(PIP) --require-hashes -r requirements-dev.txt >&2
 	@$(PIP) --no-deps --no-build-isolation --editable . >&2
+# Where Python is told to write no bytecode, as in many containers, each worker would compile anew.
+	@"$(VENV)/bin/python" -m compileall -q pipeline
 	@touch "$@"
 
 # What changed is for the command to find out: it sees each page, make would see a folder.

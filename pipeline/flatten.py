@@ -17,6 +17,7 @@ from pipeline.rejects import Reject, RejectCode, shown
 from pipeline.schemas import DEPENDENCIES, PAGES, REJECTS, SPEC_COMPILERS, SPEC_STACKS
 
 NO_COMPILER = "none"
+NAMED = ("os", "platform", "target")  # columns of a spec that are names
 # Spack 1.0 made compilers packages; these are the ones whose name changed with it.
 RENAMED_COMPILERS = {
     "arm": "acfl",
@@ -203,6 +204,8 @@ def value_checks(specs: pl.DataFrame, compilers: pl.DataFrame) -> list[Check]:
 
     All but hashes take few values: each is looked at once, however many specs have it.
     """
+    names = pl.concat([*(specs[column] for column in NAMED), specs["stacks"].explode()]).unique()
+    bad_names = names.filter(~names.str.contains(IS_NAME))
     return [
         Check("hash", ~pl.col("hash").str.contains(IS_HASH), "32 of a-z and 2-7"),
         Check("versions", pl.col("versions").list.len() != 1, "just one"),
@@ -211,19 +214,10 @@ def value_checks(specs: pl.DataFrame, compilers: pl.DataFrame) -> list[Check]:
             ~pl.col("compiler").is_in(compilers["written"].implode()),
             "'none' or NAME@VERSION",
         ),
-        *(
-            Check(column, pl.col(column).is_in(bad_names(specs[column]).implode()), A_NAME)
-            for column in ("os", "platform", "target")
-        ),
-        Check("stacks", has_any("stacks", bad_names(specs["stacks"].explode())), A_NAME),
+        *(Check(column, pl.col(column).is_in(bad_names.implode()), A_NAME) for column in NAMED),
+        Check("stacks", has_any("stacks", bad_names), A_NAME),
         Check("size_bytes", pl.col("size_bytes").lt(0).fill_null(False), "no negative number"),
     ]
-
-
-def bad_names(names: pl.Series) -> pl.Series:
-    """Give the names that are none, each once."""
-    unique = names.unique().drop_nulls()
-    return unique.filter(~unique.str.contains(IS_NAME))
 
 
 def has_any(column: str, values: pl.Series) -> pl.Expr:

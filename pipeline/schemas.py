@@ -50,15 +50,15 @@ class Table:
         SchemaError
             A column is missing, has another type, or holds a null that is not allowed.
         """
-        missing = [column.name for column in self.columns if column.name not in frame.columns]
+        names = set(frame.columns)
+        missing = [column.name for column in self.columns if column.name not in names]
         if missing:
             raise SchemaError(f"{self.name}: columns missing: {', '.join(missing)}")
         conformed = frame.select(column.name for column in self.columns)
-        for column in self.columns:
-            found = conformed.schema[column.name]
-            if found != column.dtype:
-                raise SchemaError(f"{self.name}.{column.name}: {found}, not {column.dtype}")
-            if not column.nullable and conformed[column.name].null_count():
+        for column, values in zip(self.columns, conformed.iter_columns(), strict=True):
+            if values.dtype != column.dtype:
+                raise SchemaError(f"{self.name}.{column.name}: {values.dtype}, not {column.dtype}")
+            if not column.nullable and values.null_count():
                 raise SchemaError(f"{self.name}.{column.name}: null where none may be")
         return conformed
 
