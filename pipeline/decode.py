@@ -76,6 +76,9 @@ DECODED_COMPILERS = pl.Schema(
     {"tag": pl.String(), "hash": pl.String(), "language": pl.String(), "compiler": pl.String()}
 )
 
+NO_DEPENDENCIES = DECODED_DEPENDENCIES.to_frame()
+NO_COMPILERS = DECODED_COMPILERS.to_frame()
+
 
 def arrow_schema(specs: dict[str, pa.DataType]) -> pa.Schema:
     """Give the schema of a line that holds one page's specs."""
@@ -104,8 +107,8 @@ class Decoded:
     specs: pl.DataFrame
     pages: pl.DataFrame
     rejects: list[Reject]
-    dependencies: pl.DataFrame = field(default_factory=DECODED_DEPENDENCIES.to_frame)
-    compilers: pl.DataFrame = field(default_factory=DECODED_COMPILERS.to_frame)
+    dependencies: pl.DataFrame = field(default_factory=lambda: NO_DEPENDENCIES)
+    compilers: pl.DataFrame = field(default_factory=lambda: NO_COMPILERS)
 
 
 class NotPlainError(Exception):

@@ -38,8 +38,8 @@ class Tables:
     spec_stacks: pl.DataFrame
     pages: pl.DataFrame
     rejects: pl.DataFrame
-    dependencies: pl.DataFrame = field(default_factory=DEPENDENCIES.empty)
-    spec_compilers: pl.DataFrame = field(default_factory=SPEC_COMPILERS.empty)
+    dependencies: pl.DataFrame = field(default_factory=lambda: DEPENDENCIES.empty)
+    spec_compilers: pl.DataFrame = field(default_factory=lambda: SPEC_COMPILERS.empty)
 
 
 @dataclass(frozen=True)

@@ -34,7 +34,7 @@ def publish_drafts(
     read while pages were found.
     """
     if unread:
-        tables_of_unread = Tables(SPEC_STACKS.empty(), PAGES.empty(), rejects_to_frame(unread))
+        tables_of_unread = Tables(SPEC_STACKS.empty, PAGES.empty, rejects_to_frame(unread))
         draft = write_draft(tables_of_unread, drafts / "unread")[None]
         owners = {**owners, None: [*owners[None], draft]}
     publish_tags(tables, owners, drafts / "merged")
@@ -59,7 +59,7 @@ def publish_tags(
     if not stored:
         # A table is read by its files: where there is no snapshot, an empty one stands for none.
         for table in PAGE_TABLES:
-            write_draft_part(table.empty(), merged, table)
+            write_draft_part(table.empty, merged, table)
             publish_part(merged, folder, table)
     elif None in stored and len(stored) > 1 and read_part(folder, REJECTS, None).is_empty():
         remove_tag(folder, None)

@@ -7,6 +7,7 @@ from these declarations, and every stage's output must conform to them.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import polars as pl
 
@@ -33,13 +34,14 @@ class Table:
     columns: tuple[Column, ...]
     partitioned: bool = True
 
-    @property
+    @cached_property
     def schema(self) -> pl.Schema:
         """The columns' names and types, in order."""
         return pl.Schema({column.name: column.dtype for column in self.columns})
 
+    @cached_property
     def empty(self) -> pl.DataFrame:
-        """Give the table without a row."""
+        """The table without a row."""
         return self.schema.to_frame()
 
     def conform(self, frame: pl.DataFrame) -> pl.DataFrame:

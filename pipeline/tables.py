@@ -82,7 +82,7 @@ def write_parquet(frame: pl.DataFrame, file: Path | BytesIO) -> None:
 def empty_part(table: Table) -> bytes:
     """Give the file of a table without rows, which most snapshots have of some tables."""
     file = BytesIO()
-    write_parquet(table.empty().drop("tag") if table.partitioned else table.empty(), file)
+    write_parquet(table.empty.drop("tag") if table.partitioned else table.empty, file)
     return file.getvalue()
 
 

@@ -51,7 +51,7 @@ def load_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 def load_frames(connection: duckdb.DuckDBPyConnection, **frames: pl.DataFrame) -> None:
     """Load every table from the frame of its name, empty where none is given."""
     for table in TABLES:
-        frame = table.conform(frames.get(table.name, table.empty()))
+        frame = table.conform(frames.get(table.name, table.empty))
         connection.register("frame", frame.to_arrow())
         create_table(connection, table, "select * from frame")
         connection.unregister("frame")
