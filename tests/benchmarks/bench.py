@@ -224,7 +224,7 @@ def main() -> None:
     parser.add_argument("--snapshots", type=int, default=48)
     parser.add_argument("--packages", type=int, default=1200)
     parser.add_argument("--records", type=int, default=100_000)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--peers", metavar="FOLDER", help="where the peers are installed")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="cache-coverage-bench-") as folder:
