@@ -237,11 +237,23 @@ def test_a_pool_gives_what_one_process_gives(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Workers on this machine change nothing but the time."""
+    alone = read_fresh(source)
     monkeypatch.setattr(workers, "POOL_PAGES", 0)
 
     refresh_tables([source], tmp_path / "out")
 
-    assert read_all(tmp_path / "out") == read_fresh(source)
+    assert read_all(tmp_path / "out") == alone
+
+
+def test_a_pool_reads_indexes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers, who do without NumPy, read a build cache's indexes as one process does."""
+    mirror = Path(__file__).parent / "mirror"
+    alone = read_fresh(mirror)
+    monkeypatch.setattr(workers, "POOL_PAGES", 0)
+
+    refresh_tables([mirror], tmp_path / "out")
+
+    assert read_all(tmp_path / "out") == alone
 
 
 @pytest.fixture(scope="module")
