@@ -12,7 +12,8 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
+from threading import Thread
 from typing import Any
 
 from pipeline.errors import CoverageError
@@ -111,13 +112,23 @@ def get_ready() -> None:
     """Load in a worker what it needs, while the pages are still being found.
 
     Garbage is looked for less often there: records of pages by the thousand are none. Arrow would
-    load NumPy for a third of the start, if it could be had. And who is dismissed goes at once.
+    load NumPy for a third of the start, if it could be had. Who is dismissed goes at once, and so
+    does who is left behind by a run that was killed.
     """
+    Thread(target=follow_parent, daemon=True).start()
     gc.set_threshold(100_000)
     sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]
     import pipeline.snapshots  # noqa: F401
 
     atexit.register(os._exit, 0)
+
+
+def follow_parent() -> None:
+    """Wait until the process that started this one has ended, however, and end with it."""
+    parent = parent_process()
+    if parent:
+        parent.join()
+        os._exit(1)
 
 
 @contextmanager

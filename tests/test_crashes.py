@@ -363,3 +363,22 @@ def test_what_any_killed_run_left_is_cleared(tmp_path: Path) -> None:
         "reports",
         "tables",
     ]
+
+
+def test_workers_end_with_a_run_that_is_killed() -> None:
+    """No worker outlives its run: what they all have of it, its stdout, is closed soon after."""
+    script = (
+        "import time\n"
+        "from pipeline.workers import start_pool\n"
+        "pool = start_pool()\n"
+        "print(pool.submit(len, 'ready').result(), flush=True)\n"
+        "time.sleep(600)"
+    )
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == b"5\n"
+
+        run.kill()
+
+        rest, _ = run.communicate(timeout=60)
+        assert (rest, run.returncode) == (b"", -signal.SIGKILL)
