@@ -7,6 +7,7 @@ each says of it is the same, so it is taken from the first.
 from __future__ import annotations
 
 import gc
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -94,7 +95,7 @@ class Gathering:
         """
         mirror = file.mirror
         if mirror is None:
-            raise ValueError(f"{file.path} is no index")
+            raise ValueError(f"{file.page} is no index")
         for name in (mirror.tag, *([mirror.stack] if mirror.stack else [])):
             if not IS_NAME.fullmatch(name):
                 raise PageError(
@@ -103,7 +104,7 @@ class Gathering:
                     "give others with --tag and --stack",
                 )
         installs = read_index(file)
-        folder, layout = split_index(file.path)
+        folder, layout = split_index(os.fsdecode(file.path))
         for item, (spec_hash, raw) in enumerate(installs.items()):
             key = mirror.tag, spec_hash
             stacks = self.stacks.get(key)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import os
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -133,8 +134,9 @@ def read_index(file: PageFile) -> Mapping[str, msgspec.Raw]:
         It can't be read, is larger than any may be, or is no index of a known version.
     """
     data = read_bytes(file, MAX_INDEX_BYTES)
-    if file.path.endswith(INDEXES[3]):
-        data = read_blob(file.path, data)
+    path = os.fsdecode(file.path)
+    if path.endswith(INDEXES[3]):
+        data = read_blob(path, data)
     database = decode(INDEX_DECODER, data, "expected an index of a build cache: ").database
     if not database.version.isascii() or not database.version.isdecimal():
         found = shown(database.version)

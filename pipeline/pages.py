@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from collections.abc import Sequence
 
 import msgspec
 
@@ -12,21 +13,38 @@ from pipeline.rejects import PageError, Reject, RejectCode
 from pipeline.trees import MirrorName
 
 MAX_PAGE_BYTES = 128 * 1024 * 1024
+# A file may change twice within one tick of its file system's clock, the coarsest of which is 2 s.
+TICK_NS = 2_000_000_000
 
 
 class PageFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A page's place on disk, its name in the tables, and what tells whether it has changed.
 
-    `page` is its path below SOURCE; the times are of its last change, in nanoseconds. With a
-    `mirror` the file is no page but that mirror's index.
+    `path` is in bytes, since a file's name may be no UTF-8; `page` is its path below SOURCE. The
+    times are of its last change, in nanoseconds. With a `mirror` the file is no page but that
+    mirror's index.
     """
 
-    path: str
+    path: bytes
     page: str
     size: int
     mtime_ns: int
     ctime_ns: int
     mirror: MirrorName | None = None
+
+
+PackedPages = bytes  # pages as `pack_pages` gives them
+PAGES_DECODER = msgspec.msgpack.Decoder(list[PageFile])
+
+
+def pack_pages(pages: Sequence[PageFile]) -> PackedPages:
+    """Give pages in a small form, to be kept by the thousand; equal pages give equal bytes."""
+    return msgspec.msgpack.encode(pages)
+
+
+def unpack_pages(packed: PackedPages) -> list[PageFile]:
+    """Give pages back."""
+    return PAGES_DECODER.decode(packed)
 
 
 def unreadable(page: str, what: str, error: OSError) -> Reject:
@@ -45,7 +63,7 @@ def stamp_page(path: str, page: str, status: os.stat_result) -> PageFile:
     """
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
-    return PageFile(path, page, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return PageFile(os.fsencode(path), page, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
 def page_name(path: str) -> str:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+import polars as pl
+
 from pipeline.flatten import Tables, combine_tables, rejects_to_frame
 from pipeline.rejects import Reject
 from pipeline.schemas import PAGES, REJECTS, SPEC_STACKS, TARGETS
@@ -81,8 +83,9 @@ def remove_tag(folder: Path, tag: str | None) -> None:
 
 def publish_targets(folder: Path, draft: Path) -> None:
     """Write table targets for the targets that all partitions now have."""
-    names = read_table(folder, SPEC_STACKS, "target")["target"].unique()
-    write_draft_part(target_rows(names), draft, TARGETS)
+    # Rid of repeats while they are read, since memory must not grow with the history.
+    names = read_table(folder, SPEC_STACKS, pl.col("target").unique())
+    write_draft_part(target_rows(names["target"]), draft, TARGETS)
     publish_part(draft, folder, TARGETS)
 
 

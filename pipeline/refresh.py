@@ -17,12 +17,13 @@ from itertools import chain, islice
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import OutputError, SourceError
+from pipeline.errors import OutputError
+from pipeline.listings import Listings
 from pipeline.locks import hold_lock, try_lock
-from pipeline.pages import PageFile
+from pipeline.pages import PackedPages, PageFile, pack_pages, unpack_pages
 from pipeline.rejects import Reject
 from pipeline.replace import staged
-from pipeline.search import Listings, Search
+from pipeline.search import Search, no_page_of
 from pipeline.state import (
     STATE_FOLDER,
     TABLES_FOLDER,
@@ -31,16 +32,15 @@ from pipeline.state import (
     State,
     fingerprint,
     is_unchanged,
-    remember_group,
+    recent_digests,
 )
 from pipeline.trees import is_snapshot
-from pipeline.workers import Workers
+from pipeline.workers import Task, Workers
 
 DRAFTS_PREFIX = f".{TABLES_FOLDER}."
 
 Tags = set[str | None]
-# By tag found, and the files of the tables that will have them.
-Drafts = tuple[dict[str | None, Path], list[str]]
+Drafts = dict[str | None, Path]  # by tag found
 
 
 class Listener:
@@ -84,14 +84,16 @@ def refresh_tables(
     listener = listener or Listener()
     state = State(out / TABLES_FOLDER)
     mirror = (only[0] if len(only) == 1 else None, stack)
-    search = Search(sources, state.read_listings, follow_links=follow_links, mirror=mirror)
+    search = Search(
+        sources, state.read_listings, only=only, follow_links=follow_links, mirror=mirror
+    )
     groups = search.groups()
     try:
         first = list(islice(groups, 1))  # Where there is no page, nothing is touched.
         clear_drafts(out)
         with (
             hold_lock(state.folder / "run", is_shared=bool(only), waits=listener.waits),
-            Workers(executor) as workers,
+            Workers(executor, listener.reads) as workers,
             ExitStack() as closing,
         ):
             drafts = Path(tempfile.mkdtemp(prefix=DRAFTS_PREFIX, dir=out))
@@ -121,14 +123,25 @@ def may_hold(folder: str, files: Sequence[PageFile], only: frozenset[str]) -> bo
 
 
 def draft_snapshot(
-    pages: Sequence[PageFile], draft: Path, only: frozenset[str], tables: Path
-) -> Drafts:
-    """Do a worker's task, with what it takes to do it loaded by the worker alone."""
+    pages: PackedPages,
+    draft: Path,
+    only: frozenset[str],
+    tables: Path,
+    fingerprint: str,
+    started_ns: int,
+) -> tuple[Drafts, GroupState]:
+    """Do a worker's task, with what it takes to do it loaded by the worker alone.
+
+    Gives the drafts, and what to remember of the group once they are published below `tables`.
+    """
     from pipeline.snapshots import draft_group
     from pipeline.tables import part_paths
 
-    drafts = draft_group(pages, draft, only)
-    return drafts, part_paths(tables, drafts)
+    files = unpack_pages(pages)
+    digests = recent_digests(files, started_ns)
+    drafts = draft_group(files, draft, only)
+    state = GroupState(fingerprint, pages, list(drafts), part_paths(tables, drafts), digests)
+    return drafts, state
 
 
 def publish_drafts(*arguments: Any) -> Outcome:
@@ -165,10 +178,10 @@ class Refresh:
         self.fingerprint = fingerprint()
         self.known = self.state.read_groups()
         self.started_ns = time.time_ns()
-        self.groups: dict[str, Sequence[PageFile]] = {}
+        self.groups: dict[str, PackedPages] = {}
         self.stale: set[str] = set()  # groups to be read
-        self.drafts: dict[str, dict[str | None, Path]] = {}  # by group read, by tag
-        self.files: dict[str, list[str]] = {}  # by group read: the tables' files that it gives
+        self.drafts: dict[str, Drafts] = {}  # by group read
+        self.states: dict[str, GroupState] = {}  # likewise
 
     def take_group(self, folder: str, pages: Sequence[PageFile], ahead: int) -> None:
         """Take a group of pages, and have it read at once if it is not just as it was read.
@@ -177,11 +190,14 @@ class Refresh:
         """
         if not may_hold(folder, pages, self.only):
             return
-        self.groups[folder] = pages
+        packed = pack_pages(pages)
         known = self.known.get(folder)
-        if known is None or not is_unchanged(known, pages, self.fingerprint):
-            # Where nothing is known, they are all to be read.
-            self.read(folder, 0 if self.known or self.only else ahead * len(pages))
+        if known is not None and is_unchanged(known, packed, self.fingerprint):
+            self.groups[folder] = known.pages  # Not once more.
+            return
+        self.groups[folder] = packed
+        # Where nothing is known, they are all to be read.
+        self.read(folder, len(pages), 0 if self.known or self.only else ahead * len(pages))
 
     def finish(self, unread: Sequence[Reject], listings: Mapping[str, Listings]) -> Outcome:
         """Publish what is read, and what else it touches; give what the tables then hold.
@@ -195,7 +211,7 @@ class Refresh:
         self.check_only()
         with hold_lock(self.state.folder / "publication", waits=self.listener.waits):
             if outcome and is_settled:
-                self.state.write_listings(listings)
+                self.state.write_listings(listings, is_part=bool(self.only))
                 return outcome
             return self.publish(touched, gone, unread, listings)
 
@@ -204,10 +220,9 @@ class Refresh:
         known = (self.known[group].tags for group in (*self.stale, *gone) if group in self.known)
         touched = touched.union(*known)
         while True:
-            for group, (drafts, files) in self.workers.results():
-                self.drafts[group], self.files[group] = drafts, files
+            for group, (drafts, state) in self.workers.results():
+                self.drafts[group], self.states[group] = drafts, state
                 touched.update(drafts)
-                self.listener.reads(len(self.groups[group]))
             fellows = [
                 group
                 for group in self.groups
@@ -216,25 +231,28 @@ class Refresh:
             if not fellows:
                 return touched
             for group in fellows:
-                self.read(group)
+                self.read(group, len(unpack_pages(self.groups[group])))
 
-    def read(self, group: str, ahead: int = 0) -> None:
-        """Have a group read into a draft; so many pages are likely to follow."""
-        pages, draft = self.groups[group], self.folder / str(len(self.stale))
+    def read(self, group: str, page_count: int, ahead: int = 0) -> None:
+        """Have a group of so many pages read into a draft; more are likely to follow."""
+        arguments = (
+            self.groups[group],
+            self.folder / str(len(self.stale)),
+            self.only,
+            self.tables.resolve(),
+            self.fingerprint,
+            self.started_ns,
+        )
         self.stale.add(group)
-        self.listener.finds(len(pages))
-        task = draft_snapshot, (pages, draft, self.only, self.tables.resolve())
-        self.workers.submit(group, task, len(pages), ahead)
+        self.listener.finds(page_count)
+        self.workers.submit(group, Task(draft_snapshot, arguments, page_count), ahead)
 
     def check_only(self) -> None:
         """Refuse tags that were asked for and that no page names."""
         known = (self.known[group].tags for group in self.groups if group not in self.drafts)
         missing = self.only.difference(*self.drafts.values(), *known)
         if missing:
-            raise SourceError(
-                f"no page of {', '.join(sorted(missing))} in the sources; "
-                "without --tag all that they hold is read"
-            )
+            raise no_page_of(missing)
 
     def publish(
         self,
@@ -253,22 +271,12 @@ class Refresh:
         with staged(self.tables, self.folder / "staged") as tables:
             state = State(tables)
             state.forget_groups([*self.drafts, *gone])
-            task = publish_drafts, (tables, owners, unread, self.folder)
-            self.workers.submit("publication", task, 0)
+            arguments = tables, owners, unread, self.folder
+            self.workers.submit("publication", Task(publish_drafts, arguments))
             for group, drafts in self.drafts.items():
                 if not self.only or drafts.keys() <= self.only:
-                    state.write_group(group, self.remembered(group))
-            state.write_listings(listings)
+                    state.write_group(group, self.states[group])
+            state.write_listings(listings, is_part=bool(self.only))
             outcome: Outcome = dict(self.workers.results())["publication"]
             state.write_outcome(outcome)
         return outcome
-
-    def remembered(self, group: str) -> GroupState:
-        """Give the state of a group that was read."""
-        return remember_group(
-            self.groups[group],
-            list(self.drafts[group]),
-            self.files[group],
-            self.fingerprint,
-            self.started_ns,
-        )

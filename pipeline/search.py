@@ -3,30 +3,46 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from operator import attrgetter, length_hint
 from pathlib import Path
+from typing import NamedTuple
 
 import msgspec
 
 from pipeline.errors import SourceError
+from pipeline.listings import (
+    Folders,
+    Listings,
+    linked_folders,
+    list_folder,
+    pack_folders,
+    unpack_folders,
+)
 from pipeline.mirrors import RESERVED_NAMES
-from pipeline.pages import PageFile, page_name, stamp_page, unreadable
+from pipeline.pages import TICK_NS, PageFile, page_name, stamp_page, unreadable
 from pipeline.rejects import Reject
-from pipeline.trees import MirrorName, index_files, mirror_of, name_mirror, other_folders
+from pipeline.trees import (
+    MirrorName,
+    index_files,
+    is_snapshot,
+    mirror_of,
+    name_mirror,
+    other_folders,
+)
 
-
-class FolderListing(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The folders and pages in a folder, and the times that would tell of any other."""
-
-    mtime_ns: int
-    ctime_ns: int
-    folders: list[str]
-    pages: list[str]
-
-
-Listings = dict[str, FolderListing]  # by the folder's path
 Group = tuple[str, list[PageFile]]  # a folder, and the pages in the folders in it
+
+
+class Level(NamedTuple):
+    """A folder on the way down: the folders in it, still to be visited, as known and as found."""
+
+    folder: str
+    names: Iterator[str]
+    pages: list[PageFile]  # in those folders
+    known: Folders
+    found: Folders
 
 
 class Search:
@@ -38,8 +54,9 @@ class Search:
 
     Links to folders are not followed, nor links to files outside of their source, but with
     `follow_links`: then each file is read once, however many links lead to it. `known` gives the
-    folders of a source as they were listed before, where that is known. `mirror` is the snapshot
-    and the stack of a build cache whose place does not tell them.
+    folders of a source as they were listed before, where that is known. With `only`, folders named
+    for other snapshots are passed by. `mirror` is the snapshot and the stack of a build cache whose
+    place does not tell them.
 
     Raises
     ------
@@ -52,13 +69,17 @@ class Search:
         sources: Sequence[Path],
         known: Callable[[str], Listings] = lambda _: {},
         *,
+        only: Sequence[str] = (),
         follow_links: bool = False,
         mirror: tuple[str | None, str | None] = (None, None),
     ) -> None:
         self.sources = sources
         self.known = known
+        self.only = only
         self.follow_links = follow_links
         self.mirror = mirror
+        # A folder that changed later may change again within the same tick.
+        self.settled_ns = time.time_ns() - TICK_NS
         self.rejects: list[Reject] = []
         self.listings: dict[str, Listings] = {}
         self.ahead = 0
@@ -78,7 +99,7 @@ class Search:
         Raises
         ------
         SourceError
-            There is no page in any of the sources.
+            There is no page in any of the sources, or none of the snapshots asked for.
         """
         groups: Iterator[Group] = (group for source in self.sources for group in self.walk(source))
         if self.follow_links or len(self.sources) > 1:
@@ -88,6 +109,8 @@ class Search:
             is_empty = False
             yield folder, sorted(pages, key=attrgetter("page"))
         if is_empty and not self.rejects:
+            if self.only:
+                raise no_page_of(self.only)
             raise SourceError(
                 f"{', '.join(map(str, self.sources))}: no page (*.md) in or below it, and no "
                 "index of a build cache; a clone of the cache's site has pages in its folder _cache"
@@ -142,8 +165,12 @@ class Search:
         listings = self.listings.setdefault(root, {}) if links is None else {}
         skipped = len(root) + 1
 
-        def visit(folder: str, group: list[PageFile]) -> list[str]:
-            """Add the pages in a folder to those of its parent; give the folders in it."""
+        def level(folder: str, names: Sequence[str], pages: list[PageFile]) -> Level:
+            return Level(folder, iter(names), pages, unpack_folders(known, folder), {})
+
+        def visit(level: Level, name: str) -> list[str]:
+            """Add the pages in a folder to those of its level; give the folders in it."""
+            folder = f"{level.folder}/{name}"
             try:
                 if seen is not None:
                     status = os.stat(folder)
@@ -151,22 +178,22 @@ class Search:
                         return []
                     seen.add((status.st_dev, status.st_ino))
                 listing, entries = list_folder(
-                    folder, root if links is None else "", known.get(folder)
+                    folder, root if links is None else "", level.known.get(name)
                 )
             except OSError as error:
                 name = page_name(folder[skipped:]) or "."
                 self.rejects.append(unreadable(name, "folder", error))
                 return []
-            listings[folder] = listing
+            level.found[name] = listing
             if links is not None:
                 links.extend(linked_folders(folder))
-            for name in listing.pages:
-                path = f"{folder}/{name}"
+            for page_file in listing.pages:
+                path = f"{folder}/{page_file}"
                 page = page_name(path[skipped:])
                 file = path if links is None else os.path.realpath(path)
                 try:
-                    status = entries[name].stat() if entries else os.stat(file)
-                    group.append(stamp_page(file, page, status))
+                    status = entries[page_file].stat() if entries else os.stat(file)
+                    level.pages.append(stamp_page(file, page, status))
                 except OSError as error:
                     self.rejects.append(unreadable(page, "page", error))
             return listing.folders
@@ -190,27 +217,41 @@ class Search:
             group.extend(files)
             return []
 
-        above: list[PageFile] = []
-        # The folders on the way down: each with those in it that are still to be visited.
-        way = [(os.path.dirname(top).rstrip("/"), iter([os.path.basename(top)]), above)]
+        way = [level(os.path.dirname(top).rstrip("/"), [os.path.basename(top)], [])]
         while way:
-            folder, names, group = way[-1]
-            for name in names:
-                child = f"{folder}/{name}"
-                children = visit(child, group)
+            at = way[-1]
+            for name in at.names:
+                folder = f"{at.folder}/{name}"
+                folders = visit(at, name)
                 own: list[PageFile] = []
                 # Only in a mirror are these names its own; elsewhere one may be a package's.
-                if not RESERVED_NAMES.isdisjoint(children) and (indexes := index_files(child)):
-                    children = other_folders(children)
-                    own = visit_mirror(child, indexes, children, group)
-                if children or own:
-                    way.append((child, iter(children), own))
+                if not RESERVED_NAMES.isdisjoint(folders) and (indexes := index_files(folder)):
+                    folders = other_folders(folders)
+                    own = visit_mirror(folder, indexes, folders, at.pages)
+                if folders or own:
+                    way.append(level(folder, self.asked_for(folders), own))
                     break
             else:
                 way.pop()
-                if group:
-                    self.ahead = sum(length_hint(names) for _, names, _ in way)
-                    yield folder, group
+                if links is None:
+                    listings[os.fsencode(at.folder)] = pack_folders(at.found, self.settled_ns)
+                if at.pages:
+                    self.ahead = sum(length_hint(above.names) for above in way)
+                    yield at.folder, at.pages
+
+    def asked_for(self, names: Sequence[str]) -> Sequence[str]:
+        """Leave out folders of snapshots that are not asked for; any may be the one stack's."""
+        if not self.only or self.mirror[1] is not None:
+            return names
+        return [name for name in names if name in self.only or not is_snapshot(name)]
+
+
+def no_page_of(tags: Iterable[str]) -> SourceError:
+    """Say that tags were asked for that no page names."""
+    return SourceError(
+        f"no page of {', '.join(sorted(tags))} in the sources; "
+        "without --tag all that they hold is read"
+    )
 
 
 def tell_apart(groups: Iterable[Group]) -> Iterator[Group]:
@@ -223,18 +264,12 @@ def tell_apart(groups: Iterable[Group]) -> Iterator[Group]:
             if page.path in paths:
                 continue
             if page.page in names:
-                page = msgspec.structs.replace(page, page=page_name(page.path))
+                page = msgspec.structs.replace(page, page=page_name(os.fsdecode(page.path)))
             paths.add(page.path)
             names.add(page.page)
             group.append(page)
         if group:
             yield folder, group
-
-
-def linked_folders(folder: str) -> list[str]:
-    """Give the links to folders in a folder."""
-    with os.scandir(folder) as entries:
-        return sorted(e.path for e in entries if e.is_symlink() and os.path.isdir(e.path))
 
 
 def is_index(path: str) -> bool:
@@ -244,34 +279,3 @@ def is_index(path: str) -> bool:
             return stream.read(1) == b"{"
     except OSError:
         return False
-
-
-def list_folder(
-    path: str, root: str, known: FolderListing | None
-) -> tuple[FolderListing, dict[str, os.DirEntry[str]]]:
-    """Give what is in a folder, and its pages' entries.
-
-    As known, and without the entries, if its times are those that are known.
-    """
-    status = os.stat(path)
-    if known and (known.mtime_ns, known.ctime_ns) == (status.st_mtime_ns, status.st_ctime_ns):
-        return known, {}
-    folders, pages = [], {}
-    with os.scandir(path) as entries:
-        for entry in entries:
-            name = entry.name
-            if entry.is_dir(follow_symlinks=False):
-                folders.append(name)
-            elif name.endswith(".md") and not (entry.is_symlink() and leads_away(entry, root)):
-                pages[name] = entry
-    listing = FolderListing(status.st_mtime_ns, status.st_ctime_ns, sorted(folders), list(pages))
-    return listing, pages
-
-
-def leads_away(link: os.DirEntry[str], root: str) -> bool:
-    """Whether a link named like a page is none: it leads to a folder, or to outside of `root`.
-
-    A link to nothing stays: it can't be read, and that is said.
-    """
-    target = os.path.realpath(link.path)
-    return not target.startswith(f"{root}/") or os.path.isdir(target)

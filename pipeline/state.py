@@ -1,29 +1,27 @@
 """What was read the last time, kept beside the tables, so that only what changed is read again.
 
 A page is known by its path, size and times. Where those can't tell, since the page was written
-just as it was read, its content decides. A folder whose times are as they were has the names
-that it had. Nothing here is needed for the tables to be right: without it all is read again.
+just as it was read, its content decides. Nothing here is needed for the tables to be right:
+without it all is read again.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import archspec
 import msgspec
 
 from pipeline import __version__
-from pipeline.pages import PageFile
-from pipeline.search import Listings
+from pipeline.listings import Listings
+from pipeline.pages import TICK_NS, PackedPages, PageFile
 
 TABLES_FOLDER = "tables"
 STATE_FOLDER = ".state"
-# A file may change twice within one tick of its file system's clock, the coarsest of which is 2 s.
-TICK_NS = 2_000_000_000
 
 
 class GroupState(msgspec.Struct, frozen=True):
@@ -34,10 +32,10 @@ class GroupState(msgspec.Struct, frozen=True):
     """
 
     fingerprint: str
-    pages: list[PageFile]
+    pages: PackedPages
     tags: list[str | None]
     files: list[str]
-    digests: dict[str, str]
+    digests: dict[bytes, str]
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -50,33 +48,26 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def fingerprint() -> str:
-    """Tell this version of the pipeline and of its schemas from any other.
+    """Tell this version of the pipeline, of its schemas and of archspec's facts from any other.
 
     The code itself is part of it: a checkout changes without a new version.
     """
-    digest = hashlib.sha256(__version__.encode())
+    digest = hashlib.sha256(f"{__version__} {archspec.__version__}".encode())
     for file in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
 
 
-def remember_group(
-    pages: Sequence[PageFile],
-    tags: Sequence[str | None],
-    files: Sequence[str],
-    fingerprint: str,
-    read_at_ns: int,
-) -> GroupState:
-    """Give the state of pages that were read at a time or later."""
-    digests = {
+def recent_digests(pages: Iterable[PageFile], read_at_ns: int) -> dict[bytes, str]:
+    """Digest the pages whose times may not tell of a change after a time, before they are read."""
+    return {
         page.path: content_digest(page.path)
         for page in pages
         if max(page.mtime_ns, page.ctime_ns) > read_at_ns - TICK_NS
     }
-    return GroupState(fingerprint, list(pages), list(tags), list(files), digests)
 
 
-def is_unchanged(state: GroupState, pages: Sequence[PageFile], fingerprint: str) -> bool:
+def is_unchanged(state: GroupState, pages: PackedPages, fingerprint: str) -> bool:
     """Whether pages found are those that were read, to the content, and their tables are there."""
     return (
         state.fingerprint == fingerprint
@@ -86,7 +77,7 @@ def is_unchanged(state: GroupState, pages: Sequence[PageFile], fingerprint: str)
     )
 
 
-def content_digest(path: str) -> str:
+def content_digest(path: bytes) -> str:
     """Give a digest of a file's content; of one that can't be read, one that fits no file."""
     try:
         # A page that has become a pipe must not stop us.
@@ -101,10 +92,6 @@ class State:
 
     def __init__(self, tables: Path) -> None:
         self.folder = tables / STATE_FOLDER
-
-    def is_empty(self) -> bool:
-        """Whether nothing is remembered."""
-        return not self.folder.is_dir()
 
     def read_groups(self) -> dict[str, GroupState]:
         """Give each group remembered, by its folder."""
@@ -128,16 +115,11 @@ class State:
         """Give the folders below a source as they were listed, by path."""
         return self._read(self._file("source", source), Listings) or {}
 
-    def write_listings(self, listings: Mapping[str, Listings]) -> None:
-        """Remember, by source, the folders whose times tell of any change since."""
-        settled_ns = time.time_ns() - TICK_NS
+    def write_listings(self, listings: Mapping[str, Listings], *, is_part: bool) -> None:
+        """Remember the folders below some sources; others than a part stay as remembered."""
         for source, folders in listings.items():
-            kept = {
-                path: listing
-                for path, listing in folders.items()
-                if max(listing.mtime_ns, listing.ctime_ns) < settled_ns
-            }
-            self._write(self._file("source", source), kept)
+            others = self.read_listings(source) if is_part else {}
+            self._write(self._file("source", source), others | folders)
 
     def read_database(self) -> str:
         """Give what the database was built from, as `build_signature` tells it; empty: unknown."""
@@ -171,7 +153,7 @@ class State:
         try:
             encoded = msgspec.msgpack.encode(value)
         except UnicodeEncodeError:
-            # A file name that is no UTF-8 can't be remembered: what is near it is read each time.
+            # A group whose folder's name is no UTF-8 can't be remembered, and is read each time.
             file.unlink(missing_ok=True)
             return
         draft = file.with_name(f"{file.name}.{os.getpid()}")

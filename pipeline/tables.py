@@ -105,8 +105,8 @@ def read_file(path: Path, table: Table, tag: str | None) -> pl.DataFrame:
     return table.conform(frame)
 
 
-def read_table(folder: Path, table: Table, *columns: str) -> pl.DataFrame:
-    """Read some columns of a whole table below `folder`."""
+def read_table(folder: Path, table: Table, *columns: str | pl.Expr) -> pl.DataFrame:
+    """Read some columns of a whole table below `folder`, or what is computed of them."""
     # Tags are text, whatever they look like.
     tags = {"tag": pl.String()} if table.partitioned else None
     files = pl.scan_parquet(

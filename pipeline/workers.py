@@ -14,7 +14,7 @@ from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_complet
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 from pipeline.errors import CoverageError
 
@@ -31,17 +31,25 @@ WORKER_ENVIRONMENT = {
     "MIMALLOC_PURGE_DELAY": "-1",
 }
 
-Task = tuple[Callable[..., Any], tuple[object, ...]]  # a function with its arguments
+
+class Task(NamedTuple):
+    """What a worker is to do: call a function, which reads so many pages."""
+
+    function: Callable[..., Any]
+    arguments: tuple[object, ...]
+    page_count: int = 0
 
 
 class Workers:
     """The workers of an executor or, without one, of this machine where there is much to do.
 
-    Tasks go by a name; one given again replaces the one before it.
+    Tasks go by a name; one given again replaces the one before it. `reads` is called with the
+    number of pages that a task has read, by any thread.
     """
 
-    def __init__(self, executor: Executor | None) -> None:
+    def __init__(self, executor: Executor | None, reads: Callable[[int], object]) -> None:
         self.executor = executor
+        self.reads = reads
         self.pool: Executor | None = None  # this machine's
         self.page_count = 0
         self.waiting: dict[str, Task] = {}
@@ -59,19 +67,25 @@ class Workers:
             self.pool.shutdown(wait=False, cancel_futures=True)
             self.executor = self.pool = None
 
-    def submit(self, name: str, task: Task, page_count: int, ahead: int = 0) -> None:
-        """Have a task done that reads so many pages: at once, where there are workers by then.
+    def submit(self, name: str, task: Task, ahead: int = 0) -> None:
+        """Have a task done: at once, where there are workers by then.
 
-        About so many more are `ahead`.
+        About so many more pages are `ahead`.
         """
-        self.page_count += page_count
+        self.page_count += task.page_count
         self.waiting[name] = task
         if self.executor is None and self.page_count + ahead > POOL_PAGES:
             self.executor = self.pool = start_pool()
         if self.executor:
-            for waiting, (function, arguments) in self.waiting.items():
-                self.futures[waiting] = self.executor.submit(function, *arguments)
+            for waiting in self.waiting:
+                self.futures[waiting] = self.start(self.executor, self.waiting[waiting])
             self.waiting.clear()
+
+    def start(self, executor: Executor, task: Task) -> Future[Any]:
+        """Hand a task to a worker."""
+        future = executor.submit(task.function, *task.arguments)
+        future.add_done_callback(lambda _: self.reads(task.page_count))
+        return future
 
     def results(self) -> Iterator[tuple[str, Any]]:
         """Yield each task's name and result when it is done; without workers, do them here."""
@@ -81,8 +95,10 @@ class Workers:
             yield names[future], future.result()
         while self.waiting:
             name = next(iter(self.waiting))
-            function, arguments = self.waiting.pop(name)
-            yield name, function(*arguments)
+            task = self.waiting.pop(name)
+            result = task.function(*task.arguments)
+            self.reads(task.page_count)
+            yield name, result
 
 
 def start_pool() -> ProcessPoolExecutor:

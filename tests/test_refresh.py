@@ -12,17 +12,20 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import archspec
+import msgspec
 import polars as pl
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from pipeline import refresh, snapshots, state, workers
+from pipeline import pages, refresh, search, snapshots, state, workers
 from pipeline.errors import OutputError, SourceError
 from pipeline.refresh import refresh_tables
 from pipeline.schemas import TARGETS
 from pipeline.snapshots import PAGE_TABLES
+from pipeline.state import fingerprint
 from pipeline.tables import read_part, stored_tags
 from tests.conftest import run_command
 from tests.writing import make_spec, site_page, write_pages
@@ -30,6 +33,7 @@ from tests.writing import make_spec, site_page, write_pages
 Stored = dict[tuple[str, str | None], list[dict[str, Any]]]
 
 TAGS = ("develop-2025-03-23", "develop-2025-03-30", "v1.0.0")
+PACKAGES = ("adiak", "zlib")
 
 
 def read_all(out: Path) -> Stored:
@@ -57,7 +61,7 @@ def groups_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     draft_group = snapshots.draft_group
 
     def record(files: Any, *arguments: Any) -> Any:
-        seen.append(Path(files[0].path).parent.parent.name)
+        seen.append(Path(os.fsdecode(files[0].path)).parent.parent.name)
         return draft_group(files, *arguments)
 
     monkeypatch.setattr(snapshots, "draft_group", record)
@@ -72,7 +76,7 @@ def source(tmp_path: Path) -> Path:
         {
             f"_cache/{tag}/{package}/specs.md": site_page(package, tag)
             for tag in TAGS
-            for package in ("adiak", "zlib")
+            for package in PACKAGES
         },
     )
 
@@ -121,6 +125,34 @@ def test_a_change_that_size_and_time_hide_is_found(source: Path, tmp_path: Path)
     assert read_all(tmp_path / "out") == read_fresh(source)
 
 
+def test_a_change_just_after_reading_is_found(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a file system's clock is coarse, what changes as soon as it was read is told, too."""
+    now = time.time_ns()
+    stamp_page = pages.stamp_page
+
+    def stamp(*arguments: Any) -> Any:
+        return msgspec.structs.replace(stamp_page(*arguments), mtime_ns=now, ctime_ns=now)
+
+    def draft_and_change(files: Any, *arguments: Any) -> Any:
+        drafts = draft_group(files, *arguments)
+        page = Path(os.fsdecode(files[0].path))
+        page.write_text(page.read_text().replace("ubuntu22.04", "ubuntu24.04"))
+        return drafts
+
+    draft_group = snapshots.draft_group
+    monkeypatch.setattr(search, "stamp_page", stamp)
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshots, "draft_group", draft_and_change)
+        refresh_tables([source], tmp_path / "out")
+    before = read_all(tmp_path / "out")
+
+    refresh_tables([source], tmp_path / "out")
+
+    assert read_all(tmp_path / "out") == read_fresh(source) != before
+
+
 @pytest.mark.parametrize("lost", ["pages/tag=v1.0.0", "targets", "."])
 def test_tables_that_were_removed_come_again(source: Path, tmp_path: Path, lost: str) -> None:
     """What somebody deleted below OUT is made again by the next run."""
@@ -143,6 +175,17 @@ def test_another_version_of_the_pipeline_reads_all_again(
     refresh_tables([source], tmp_path / "out")
 
     assert sorted(groups_read) == sorted(TAGS)
+
+
+@pytest.mark.parametrize("package", [state, archspec])
+def test_what_else_tells_a_version_from_another(
+    package: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A release of the pipeline is another one, and so is one of archspec, which makes targets."""
+    before = fingerprint()
+    monkeypatch.setattr(package, "__version__", "another")
+
+    assert fingerprint() != before
 
 
 def test_a_broken_state_is_no_state(source: Path, tmp_path: Path) -> None:
@@ -169,29 +212,50 @@ def test_a_file_name_that_is_no_utf8_is_read_each_time(tmp_path: Path) -> None:
     assert reject["page"] == r"a/b/bad\xff.md"
 
 
-def test_a_folder_that_is_as_it_was_is_not_listed_again(
-    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Once a folder's times are settled they tell of any page added or removed."""
-    monkeypatch.setattr(state, "TICK_NS", 20_000_000)
-    time.sleep(0.05)
-    refresh_tables([source], tmp_path / "out")
-    scanned: list[str] = []
+@pytest.fixture
+def folders_listed(source: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Record the folders of the source that runs list, below it; a tick takes no time."""
+    listed: list[str] = []
     scandir = os.scandir
 
     def record(path: str) -> Any:
         if str(path).startswith(str(source)):
-            scanned.append(path)
+            listed.append(os.path.relpath(path, source))
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", record)
+    monkeypatch.setattr(search, "TICK_NS", 0)
+    return listed
+
+
+def test_a_folder_that_is_as_it_was_is_not_listed_again(
+    source: Path, tmp_path: Path, folders_listed: list[str]
+) -> None:
+    """Once a folder's times are settled they tell of any page added or removed."""
     refresh_tables([source], tmp_path / "out")
-    assert scanned == []
+    folders_listed.clear()
+    refresh_tables([source], tmp_path / "out")
+    assert folders_listed == []
 
     write_pages(source, {f"_cache/{TAGS[0]}/zlib/more.md": site_page("more", TAGS[0])})
     refresh_tables([source], tmp_path / "out")
-    assert scanned == [f"{source}/_cache/{TAGS[0]}/zlib"]
+    assert folders_listed == [f"_cache/{TAGS[0]}/zlib"]
     assert len(read_all(tmp_path / "out")["pages", TAGS[0]]) == 3
+
+
+def test_a_folder_that_changed_meanwhile_is_listed_again(
+    source: Path, tmp_path: Path, folders_listed: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Times tell of nothing where they are of the tick in which the run began, or later."""
+    monkeypatch.setattr(search, "TICK_NS", 60_000_000_000)
+    refresh_tables([source], tmp_path / "out")
+    every = sorted(folders_listed)
+    folders_listed.clear()
+    monkeypatch.setattr(search, "TICK_NS", 0)
+
+    refresh_tables([source], tmp_path / "out")
+
+    assert sorted(folders_listed) == every
 
 
 def test_a_run_may_keep_to_some_tags(source: Path, tmp_path: Path, groups_read: list[str]) -> None:
@@ -206,6 +270,29 @@ def test_a_run_may_keep_to_some_tags(source: Path, tmp_path: Path, groups_read: 
     groups_read.clear()
     refresh_tables([source], tmp_path / "out")
     assert groups_read == []
+
+
+def test_other_snapshots_folders_are_passed_by(
+    source: Path, tmp_path: Path, folders_listed: list[str]
+) -> None:
+    """A run for one tag lists no folder of another; what it learns is kept beside what is known."""
+    tag, *others = TAGS
+    top = [".", "_cache"]
+    refresh_tables([source], tmp_path / "out", only=[tag])
+    assert folders_listed == [*top, f"_cache/{tag}", *(f"_cache/{tag}/{p}" for p in PACKAGES)]
+
+    folders_listed.clear()
+    refresh_tables([source], tmp_path / "out", only=others)
+    assert folders_listed == [
+        f"_cache/{folder}"
+        for other in others
+        for folder in (other, *(f"{other}/{p}" for p in PACKAGES))
+    ]
+
+    folders_listed.clear()
+    refresh_tables([source], tmp_path / "out")
+    assert folders_listed == [f"_cache/{tag}"]
+    assert read_all(tmp_path / "out") == read_fresh(source)
 
 
 def test_a_tag_that_no_page_names_is_refused(source: Path, tmp_path: Path) -> None:
