@@ -21,17 +21,19 @@ class Bar(Listener):
     def __init__(self, out: Path, progress: Progress | None) -> None:
         self.out = out
         self.progress = progress
+        self.found_count = 0
 
     def waits(self) -> None:
         """Say why nothing happens."""
         say_waiting(self.out)
 
-    def finds(self, page_count: int) -> None:
+    def finds(self, page_count: int, ahead: int) -> None:
         """Begin the bar, or make it longer."""
+        self.found_count += page_count
         if self.progress and not self.progress.tasks:
-            self.progress.add_task("pages", total=0)
+            self.progress.add_task("pages")
         for task in self.progress.tasks if self.progress else ():
-            task.total = (task.total or 0) + page_count
+            task.total = self.found_count + ahead
 
     def reads(self, page_count: int) -> None:
         """Move the bar."""
@@ -73,24 +75,9 @@ def progress_bar(out: Path) -> Iterator[Listener]:
     if not sys.stderr.isatty():
         yield Bar(out, None)
         return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from pipeline.bars import page_bar
 
-    with Progress(
-        TextColumn("reading pages"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.speed:,.0f} pages/s"),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as progress:
+    with page_bar() as progress:
         yield Bar(out, progress)
 
 
@@ -100,22 +87,7 @@ def fetch_bar(to: Path) -> Iterator[FetchBar]:
     if not sys.stderr.isatty():
         yield FetchBar(to, None)
         return
-    from rich.console import Console
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeElapsedColumn,
-    )
+    from pipeline.bars import index_bar
 
-    with Progress(
-        TextColumn("fetching indexes"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[megabytes]:,.1f} MB"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as progress:
+    with index_bar() as progress:
         yield FetchBar(to, progress)

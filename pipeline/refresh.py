@@ -49,8 +49,8 @@ class Listener:
     def waits(self) -> None:
         """Another run is at work on the same tables, and has to end first."""
 
-    def finds(self, page_count: int) -> None:
-        """So many more pages are to be read."""
+    def finds(self, page_count: int, ahead: int) -> None:
+        """So many more pages are to be read, and about so many more may be."""
 
     def reads(self, page_count: int) -> None:
         """So many more pages have been read."""
@@ -234,7 +234,7 @@ class Refresh:
                 self.read(group, len(unpack_pages(self.groups[group])))
 
     def read(self, group: str, page_count: int, ahead: int = 0) -> None:
-        """Have a group of so many pages read into a draft; more are likely to follow."""
+        """Have a group of so many pages read into a draft; so many more are likely to follow."""
         arguments = (
             self.groups[group],
             self.folder / str(len(self.stale)),
@@ -244,7 +244,7 @@ class Refresh:
             self.started_ns,
         )
         self.stale.add(group)
-        self.listener.finds(page_count)
+        self.listener.finds(page_count, ahead)
         self.workers.submit(group, Task(draft_snapshot, arguments, page_count), ahead)
 
     def check_only(self) -> None:
