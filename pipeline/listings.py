@@ -42,9 +42,9 @@ def pack_folders(folders: Mapping[str, FolderListing], settled_ns: int) -> bytes
         return msgspec.msgpack.encode({})
 
 
-def unpack_folders(listings: Listings, folder: str) -> Folders:
-    """Give the folders in one folder as they were listed; none where that is not known."""
-    packed = listings.get(os.fsencode(folder))
+def take_folders(listings: Listings, folder: str) -> Folders:
+    """Take out the folders in one folder as they were listed; none where that is not known."""
+    packed = listings.pop(os.fsencode(folder), None)
     return FOLDERS_DECODER.decode(packed) if packed else {}
 
 

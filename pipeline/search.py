@@ -18,7 +18,7 @@ from pipeline.listings import (
     linked_folders,
     list_folder,
     pack_folders,
-    unpack_folders,
+    take_folders,
 )
 from pipeline.mirrors import RESERVED_NAMES
 from pipeline.pages import TICK_NS, PageFile, page_name, stamp_page, unreadable
@@ -166,7 +166,7 @@ class Search:
         skipped = len(root) + 1
 
         def level(folder: str, names: Sequence[str], pages: list[PageFile]) -> Level:
-            return Level(folder, iter(names), pages, unpack_folders(known, folder), {})
+            return Level(folder, iter(names), pages, take_folders(known, folder), {})
 
         def visit(level: Level, name: str) -> list[str]:
             """Add the pages in a folder to those of its level; give the folders in it."""

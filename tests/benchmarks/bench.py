@@ -2,6 +2,9 @@
 
 Run as `make bench` or `python -m tests.benchmarks.bench --snapshots N --packages N`. Machines are
 shared: what counts are the ratios to the floor, taken pair by pair, and their medians.
+
+The kernel counts as a command's memory what the process that starts it holds, so DuckDB and Polars
+are loaded only when the commands have been measured.
 """
 
 from __future__ import annotations
@@ -17,21 +20,24 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import duckdb
-
-from pipeline.schemas import SPEC_STACKS
-from pipeline.tables import PART
-from pipeline.warehouse import DATABASE, DEFINES, view_files
 from tests.benchmarks import peers
 from tests.benchmarks.corpus import write_corpus, write_index
 from tests.benchmarks.floor import read_plainly
 
+if TYPE_CHECKING:
+    import duckdb
+
 PYTHON = sys.executable
 PIPELINE = [PYTHON, "-m", "pipeline"]
+FLOOR = "floor"
 OURS = "flatten, cold"
 KIBIBYTES = 1024  # in a mebibyte; the kernel counts memory so
 PEER_SNAPSHOTS = 4  # the newest ones: peers take minutes for them all
+SHARE = 4  # of the snapshots one in so many, to see what grows with them
+PEAK_GOAL = 600  # MiB, of the largest process
+GROWTH_GOAL = 0.5  # MiB more a snapshot: what is remembered of each page, but none of its specs
 SAMPLE = Path(__file__).parent.parent / "pages"
 SAMPLE_GOAL = 1.5  # seconds in all
 INDEX_GOAL = 3.0  # times what orjson takes to parse it, without looking for garbage
@@ -50,12 +56,17 @@ class Run:
 
 @dataclass(frozen=True)
 class Measure:
-    """What is measured: a command, what to do before each run, and its goal against the floor."""
+    """What is measured: a command, what to do before each run, and its goals.
+
+    `ratio_goal` is in times the floor, `seconds_goal` in seconds, `peak_goal` in MiB.
+    """
 
     name: str
     command: Sequence[str]
-    goal: float | None = None
+    ratio_goal: float | None = None
     prepare: Callable[[], object] = lambda: None
+    seconds_goal: float | None = None
+    peak_goal: float | None = None
 
 
 def run_command(command: Sequence[str]) -> Run:
@@ -69,47 +80,96 @@ def run_command(command: Sequence[str]) -> Run:
     return Run(time.perf_counter() - started, usage.ru_maxrss / KIBIBYTES)
 
 
-def measures(corpus: Path, out: Path) -> list[Measure]:
-    """Give what is measured in turn, each on what the one before it left."""
+def flattens(corpus: Path, out: Path) -> list[Measure]:
+    """Give the runs of `flatten`, each on what the one before it left."""
     flatten = [*PIPELINE, "flatten", str(corpus), "--out", str(out)]
     page = next(corpus.rglob("*.md"))
     return [
-        Measure("floor", [PYTHON, "-m", "tests.benchmarks.floor", str(corpus)]),
-        Measure(OURS, flatten, 1.5, lambda: shutil.rmtree(out, ignore_errors=True)),
-        Measure("flatten, nothing changed", flatten, 0.4),
-        Measure("flatten, one page changed", flatten, 0.6, page.touch),
-        Measure("build", [*PIPELINE, "build", "--out", str(out)], 1.5),
-        Measure("build, nothing changed", [*PIPELINE, "build", "--out", str(out)]),
-        Measure("--help", [*PIPELINE, "--help"]),
+        Measure(
+            OURS, flatten, 1.5, lambda: shutil.rmtree(out, ignore_errors=True), None, PEAK_GOAL
+        ),
+        Measure("flatten, nothing changed", flatten, 0.4, peak_goal=PEAK_GOAL),
+        Measure("flatten, one page changed", flatten, 0.6, page.touch, None, PEAK_GOAL),
     ]
 
 
-def measure_commands(corpus: Path, out: Path, run_count: int) -> None:
-    """Print a line a command: seconds, memory, and the ratio to the floor beside its goal."""
-    page_count, spec_count = read_plainly(str(corpus))
-    print(f"corpus: {page_count:,} pages, {spec_count:,} specs; medians of {run_count} runs\n")
-    listed = measures(corpus, out)
+def measures(corpus: Path, out: Path) -> list[Measure]:
+    """Give what is measured in turn, each on what the one before it left."""
+    return [
+        Measure(FLOOR, [PYTHON, "-m", "tests.benchmarks.floor", str(corpus)]),
+        *flattens(corpus, out),
+        Measure("build", [*PIPELINE, "build", "--out", str(out)], 1.5, peak_goal=PEAK_GOAL),
+        Measure("build, nothing changed", [*PIPELINE, "build", "--out", str(out)], 0.2),
+        Measure("--help", [*PIPELINE, "--help"], seconds_goal=0.3),
+    ]
+
+
+def run_in_turn(listed: Sequence[Measure], run_count: int) -> dict[str, list[Run]]:
+    """Run what is measured, one after the other, and that so many times; give the runs by name."""
     runs: dict[str, list[Run]] = {measure.name: [] for measure in listed}
     for _ in range(run_count):
         for measure in listed:
             measure.prepare()
             runs[measure.name].append(run_command(measure.command))
+    return runs
+
+
+def measure_commands(corpus: Path, out: Path, run_count: int) -> dict[str, float]:
+    """Print a line a command: seconds, ratio to the floor, memory, goals; give the peaks in MiB."""
+    page_count, spec_count = read_plainly(str(corpus))
+    print(f"corpus: {page_count:,} pages, {spec_count:,} specs; medians of {run_count} runs\n")
+    listed = measures(corpus, out)
+    runs = run_in_turn(listed, run_count)
+    peaks = {name: max(run.peak_mebibytes for run in of_name) for name, of_name in runs.items()}
     print(
-        f"{'command':<28}{'seconds':>9}{'MiB':>7}{'× floor':>9}{'goal':>7}"
-        f"{'pages/s':>10}{'specs/s':>11}"
+        f"{'command':<27}{'seconds':>8}{'× floor':>9}{'min – max':>13}{'goal':>8}"
+        f"{'MiB':>6}{'goal':>7}{'pages/s':>11}"
     )
     for measure in listed:
         seconds = statistics.median(run.seconds for run in runs[measure.name])
-        ratio = statistics.median(
+        ratios = [
             run.seconds / floor.seconds
-            for run, floor in zip(runs[measure.name], runs["floor"], strict=True)
+            for run, floor in zip(runs[measure.name], runs[FLOOR], strict=True)
+        ]
+        ratio, peak = statistics.median(ratios), peaks[measure.name]
+        spread = f"{min(ratios):.2f} – {max(ratios):.2f}"
+        goal = at_most(measure.ratio_goal) or at_most(measure.seconds_goal, " s")
+        is_missed = (
+            exceeds(ratio, measure.ratio_goal)
+            or exceeds(seconds, measure.seconds_goal)
+            or exceeds(peak, measure.peak_goal)
         )
-        goal = "" if measure.goal is None else f"≤ {measure.goal}"
         print(
-            f"{measure.name:<28}{seconds:>9.2f}"
-            f"{max(run.peak_mebibytes for run in runs[measure.name]):>7.0f}{ratio:>9.2f}{goal:>7}"
-            f"{page_count / seconds:>10,.0f}{spec_count / seconds:>11,.0f}"
+            f"{measure.name:<27}{seconds:>8.2f}{ratio:>9.2f}{spread:>13}{goal:>8}"
+            f"{peak:>6.0f}{at_most(measure.peak_goal):>7}{page_count / seconds:>11,.0f}"
+            f"{'   missed' if is_missed else ''}"
         )
+    return peaks
+
+
+def at_most(goal: float | None, unit: str = "") -> str:
+    """Write a goal, if there is one."""
+    return "" if goal is None else f"≤ {goal}{unit}"
+
+
+def exceeds(value: float, goal: float | None) -> bool:
+    """Whether a goal is missed."""
+    return goal is not None and value > goal
+
+
+def measure_growth(
+    share: Path, out: Path, peaks: dict[str, float], more_count: int, run_count: int
+) -> None:
+    """Print how the memory of `flatten` grows, from a share to so many more snapshots' `peaks`."""
+    runs = run_in_turn(flattens(share, out), run_count)
+    count = len(list((share / "_cache").iterdir()))
+    print(
+        f"\n{f'with {count} snapshots':<27}{'MiB':>8}   MiB more a snapshot, goal ≤ {GROWTH_GOAL}"
+    )
+    for name, of_name in runs.items():
+        peak = max(run.peak_mebibytes for run in of_name)
+        growth = (peaks[name] - peak) / max(1, more_count)
+        print(f"{name:<27}{peak:>8.0f}{growth:>9.2f}{'   missed' if growth > GROWTH_GOAL else ''}")
 
 
 def measure_peers(share: Path, folder: Path, libraries: str, run_count: int) -> None:
@@ -117,7 +177,7 @@ def measure_peers(share: Path, folder: Path, libraries: str, run_count: int) -> 
     page_count, spec_count = read_plainly(str(share))
     ours, theirs = folder / "ours", folder / "theirs.parquet"
     commands = {
-        "floor": [PYTHON, "-m", "tests.benchmarks.floor", str(share)],
+        FLOOR: [PYTHON, "-m", "tests.benchmarks.floor", str(share)],
         OURS: [*PIPELINE, "flatten", str(share), "--out", str(ours)],
         **{
             peer: [
@@ -140,8 +200,20 @@ def measure_peers(share: Path, folder: Path, libraries: str, run_count: int) -> 
         print(f"{name:<28}{statistics.median(measured):>9.2f}{ratio:>9.2f}")
 
 
+def copy_share(corpus: Path, share: Path, tags: Sequence[str]) -> Path:
+    """Copy some snapshots of the corpus; give the copy."""
+    for tag in tags:
+        shutil.copytree(corpus / "_cache" / tag, share / "_cache" / tag)
+    return share
+
+
 def count_rows(tables: Path) -> int:
     """Count the rows of a Parquet file, or of table spec_stacks below a folder."""
+    import duckdb
+
+    from pipeline.schemas import SPEC_STACKS
+    from pipeline.tables import PART
+
     files = tables if tables.is_file() else tables / SPEC_STACKS.name / "*" / PART
     (row,) = duckdb.execute("select count(*) from read_parquet($1)", [str(files)]).fetchall()
     return int(row[0])
@@ -176,9 +248,13 @@ def measure_sample(folder: Path, run_count: int) -> None:
     print(f"\nflatten of the sample: {statistics.median(seconds):.2f} s, goal ≤ {SAMPLE_GOAL} s")
 
 
-def measure_views(database: Path, tags: Sequence[str], run_count: int) -> None:
+def measure_views(out: Path, tags: Sequence[str], run_count: int) -> None:
     """Print a line a view: seconds for the newest snapshot and for the whole history."""
-    connection = duckdb.connect(str(database), read_only=True)
+    import duckdb
+
+    from pipeline.warehouse import DATABASE, DEFINES, view_files
+
+    connection = duckdb.connect(str(out / DATABASE), read_only=True)
     newest, previous = tags[-1], tags[-2]
     queries: dict[str, tuple[str | None, str]] = {}
     for file in view_files():
@@ -230,14 +306,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="cache-coverage-bench-") as folder:
         corpus, out = Path(folder, "corpus"), Path(folder, "out")
         tags = write_corpus(corpus, max(2, options.snapshots), options.packages)
-        measure_commands(corpus, out, options.runs)
-        for tag in tags[-PEER_SNAPSHOTS:]:
-            shutil.copytree(corpus / "_cache" / tag, Path(folder, "share", tag))
+        peaks = measure_commands(corpus, out, options.runs)
+        share_count = max(1, len(tags) // SHARE)
+        share = copy_share(corpus, Path(folder, "share"), tags[-share_count:])
+        more_count = len(tags) - share_count
+        measure_growth(share, Path(folder, "shared"), peaks, more_count, options.runs)
         if options.peers:
-            measure_peers(Path(folder, "share"), Path(folder), options.peers, options.runs)
+            peer_share = copy_share(corpus, Path(folder, "peers"), tags[-PEER_SNAPSHOTS:])
+            measure_peers(peer_share, Path(folder), options.peers, options.runs)
         measure_sample(Path(folder), options.runs)
         measure_index(Path(folder), options.records, options.runs)
-        measure_views(out / DATABASE, tags, options.runs)
+        measure_views(out, tags, options.runs)
 
 
 if __name__ == "__main__":
