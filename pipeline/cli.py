@@ -9,7 +9,7 @@ import os
 import sys
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -25,9 +25,20 @@ if TYPE_CHECKING:
 
 FORMATS = ("table", "csv", "json", "markdown")  # as render.RENDERERS has them
 
+
+def readable(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+    """Refuse what is no text: neither Parquet's writers nor DuckDB take it."""
+    try:
+        str(value).encode()
+    except UnicodeEncodeError as error:
+        raise click.BadParameter(f"{printable(str(value))} is not UTF-8; give another") from error
+    return value
+
+
 out_option = click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
+    callback=readable,
     default=Path("outputs"),
     show_default=True,
     help="Folder of the tables, the database and the reports.",
@@ -47,6 +58,15 @@ tag_option = click.option(
 
 class Commands(click.Group):
     """The commands; the one place where an error becomes a message and an exit status."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run what the arguments name; what the system refuses at last is said, too."""
+        try:
+            return super().main(*arguments, **options)
+        except OSError as error:
+            place = error.filename or "standard output"
+            say(f"error: {place}: {error.strerror}; write to another place")
+            sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command named; what can't be done is said in one line, without a traceback."""
@@ -280,7 +300,7 @@ def report(out: Path) -> None:
 
 
 @main.command()
-@click.argument("sql", metavar="QUERY")
+@click.argument("sql", metavar="QUERY", callback=readable)
 @out_option
 @format_option
 def query(sql: str, out: Path, output_format: str) -> None:

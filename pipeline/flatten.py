@@ -274,7 +274,8 @@ def drop_duplicate_pages(tables: Tables) -> Tables:
     An index stands for a page of each package that it has, so only with its package is a page one.
     """
     page = ("page", "package")
-    pages = tables.pages.sort("page")
+    # One that goes by its whole path is of a further source, and comes last.
+    pages = tables.pages.sort(pl.col("page").str.starts_with("/"), "page")
     is_first = pages.select(
         pl.struct("tag", "package").is_first_distinct().alias("is_first")
     ).to_series()

@@ -13,17 +13,22 @@ import msgspec
 
 
 class FolderListing(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The folders and pages in a folder, and the times that would tell of any other."""
+    """The folders and pages in a folder, and the times that would tell of any other.
+
+    They do not tell where the links to pages lead, if it `has_links`.
+    """
 
     mtime_ns: int
     ctime_ns: int
     folders: list[str]
     pages: list[str]
+    has_links: bool
 
 
 Folders = dict[str, FolderListing]  # those in one folder, by name
 Listings = dict[bytes, bytes]  # the folders in each folder of a source, packed, by its path
 FOLDERS_DECODER = msgspec.msgpack.Decoder(Folders)
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)  # of what was remembered and is damaged
 
 
 def pack_folders(folders: Mapping[str, FolderListing], settled_ns: int) -> bytes:
@@ -34,7 +39,7 @@ def pack_folders(folders: Mapping[str, FolderListing], settled_ns: int) -> bytes
     settled = {
         name: listing
         for name, listing in folders.items()
-        if max(listing.mtime_ns, listing.ctime_ns) < settled_ns
+        if max(listing.mtime_ns, listing.ctime_ns) < settled_ns and not listing.has_links
     }
     try:
         return msgspec.msgpack.encode(settled)
@@ -45,7 +50,10 @@ def pack_folders(folders: Mapping[str, FolderListing], settled_ns: int) -> bytes
 def take_folders(listings: Listings, folder: str) -> Folders:
     """Take out the folders in one folder as they were listed; none where that is not known."""
     packed = listings.pop(os.fsencode(folder), None)
-    return FOLDERS_DECODER.decode(packed) if packed else {}
+    try:
+        return FOLDERS_DECODER.decode(packed) if packed else {}
+    except UNREADABLE:
+        return {}
 
 
 def list_folder(
@@ -58,16 +66,19 @@ def list_folder(
     status = os.stat(path)
     if known and (known.mtime_ns, known.ctime_ns) == (status.st_mtime_ns, status.st_ctime_ns):
         return known, {}
-    folders, pages = [], {}
+    folders, pages, has_links = [], {}, False
     with os.scandir(path) as entries:
         for entry in entries:
             name = entry.name
             if entry.is_dir(follow_symlinks=False):
                 folders.append(name)
-            elif name.endswith(".md") and not (entry.is_symlink() and leads_away(entry, root)):
-                pages[name] = entry
-    listing = FolderListing(status.st_mtime_ns, status.st_ctime_ns, sorted(folders), list(pages))
-    return listing, pages
+            elif name.endswith(".md"):
+                is_link = entry.is_symlink()
+                has_links |= is_link
+                if not (is_link and leads_away(entry, root)):
+                    pages[name] = entry
+    times = status.st_mtime_ns, status.st_ctime_ns
+    return FolderListing(*times, sorted(folders), list(pages), has_links), pages
 
 
 def leads_away(link: os.DirEntry[str], root: str) -> bool:

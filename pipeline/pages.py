@@ -66,13 +66,6 @@ def stamp_page(path: str, page: str, status: os.stat_result) -> PageFile:
     return PageFile(os.fsencode(path), page, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
 
 
-def page_name(path: str) -> str:
-    """Give a path as text, bytes that are not UTF-8 written out as escapes."""
-    if path.isascii():
-        return path
-    return os.fsencode(path).decode("utf-8", "backslashreplace")
-
-
 def read_bytes(file: PageFile, limit: int = MAX_PAGE_BYTES) -> bytes:
     """Read a page's bytes, at most `limit`.
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import click
 
 from pipeline.refresh import Listener
-from pipeline.text import printable
+from pipeline.text import is_terminal, printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -27,11 +30,16 @@ class Bar(Listener):
         """Say why nothing happens."""
         say_waiting(self.out)
 
+    def begin(self, **fields: Any) -> None:
+        """Begin the bar; where there is nothing to do, there is none."""
+        if self.progress and not self.progress.tasks:
+            self.progress.start()
+            self.progress.add_task("", **fields)
+
     def finds(self, page_count: int, ahead: int) -> None:
         """Begin the bar, or make it longer."""
         self.found_count += page_count
-        if self.progress and not self.progress.tasks:
-            self.progress.add_task("pages")
+        self.begin()
         for task in self.progress.tasks if self.progress else ():
             task.total = self.found_count + ahead
 
@@ -49,8 +57,7 @@ class FetchBar(Bar):
 
     def starts(self, page_count: int) -> None:
         """Begin the bar."""
-        if self.progress:
-            self.progress.add_task("indexes", total=page_count, megabytes=0.0)
+        self.begin(total=page_count, megabytes=0.0)
 
     def receives(self, byte_count: int) -> None:
         """Count bytes."""
@@ -61,33 +68,47 @@ class FetchBar(Bar):
 
     def warns(self, text: str) -> None:
         """Say what is not as asked for."""
-        sys.stderr.write(f"warning: {printable(text)}\n")
+        click.echo(f"warning: {printable(text)}", err=True)
 
 
 def say_waiting(out: Path) -> None:
     """Say that another run on `out` has to end first."""
-    sys.stderr.write(f"{printable(str(out))}: waiting for another run on it to end\n")
+    click.echo(f"{printable(str(out))}: waiting for another run on it to end", err=True)
+
+
+def has_bars() -> bool:
+    """Whether stderr is where a bar can be drawn."""
+    return is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
 
 
 @contextmanager
 def progress_bar(out: Path) -> Iterator[Listener]:
     """Give what tells of a run on `out`."""
-    if not sys.stderr.isatty():
+    if not has_bars():
         yield Bar(out, None)
         return
     from pipeline.bars import page_bar
 
-    with page_bar() as progress:
+    with drawn(page_bar()) as progress:
         yield Bar(out, progress)
 
 
 @contextmanager
 def fetch_bar(to: Path) -> Iterator[FetchBar]:
     """Give what tells of a fetch to `to`."""
-    if not sys.stderr.isatty():
+    if not has_bars():
         yield FetchBar(to, None)
         return
     from pipeline.bars import index_bar
 
-    with index_bar() as progress:
+    with drawn(index_bar()) as progress:
         yield FetchBar(to, progress)
+
+
+@contextmanager
+def drawn(progress: Progress) -> Iterator[Progress]:
+    """Take a bar away in the end, if it was begun."""
+    try:
+        yield progress
+    finally:
+        progress.stop()

@@ -13,6 +13,7 @@ from pipeline.schemas import PAGES, REJECTS, SPEC_STACKS, TARGETS
 from pipeline.snapshots import PAGE_TABLES, write_draft
 from pipeline.state import Outcome
 from pipeline.tables import (
+    NO_SNAPSHOT,
     publish_part,
     read_draft_part,
     read_part,
@@ -58,13 +59,13 @@ def publish_tags(
         else:
             remove_tag(folder, tag)
     stored = stored_tags(folder, PAGES)
-    if not stored:
-        # A table is read by its files: where there is no snapshot, an empty one stands for none.
+    if None in stored and read_part(folder, REJECTS, None).is_empty():
+        remove_tag(folder, None)
+    remove_tag(folder, NO_SNAPSHOT)
+    if stored <= {None}:
         for table in PAGE_TABLES:
             write_draft_part(table.empty, merged, table)
-            publish_part(merged, folder, table)
-    elif None in stored and len(stored) > 1 and read_part(folder, REJECTS, None).is_empty():
-        remove_tag(folder, None)
+            publish_part(merged, folder, table, NO_SNAPSHOT)
 
 
 def merge_drafts(tag: str | None, drafts: Sequence[Path], merged: Path) -> Path:

@@ -13,7 +13,8 @@ import time
 from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import BrokenExecutor, Executor
 from contextlib import ExitStack
-from itertools import chain, islice
+from dataclasses import dataclass
+from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from pipeline.state import (
     State,
     fingerprint,
     is_unchanged,
+    outdated,
     recent_digests,
 )
 from pipeline.trees import is_snapshot
@@ -122,26 +124,31 @@ def may_hold(folder: str, files: Sequence[PageFile], only: frozenset[str]) -> bo
     return any(file.mirror.tag in only for file in files if file.mirror)
 
 
-def draft_snapshot(
-    pages: PackedPages,
-    draft: Path,
-    only: frozenset[str],
-    tables: Path,
-    fingerprint: str,
-    started_ns: int,
-) -> tuple[Drafts, GroupState]:
+@dataclass(frozen=True)
+class Run:
+    """What each task of a run is told: where the tables will be, the tags asked for, the time."""
+
+    tables: Path
+    only: frozenset[str]
+    fingerprint: str
+    started_ns: int
+
+
+def draft_snapshot(pages: PackedPages, draft: Path, run: Run) -> tuple[Drafts, GroupState]:
     """Do a worker's task, with what it takes to do it loaded by the worker alone.
 
-    Gives the drafts, and what to remember of the group once they are published below `tables`.
+    Gives the drafts, and what to remember of the group once they are published.
     """
     from pipeline.snapshots import draft_group
     from pipeline.tables import part_paths
 
     files = unpack_pages(pages)
-    digests = recent_digests(files, started_ns)
-    drafts = draft_group(files, draft, only)
-    state = GroupState(fingerprint, pages, list(drafts), part_paths(tables, drafts), digests)
-    return drafts, state
+    digests = recent_digests(files, run.started_ns)
+    drafts, is_whole = draft_group(files, draft, run.only)
+    paths = part_paths(run.tables, drafts)
+    state = GroupState(run.fingerprint, pages, list(drafts), paths, digests)
+    # What could not be read may be there the next time, without a sign of it in any page.
+    return drafts, state if is_whole else outdated(state)
 
 
 def publish_drafts(*arguments: Any) -> Outcome:
@@ -175,9 +182,9 @@ class Refresh:
         self.workers = workers
         self.listener = listener
         self.state = State(self.tables)
-        self.fingerprint = fingerprint()
         self.known = self.state.read_groups()
-        self.started_ns = time.time_ns()
+        self.run = Run(self.tables.resolve(), only, fingerprint(), time.time_ns())
+        self.draft_names = map(str, count())
         self.groups: dict[str, PackedPages] = {}
         self.stale: set[str] = set()  # groups to be read
         self.drafts: dict[str, Drafts] = {}  # by group read
@@ -191,8 +198,9 @@ class Refresh:
         if not may_hold(folder, pages, self.only):
             return
         packed = pack_pages(pages)
-        known = self.known.get(folder)
-        if known is not None and is_unchanged(known, packed, self.fingerprint):
+        # A group that comes again was not whole before, and is read once more.
+        known = None if folder in self.stale else self.known.get(folder)
+        if known is not None and is_unchanged(known, packed, self.run.fingerprint):
             self.groups[folder] = known.pages  # Not once more.
             return
         self.groups[folder] = packed
@@ -235,14 +243,7 @@ class Refresh:
 
     def read(self, group: str, page_count: int, ahead: int = 0) -> None:
         """Have a group of so many pages read into a draft; so many more are likely to follow."""
-        arguments = (
-            self.groups[group],
-            self.folder / str(len(self.stale)),
-            self.only,
-            self.tables.resolve(),
-            self.fingerprint,
-            self.started_ns,
-        )
+        arguments = self.groups[group], self.folder / next(self.draft_names), self.run
         self.stale.add(group)
         self.listener.finds(page_count, ahead)
         self.workers.submit(group, Task(draft_snapshot, arguments, page_count), ahead)
@@ -270,13 +271,34 @@ class Refresh:
         unread = unread if None in owners else ()
         with staged(self.tables, self.folder / "staged") as tables:
             state = State(tables)
-            state.forget_groups([*self.drafts, *gone])
+            state.forget_groups(gone)
             arguments = tables, owners, unread, self.folder
             self.workers.submit("publication", Task(publish_drafts, arguments))
-            for group, drafts in self.drafts.items():
-                if not self.only or drafts.keys() <= self.only:
-                    state.write_group(group, self.states[group])
+            for group, group_state in self.changed_states(state, owners).items():
+                state.write_group(group, group_state)
             state.write_listings(listings, is_part=bool(self.only))
             outcome: Outcome = dict(self.workers.results())["publication"]
             state.write_outcome(outcome)
         return outcome
+
+    def changed_states(
+        self, state: State, owners: Mapping[str | None, Sequence[Path]]
+    ) -> dict[str, GroupState]:
+        """Give what to remember of groups that were read, or whose rows are gone by this run.
+
+        A run for some tags leaves others' partitions alone: a group that has, or had, rows there
+        is to be read again, as is one that was passed by and had rows in a partition made anew.
+        """
+        if not self.only:
+            return self.states
+        # Other runs for some tags may have published since this one began.
+        known = state.read_groups()
+        states = {
+            group: outdated(group_state)
+            for group, group_state in known.items()
+            if not owners.keys().isdisjoint(group_state.tags)
+        }
+        for group, read in self.states.items():
+            tags = {*read.tags, *(known[group].tags if group in known else ())}
+            states[group] = read if tags <= self.only else outdated(read, tags)
+        return states

@@ -18,7 +18,7 @@ import shutil
 import sys
 from typing import Literal
 
-from pipeline.text import UNPRINTABLE, printable
+from pipeline.text import UNPRINTABLE, is_terminal, printable
 from pipeline.warehouse import Rows
 
 MARKDOWN_MARKUP = re.compile(r"([\\`*\[\]<>|~])")
@@ -46,7 +46,7 @@ def render_table(rows: Rows) -> str:
         table.add_column(Text(printable(column)), justify=justify, overflow="fold")
     for row in rows.values:
         table.add_row(*(Text(cell_text(value)) for value in row))
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else WIDEST
+    width = shutil.get_terminal_size().columns if is_terminal(sys.stdout) else WIDEST
     text = io.StringIO()
     Console(file=text, width=width, color_system=None).print(table)
     lines = [line.rstrip() for line in text.getvalue().splitlines()]
@@ -71,7 +71,7 @@ def render_csv(rows: Rows) -> str:
             json_text(value) if isinstance(value, list | dict | bool) else plain(value)
             for value in row
         )
-    return printable(text.getvalue(), keep="\n") if sys.stdout.isatty() else text.getvalue()
+    return printable(text.getvalue(), keep="\n") if is_terminal(sys.stdout) else text.getvalue()
 
 
 def render_json(rows: Rows) -> str:

@@ -21,10 +21,12 @@ from pipeline.listings import (
     take_folders,
 )
 from pipeline.mirrors import RESERVED_NAMES
-from pipeline.pages import TICK_NS, PageFile, page_name, stamp_page, unreadable
+from pipeline.names import path_text
+from pipeline.pages import TICK_NS, PageFile, stamp_page, unreadable
 from pipeline.rejects import Reject
 from pipeline.trees import (
     MirrorName,
+    folder_name,
     index_files,
     is_snapshot,
     mirror_of,
@@ -120,7 +122,7 @@ class Search:
         """Yield the folders at or below one source that hold packages' folders."""
         root = os.path.realpath(source)
         if not os.path.isdir(root):
-            yield self.single(root, page_name(source.name))
+            yield self.single(root, path_text(source.name))
         elif self.follow_links:
             # What is there without links comes first, and so is known by its own name.
             seen: set[tuple[int, int]] = set()
@@ -181,7 +183,7 @@ class Search:
                     folder, root if links is None else "", level.known.get(name)
                 )
             except OSError as error:
-                name = page_name(folder[skipped:]) or "."
+                name = path_text(folder[skipped:]) or "."
                 self.rejects.append(unreadable(name, "folder", error))
                 return []
             level.found[name] = listing
@@ -189,7 +191,7 @@ class Search:
                 links.extend(linked_folders(folder))
             for page_file in listing.pages:
                 path = f"{folder}/{page_file}"
-                page = page_name(path[skipped:])
+                page = path_text(path[skipped:])
                 file = path if links is None else os.path.realpath(path)
                 try:
                     status = entries[page_file].stat() if entries else os.stat(file)
@@ -205,14 +207,14 @@ class Search:
             mirror = name_mirror(folder, root, names, self.mirror)
             files = []
             for path in indexes:
-                page = page_name(path[skipped:])
+                page = path_text(path[skipped:])
                 try:
                     file = stamp_page(path, page, os.stat(path))
                 except OSError as error:
                     self.rejects.append(unreadable(page, "index", error))
                 else:
                     files.append(msgspec.structs.replace(file, mirror=mirror))
-            if mirror.tag != os.path.basename(os.path.dirname(folder)) or mirror.stack is None:
+            if mirror.tag != folder_name(os.path.dirname(folder)) or mirror.stack is None:
                 return files
             group.extend(files)
             return []
@@ -264,7 +266,7 @@ def tell_apart(groups: Iterable[Group]) -> Iterator[Group]:
             if page.path in paths:
                 continue
             if page.page in names:
-                page = msgspec.structs.replace(page, page=page_name(os.fsdecode(page.path)))
+                page = msgspec.structs.replace(page, page=path_text(os.fsdecode(page.path)))
             paths.add(page.path)
             names.add(page.page)
             group.append(page)

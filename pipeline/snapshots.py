@@ -14,7 +14,7 @@ import polars as pl
 from pipeline.decode import decode_pages
 from pipeline.flatten import Tables, combine_tables, flatten_pages, frames_of
 from pipeline.pages import PageFile, read_bytes
-from pipeline.rejects import PageError
+from pipeline.rejects import PageError, RejectCode
 from pipeline.schemas import DEPENDENCIES, PAGES, REJECTS, SPEC_COMPILERS, SPEC_STACKS
 from pipeline.tables import write_draft_part
 
@@ -27,8 +27,11 @@ BATCH_BYTES = 32 * 1024 * 1024
 
 def draft_group(
     files: Sequence[PageFile], draft: Path, only: frozenset[str] = frozenset()
-) -> Drafts:
-    """Read one folder's pages and indexes and write the drafts of their tags as `write_draft`."""
+) -> tuple[Drafts, bool]:
+    """Read one folder's pages and indexes and write the drafts of their tags as `write_draft`.
+
+    Gives the drafts, and whether the system let all of them be read.
+    """
     pages = [file for file in files if file.mirror is None]
     indexes = [file for file in files if file.mirror is not None]
     parts = [read_batch(batch) for batch in batch_pages(pages)]
@@ -36,7 +39,9 @@ def draft_group(
         from pipeline.decode_indexes import decode_indexes
 
         parts.append(flatten_pages(decode_indexes(indexes)))
-    return write_draft(combine_tables(parts), draft, only)
+    tables = combine_tables(parts)
+    is_whole = RejectCode.UNREADABLE not in tables.rejects["code"]
+    return write_draft(tables, draft, only), is_whole
 
 
 def batch_pages(files: Sequence[PageFile]) -> Iterator[list[tuple[str, bytes | PageError]]]:

@@ -17,7 +17,7 @@ import archspec
 import msgspec
 
 from pipeline import __version__
-from pipeline.listings import Listings
+from pipeline.listings import UNREADABLE, Listings
 from pipeline.pages import TICK_NS, PackedPages, PageFile
 
 TABLES_FOLDER = "tables"
@@ -56,6 +56,14 @@ def fingerprint() -> str:
     for file in sorted(Path(__file__).parent.glob("*.py")):
         digest.update(file.read_bytes())
     return digest.hexdigest()
+
+
+def outdated(state: GroupState, tags: Iterable[str | None] = ()) -> GroupState:
+    """Give the state of a group that is to be read again, whatever it looks like by then.
+
+    `tags` are further ones whose rows may be its.
+    """
+    return msgspec.structs.replace(state, fingerprint="", tags=list({*state.tags, *tags}))
 
 
 def recent_digests(pages: Iterable[PageFile], read_at_ns: int) -> dict[bytes, str]:
@@ -116,7 +124,7 @@ class State:
         return self._read(self._file("source", source), Listings) or {}
 
     def write_listings(self, listings: Mapping[str, Listings], *, is_part: bool) -> None:
-        """Remember the folders below some sources; others than a part stay as remembered."""
+        """Remember the folders below some sources: all, or a part beside what else is known."""
         for source, folders in listings.items():
             others = self.read_listings(source) if is_part else {}
             self._write(self._file("source", source), others | folders)
@@ -145,8 +153,8 @@ class State:
     def _read(self, file: Path, kind: Any) -> Any:
         try:
             return msgspec.msgpack.decode(file.read_bytes(), type=kind)
-        except (OSError, msgspec.DecodeError):
-            return None  # None remembered, or by another version: as good as none.
+        except (OSError, *UNREADABLE):
+            return None  # None remembered, damaged, or by another version: as good as none.
 
     def _write(self, file: Path, value: object) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

@@ -21,6 +21,9 @@ from pipeline.schemas import TABLES, Table
 PART = "part-0.parquet"
 # What Hive, and with it every reader, calls the partition of rows without a tag.
 NO_TAG = "__HIVE_DEFAULT_PARTITION__"
+# A partition without a row, of no tag that a page could name: where there is no snapshot, it lets
+# readers see the table, and that tags are text.
+NO_SNAPSHOT = "-"
 COMPRESSION_LEVEL = 1
 DAMAGED = ("can't be read", "remove the folder of tables and flatten again")
 
@@ -123,10 +126,10 @@ def part_paths(folder: Path, tags: Iterable[str | None]) -> list[str]:
 
 def stored_tags(folder: Path, table: Table) -> set[str | None]:
     """Give the tags that a table has partitions for."""
-    names = [
+    names = {
         path.parent.name.removeprefix("tag=") for path in folder.glob(f"{table.name}/*/{PART}")
-    ]
-    return {None if name == NO_TAG else name for name in names}
+    }
+    return {None if name == NO_TAG else name for name in names - {NO_SNAPSHOT}}
 
 
 def publish_part(draft: Path, folder: Path, table: Table, tag: str | None = None) -> None:

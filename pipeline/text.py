@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import TextIO
 
 # Control characters, line ends and marks of direction of every kind, and halves of surrogates.
 UNPRINTABLE = re.compile(
@@ -22,3 +23,8 @@ def printable(text: str, keep: str = "") -> str:
         lambda match: match[0] if match[0] in keep else match[0].encode("unicode_escape").decode(),
         text,
     )
+
+
+def is_terminal(stream: TextIO | None) -> bool:
+    """Whether a stream is a terminal; one that the caller has closed is none."""
+    return stream is not None and stream.isatty()

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import msgspec
 
 from pipeline.mirrors import INDEXES, RESERVED_NAMES, ROOT, split_index
+from pipeline.names import path_text
 
 # Folders of which site and cache have one a snapshot, named for it.
 SNAPSHOT_FOLDER = re.compile(r"develop(-[0-9]{4}-[0-9]{2}-[0-9]{2})?|v[0-9]+\.[0-9]+\.[0-9]+")
@@ -33,6 +34,11 @@ def is_snapshot(folder: str) -> bool:
     (True, False)
     """
     return bool(SNAPSHOT_FOLDER.fullmatch(os.path.basename(folder)))
+
+
+def folder_name(folder: str) -> str:
+    """Give what a folder calls the snapshot or stack in it, as text."""
+    return path_text(os.path.basename(folder))
 
 
 def index_files(folder: str) -> list[str]:
@@ -62,12 +68,12 @@ def name_mirror(
     parent = os.path.dirname(folder)
     if stack is None:
         if is_snapshot(folder) or any(index_files(f"{folder}/{name}") for name in children):
-            return MirrorName(os.path.basename(folder), ROOT)
+            return MirrorName(folder_name(folder), ROOT)
         # Of two folders below the source the upper one is the snapshot, whatever its name.
         is_in_tree = parent != root and parent.startswith(f"{root}/")
         if is_in_tree or is_snapshot(parent) or (folder != root and index_files(parent)):
-            return MirrorName(os.path.basename(parent), os.path.basename(folder))
-    return MirrorName(tag or os.path.basename(folder), stack)
+            return MirrorName(folder_name(parent), folder_name(folder))
+    return MirrorName(tag or folder_name(folder), stack)
 
 
 def other_folders(names: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import gc
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
@@ -106,10 +107,23 @@ def start_pool() -> ProcessPoolExecutor:
     count = os.cpu_count() or 1
     # Forking a process that has threads, as dataframes have them, can hang.
     pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=get_ready)
-    with environment(WORKER_ENVIRONMENT):
+    with environment(WORKER_ENVIRONMENT), interrupts_held_back():
         for _ in range(count):
             pool.submit(os.getpid)
     return pool
+
+
+@contextmanager
+def interrupts_held_back() -> Iterator[None]:
+    """Have the processes that are started meanwhile know nothing of Ctrl-C, which is for the run.
+
+    A worker that it ends may take a lock along that its fellows wait for.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

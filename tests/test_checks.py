@@ -130,6 +130,32 @@ def test_tampered_tables_are_refused(out: Path, check: str, number: int) -> None
     assert (out / "coverage.duckdb").read_bytes() == before
 
 
+def test_a_snapshot_without_a_spec_is_no_contradiction(tmp_path: Path) -> None:
+    """A page without specs, or with none that is right, stops no build; its snapshot is there."""
+    empty, bad = "develop-2025-04-06", "v1.0.0"
+    source = write_pages(
+        tmp_path / "in",
+        {
+            "a.md": site_page("adiak", TAGS[0]),
+            "b.md": site_page("adiak", empty, [], meta={}),
+            "c.md": site_page("adiak", bad, [make_spec(hash="x")]),
+        },
+    )
+    out = tmp_path / "out"
+    assert run_command("flatten", source, "--out", out).returncode == 0
+
+    result = run_command("build", "--out", out, "--check-all")
+
+    assert result.returncode == 0, result.stderr
+    query = "select tag, previous_tag, package_count, spec_count from snapshots order by tag"
+    assert run_command("query", query, "--out", out, "--format", "csv").stdout.splitlines()[1:] == [
+        f"{TAGS[0]},,1,1",
+        f"{empty},{TAGS[0]},0,0",
+        f"{bad},,0,0",
+    ]
+    assert run_command("report", "--out", out).returncode == 0
+
+
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a copy of the pipeline and its sql/ to do harm to."""

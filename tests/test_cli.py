@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,10 +15,11 @@ import polars as pl
 import pyarrow.parquet
 import pytest
 
-from pipeline.schemas import TABLES
+from pipeline.schemas import TABLES, Table
+from pipeline.targets import target_rows
 from pipeline.warehouse import shell_command
 from tests.conftest import run_command as run
-from tests.writing import SAMPLE, make_spec, site_page, write_pages
+from tests.writing import SAMPLE, make_hash, make_spec, site_page, write_pages
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
@@ -34,23 +36,46 @@ def test_flatten_talks_to_stderr_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_tables_are_read_whole_by_each_reader(sample: Path, table: object) -> None:
+def test_tables_are_read_whole_by_each_reader(sample: Path, table: Table) -> None:
     """DuckDB, Polars and PyArrow read a table alike, with their own Hive options."""
-    folder = sample / "tables" / table.name  # type: ignore[attr-defined]
-    columns = sorted(column.name for column in table.columns)  # type: ignore[attr-defined]
+    row_count = count_rows_of_each_reader(sample, table)
 
+    # Pages tell no dependencies, and the sample has nothing to refuse.
+    empty = {"rejects", "dependencies", "spec_compilers"}
+    assert (row_count == 0) is (table.name in empty)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_tables_without_a_snapshot_are_read_whole_by_each_reader(
+    tmp_path: Path, table: Table
+) -> None:
+    """So they are where no page was taken, and none refused could tell its tag; and after that."""
+    source = write_pages(tmp_path / "in", {"a.md": "no page"})
+    run("flatten", source, "--out", tmp_path / "out")
+    assert count_rows_of_each_reader(tmp_path / "out", table) == (
+        1 if table.name == "rejects" else len(target_rows([])) if table.name == "targets" else 0
+    )
+
+    write_pages(source, {"a.md": site_page()})
+    run("flatten", source, "--out", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out/tables/pages").iterdir()] == [
+        "tag=develop-2025-03-30"
+    ]
+
+
+def count_rows_of_each_reader(out: Path, table: Table) -> int:
+    """Read a table with each reader; give the number of the rows that all of them see."""
+    folder = out / "tables" / table.name
+    columns = sorted(column.name for column in table.columns)
     by_polars = pl.read_parquet(folder, hive_partitioning=True).select(columns)
     by_arrow = pyarrow.parquet.read_table(folder).select(columns)
     with duckdb.connect() as connection:
         by_duckdb = connection.read_parquet(f"{folder}/**/*.parquet", hive_partitioning=True)
         duckdb_rows = by_duckdb.select(*columns).pl().to_dicts()
-
     rows = sorted(map(repr, by_polars.to_dicts()))
     assert rows == sorted(map(repr, by_arrow.to_pylist()))
     assert rows == sorted(map(repr, duckdb_rows))
-    # Pages tell no dependencies, and the sample has nothing to refuse.
-    empty = {"rejects", "dependencies", "spec_compilers"}
-    assert (len(rows) == 0) is (table.name in empty)  # type: ignore[attr-defined]
+    return len(rows)
 
 
 def test_stored_rows_are_sorted_by_key(sample: Path) -> None:
@@ -151,6 +176,19 @@ def test_a_page_alone_and_several_sources(tmp_path: Path) -> None:
     assert one.select("page", "package").rows() == [("specs.md", "py-packaging")]
     assert len(pl.read_parquet(tmp_path / "all/tables/pages")) == 30
     assert len(pl.read_parquet(tmp_path / "all/tables/rejects")) == 0
+
+
+def test_of_two_sources_pages_the_first_is_kept(tmp_path: Path) -> None:
+    """Where two sources have a page of one name, the later one's goes by its whole path."""
+    for name, number in (("one", 1), ("two", 2)):
+        write_pages(tmp_path / name, {"q.md": site_page(specs=[make_spec(number)])})
+
+    run("flatten", tmp_path / "two", tmp_path / "one", "--out", tmp_path / "out")
+
+    (row,) = pl.read_parquet(tmp_path / "out/tables/spec_stacks").unique("hash").to_dicts()
+    assert (row["page"], row["hash"]) == ("q.md", make_hash(2))
+    (reject,) = pl.read_parquet(tmp_path / "out/tables/rejects").to_dicts()
+    assert (reject["page"], reject["code"]) == (f"{tmp_path}/one/q.md", "duplicate-page")
 
 
 def test_a_snapshot_spread_over_folders_is_one_partition(tmp_path: Path) -> None:
@@ -375,3 +413,49 @@ def test_an_output_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     assert result.returncode == 1
     assert "can't be written" in result.stderr
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["query", "from snapshots"], ["report"], ["--version"], ["flatten", "--help"]],
+    ids=lambda command: command[0],
+)
+def test_output_that_finds_no_room_is_said(
+    sample: Path, tmp_path: Path, command: list[str]
+) -> None:
+    """Status 1, and what the system says of it."""
+    out = Path(shutil.copytree(sample, tmp_path / "out"))
+    options = [] if command[-1].startswith("-") else ["--out", str(out)]
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "pipeline", *command, *options],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert result.returncode == 1
+    assert result.stderr == (
+        "error: standard output: No space left on device; write to another place\n"
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_who_wants_no_output_gets_none(sample: Path, closed: str) -> None:
+    """A caller may close stdout and stderr; what was asked for is done."""
+    command = f"{sys.executable} -m pipeline query 'from snapshots' --out {sample} {closed}"
+
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert bool(result.stdout) is (closed == "2>&-")
+
+
+@pytest.mark.parametrize("arguments", [["query", "select '\udcff'"], ["build", "--out", "\udcff"]])
+def test_what_is_no_text_is_wrong_usage(sample: Path, arguments: list[str]) -> None:
+    """Status 2, as DuckDB and Parquet's writers know nothing but UTF-8."""
+    result = run(*arguments, *(["--out", sample] if "query" in arguments else []))
+
+    assert result.returncode == 2
+    assert "is not UTF-8" in result.stderr

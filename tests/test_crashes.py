@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import signal
@@ -382,3 +383,30 @@ def test_workers_end_with_a_run_that_is_killed() -> None:
 
         rest, _ = run.communicate(timeout=60)
         assert (rest, run.returncode) == (b"", -signal.SIGKILL)
+
+
+def test_ctrl_c_ends_a_run_at_once_and_quietly(tmp_path: Path) -> None:
+    """It reaches all processes of a terminal; only the run itself speaks, and none stays behind."""
+    pages: dict[str, str | bytes] = {
+        f"{tag}/p{number}/specs.md": site_page(f"p{number}", tag)
+        for tag in (OLD, NEW)
+        for number in range(3_100)
+    }
+    source = write_pages(tmp_path / "in", pages)
+    said = []
+    for tenths in range(2, 9):
+        command = [sys.executable, "-m", "pipeline", "flatten", str(source)]
+        with subprocess.Popen(
+            [*command, "--out", str(tmp_path / str(tenths))],
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        ) as run:
+            time.sleep(tenths / 10)
+            os.killpg(run.pid, signal.SIGINT)
+            _, words = run.communicate(timeout=60)
+            said.append(words.strip() or str(run.returncode))
+
+    # Before the command line is loaded Python speaks for itself; a run may have ended, too.
+    assert [words for words in said if "Process" in words] == []
+    assert "Aborted!" in said

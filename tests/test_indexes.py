@@ -9,6 +9,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -571,6 +572,33 @@ def test_an_index_whose_blob_is_gone_is_refused(tmp_path: Path) -> None:
     (reject,) = table(tmp_path / "out", "rejects").to_dicts()
     assert reject["code"] == "unreadable"
     assert reject["message"].endswith("can't be read: No such file or directory")
+
+
+def test_a_blob_that_comes_after_its_manifest_is_read(tmp_path: Path) -> None:
+    """The next run reads it, though the index's own file is as it was."""
+    manifest = write_layout_3(tmp_path / "in" / SNAPSHOT / "e4s", index(node()))
+    (name,) = [path for path in (manifest.parents[3] / "blobs").rglob("*") if path.is_file()]
+    blob = name.read_bytes()
+    name.unlink()
+    flatten(tmp_path / "in", out=tmp_path / "out")
+    name.write_bytes(blob)
+
+    flatten(tmp_path / "in", out=tmp_path / "out")
+
+    assert rows_of(tmp_path / "out") == [(SNAPSHOT, "zlib", "e4s")]
+    assert table(tmp_path / "out", "rejects").is_empty()
+
+
+def test_a_mirror_whose_folder_is_no_utf8_is_refused(tmp_path: Path) -> None:
+    """It gives no name; others beside it are read."""
+    write_layout_2(tmp_path / "in" / SNAPSHOT / "e4s", index(node()))
+    write_layout_2(tmp_path / "in" / os.fsdecode(b"bad\xff"), index(node()))
+
+    flatten(tmp_path / "in", out=tmp_path / "out")
+
+    assert rows_of(tmp_path / "out") == [(SNAPSHOT, "zlib", "e4s")]
+    (reject,) = table(tmp_path / "out", "rejects").to_dicts()
+    assert (reject["page"], reject["code"]) == (r"bad\xff/build_cache/index.json", "bad-value")
 
 
 def test_dependencies_are_kept_with_what_they_are_for(tmp_path: Path) -> None:

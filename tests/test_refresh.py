@@ -9,6 +9,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +19,12 @@ import polars as pl
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from pipeline import pages, refresh, search, snapshots, state, workers
 from pipeline.errors import OutputError, SourceError
 from pipeline.refresh import refresh_tables
+from pipeline.rejects import PageError, RejectCode
 from pipeline.schemas import TARGETS
 from pipeline.snapshots import PAGE_TABLES
 from pipeline.state import fingerprint
@@ -188,11 +190,15 @@ def test_what_else_tells_a_version_from_another(
     assert fingerprint() != before
 
 
-def test_a_broken_state_is_no_state(source: Path, tmp_path: Path) -> None:
-    """State files that can't be read cost a full run, no more."""
+@pytest.mark.parametrize("damage", [b"\xc1 broken", b"", b"\x81\xc4\x00\xc4\x01\xc1", None])
+def test_a_broken_state_is_no_state(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes | None
+) -> None:
+    """State files that can't be read, or hold a byte that is not theirs, cost a full run."""
+    monkeypatch.setattr(search, "TICK_NS", 0)
     refresh_tables([source], tmp_path / "out")
     for file in (tmp_path / "out/tables/.state").iterdir():
-        file.write_bytes(b"\xc1 broken")
+        file.write_bytes(file.read_bytes().replace(b"z", b"\xff") if damage is None else damage)
 
     refresh_tables([source], tmp_path / "out")
 
@@ -301,6 +307,110 @@ def test_a_tag_that_no_page_names_is_refused(source: Path, tmp_path: Path) -> No
 
     with pytest.raises(SourceError, match=r"no page of v9\.9\.9"):
         refresh_tables([source], tmp_path / "out", only=["v9.9.9"])
+
+    assert read_all(tmp_path / "out") == read_fresh(source)
+
+
+ONE, TWO, THREE = TAGS
+Pages = dict[str, str | bytes]
+
+
+@pytest.mark.parametrize(
+    ("pages", "changes", "later"),
+    [
+        pytest.param(
+            {f"{ONE}/a/specs.md": site_page("a", ONE), f"{ONE}/b/specs.md": "broken"},
+            {f"{ONE}/b/specs.md": site_page("b", ONE)},
+            {},
+            id="a page that named no tag is mended",
+        ),
+        pytest.param(
+            {f"{ONE}/a/specs.md": site_page("a", ONE), f"{ONE}/b/specs.md": "broken"},
+            {f"{ONE}/a/specs.md": site_page("a", ONE, [make_spec(7)])},
+            {f"{ONE}/b/specs.md": site_page("b", ONE)},
+            id="a page that named no tag is mended later",
+        ),
+        pytest.param(
+            {"mixed/a/specs.md": site_page("a", ONE), "mixed/b/specs.md": site_page("b", TWO)},
+            {"mixed/b/specs.md": site_page("b", ONE)},
+            {},
+            id="a page changes its tag",
+        ),
+        pytest.param(
+            {"mixed/a/specs.md": site_page("a", ONE), "mixed/b/specs.md": site_page("b", TWO)},
+            {"mixed/a/specs.md": site_page("a", ONE, [make_spec(7)])},
+            {"mixed/b/specs.md": ""},
+            id="another tag's page is deleted later",
+        ),
+        pytest.param(
+            {f"{ONE}/a/specs.md": site_page("a", ONE), f"{TWO}/b/specs.md": site_page("b", ONE)},
+            {f"{ONE}/a/specs.md": site_page("a", ONE, [make_spec(7)])},
+            {},
+            id="another tag's folder has a page of the tag",
+        ),
+    ],
+)
+def test_a_whole_run_makes_up_for_what_a_tags_run_left(
+    tmp_path: Path, pages: Pages, changes: Pages, later: Pages
+) -> None:
+    """Where a run for one tag could not see or publish all, the next whole run does."""
+    source = write_pages(tmp_path / "in", {"z/z/z.md": site_page("z", THREE), **pages})
+    refresh_tables([source], tmp_path / "out")
+    write_pages(source, changes)
+    refresh_tables([source], tmp_path / "out", only=[ONE])
+    for name, text in later.items():
+        (source / name).unlink()
+        write_pages(source, {name: text} if text else {})
+
+    refresh_tables([source], tmp_path / "out")
+
+    assert read_all(tmp_path / "out") == read_fresh(source)
+
+
+def test_a_folder_that_comes_twice_is_read_whole_each_time(source: Path, tmp_path: Path) -> None:
+    """A source within another adds nothing, in the first run and in any later one."""
+    page = source / "_cache" / TAGS[0] / "zlib" / "specs.md"
+
+    for _ in range(3):
+        refresh_tables([page, source], tmp_path / "out")
+        tables = read_all(tmp_path / "out")
+        assert [row["package"] for row in tables["pages", TAGS[0]]] == list(PACKAGES)
+        assert not tables["rejects", TAGS[0]]
+
+
+def test_where_a_link_leads_is_looked_up_each_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder's times do not tell that a link in it now leads out of the source by another one."""
+    monkeypatch.setattr(search, "TICK_NS", 0)
+    source = write_pages(tmp_path / "in", {"pages/zlib.md": site_page()})
+    write_pages(tmp_path / "elsewhere", {"adiak.md": site_page("adiak")})
+    (source / "hop").symlink_to(source / "pages" / "zlib.md")
+    (source / "links").mkdir()
+    (source / "links" / "adiak.md").symlink_to(source / "hop")
+    refresh_tables([source], tmp_path / "out")
+    (source / "hop").unlink()
+    (source / "hop").symlink_to(tmp_path / "elsewhere" / "adiak.md")
+
+    outcome = refresh_tables([source], tmp_path / "out")
+
+    assert (outcome.page_count, outcome.rejected) == (1, {})
+
+
+def test_what_could_not_be_read_is_tried_again(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A page that the system does not let be read need not change to be read the next time."""
+
+    def refuse(*_: Any) -> bytes:
+        raise PageError(RejectCode.UNREADABLE, "can't be read: Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(snapshots, "read_bytes", refuse)
+        outcome = refresh_tables([source], tmp_path / "out")
+        assert outcome.rejected == {"unreadable": 6}
+
+    refresh_tables([source], tmp_path / "out")
 
     assert read_all(tmp_path / "out") == read_fresh(source)
 
@@ -418,7 +528,10 @@ TEXTS = st.one_of(
 
 
 class Changes(RuleBasedStateMachine):
-    """Any sequence of changes to pages, flattened after each, against one fresh run."""
+    """Any sequence of changes to pages, of runs for one tag and of whole runs, against a fresh run.
+
+    Only what a whole run leaves is held against it.
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -450,16 +563,23 @@ class Changes(RuleBasedStateMachine):
         (self.source / old).rename(self.source / path)
         self.pages = self.pages - {old} | {path}
 
-    @invariant()
-    def is_as_a_fresh_run(self) -> None:
+    @rule(tag=st.sampled_from(TAGS))
+    def flatten_a_tag(self, tag: str) -> None:
+        """Flatten the pages of one tag, if there are any."""
+        with suppress(SourceError):
+            refresh_tables([self.source], self.out, only=[tag])
+
+    @rule()
+    def flatten(self) -> None:
         """Hold the tables kept up to date against those of a fresh run."""
         refresh_tables([self.source], self.out)
         assert read_all(self.out) == read_fresh(self.source)
 
     def teardown(self) -> None:
-        """Leave nothing behind."""
+        """Flatten at last, and leave nothing behind."""
+        self.flatten()
         shutil.rmtree(self.folder)
 
 
-Changes.TestCase.settings = settings(max_examples=15, stateful_step_count=8, deadline=None)
+Changes.TestCase.settings = settings(max_examples=40, stateful_step_count=12, deadline=None)
 TestChanges = Changes.TestCase

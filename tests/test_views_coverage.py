@@ -130,14 +130,13 @@ def test_gaps_are_environments_that_a_package_lacks() -> None:
 
 
 def test_gaps_name_the_nearest_binary_that_runs_there() -> None:
-    """The nearest by the ancestry, of two as near the first by name; same os and platform only."""
+    """The nearest by the ancestry, of two as near the first by name; of the same os only."""
     specs = [
         # What there is to lack: one environment of another package.
         Spec("a", package="blt", target="zen4"),
         Spec("a", target="x86_64"),
-        Spec("b", target="x86_64_v3"),
+        Spec("b", target="x86_64_v3", platform="cray"),
         Spec("c", target="x86_64_v4", os="rhel8"),
-        Spec("d", target="x86_64_v4", platform="cray"),
         Spec("e", package="twins", target="twin_b"),
         Spec("f", package="twins", target="twin_a"),
     ]
@@ -155,6 +154,13 @@ def test_gaps_name_the_nearest_binary_that_runs_there() -> None:
         "select package, usable_target from gaps where target = 'zen4'",
     )
     assert rows == [("twins", "twin_a"), ("zlib", "x86_64_v3")]
+
+
+def test_gaps_take_the_binary_of_another_platform() -> None:
+    """As in usable_on, what was built for the host's very os and target runs there."""
+    specs = [Spec("a", package="blt", platform="cray"), Spec("a")]
+    rows = ask(open_views(specs), "select package, platform, usable_target from gaps")
+    assert rows == [("blt", "linux", "x86_64_v3"), ("zlib", "cray", "x86_64_v3")]
 
 
 def test_gaps_on_a_target_that_archspec_lacks_have_no_usable_binary() -> None:

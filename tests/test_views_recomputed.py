@@ -62,8 +62,8 @@ def gaps(specs: list[Spec]) -> Iterator[Row]:
             for platform, os, target in environments - covered:
                 usable = [
                     (DISTANCES[target, built], built)
-                    for *place, built in covered
-                    if place == [platform, os] and (target, built) in DISTANCES
+                    for _, binary_os, built in covered
+                    if binary_os == os and (target, built) in DISTANCES
                 ]
                 counts = (len(covered), len(environments), 100 * len(covered) / len(environments))
                 nearest = min(usable)[1] if usable else None

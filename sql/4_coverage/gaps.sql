@@ -42,22 +42,28 @@ missing as (
     where cells.package is null
 ),
 
--- Of what a package has on the platform and os of an environment, the nearest that runs there.
+hosts as (
+    select distinct
+        tag,
+        os,
+        target
+    from environments
+),
+
+-- Of what a package has on the os of an environment, whatever the platform, the nearest to run there.
 nearest as (
     select
         cells.tag,
         cells.package,
-        cells.platform,
         cells.os,
-        environments.target,
+        hosts.target,
         first(cells.target order by targets.distance, cells.target) as usable_target
     from cells
-    inner join environments
-        on environments.tag = cells.tag
-        and environments.platform = cells.platform
-        and environments.os = cells.os
+    inner join hosts
+        on hosts.tag = cells.tag
+        and hosts.os = cells.os
     inner join targets
-        on targets.host_target = environments.target
+        on targets.host_target = hosts.target
         and targets.binary_target = cells.target
     group by all
 )
@@ -76,6 +82,5 @@ from missing
 left join nearest
     on nearest.tag = missing.tag
     and nearest.package = missing.package
-    and nearest.platform = missing.platform
     and nearest.os = missing.os
     and nearest.target = missing.target;

@@ -21,12 +21,13 @@ with sums as (
 select
     $tag as tag,
     sums.view_name,
-    sums.spec_count,
+    coalesce(sums.spec_count, 0) as spec_count,
     snapshots.spec_count as snapshot_spec_count
 from sums
 cross join snapshots
 where snapshots.tag = $tag
-    and sums.spec_count is distinct from snapshots.spec_count
+    -- A snapshot of which no spec was accepted has no cells.
+    and coalesce(sums.spec_count, 0) <> snapshots.spec_count
 union all
 select
     $tag,
