@@ -19,6 +19,8 @@ PACKAGES ?=
 STAMP := $(VENV)/.stamp
 COVERAGE := $(VENV)/bin/cache-coverage
 DATABASE := $(OUT)/coverage.duckdb
+# The sample is for `outputs` alone: any other OUT is somebody's own, and may be misspelt.
+MAY_BUILD := $(filter outputs,$(OUT))$(filter-out file,$(origin SOURCE))
 PIP := "$(VENV)/bin/python" -m pip -qq --disable-pip-version-check install
 # A query is handed on by the environment, so no quote or dollar in it is read by make or a shell;
 # Q itself is kept out of the environment, because make would expand it on the way there.
@@ -57,11 +59,11 @@ reports: tables ## all of it: SOURCE to tables, database and OUT/reports
 	@"$(COVERAGE)" report --out "$(OUT)"
 
 sql: $(STAMP) ## an interactive SQL session on the database, read-only
-	@[ -f "$(DATABASE)" ] || $(MAKE) db >&2
+	@[ -f "$(DATABASE)" ] || [ -z "$(MAY_BUILD)" ] || $(MAKE) db >&2
 	@"$(COVERAGE)" sql --out "$(OUT)"
 
 query: $(STAMP) ## one query, printed: make query Q="select …" [FORMAT=table|csv|json|markdown]
-	@[ -f "$(DATABASE)" ] || $(MAKE) db >&2
+	@[ -f "$(DATABASE)" ] || [ -z "$(MAY_BUILD)" ] || $(MAKE) db >&2
 	@"$(COVERAGE)" query --out "$(OUT)" --format "$(FORMAT)" -- "$$COVERAGE_QUERY"
 
 test: $(STAMP) ## prove it

@@ -65,7 +65,12 @@ def build_warehouse(
             f"{out / DATABASE}: not built anew, what was there stays: {error}\n"
             f"if a table is damaged, remove {out / TABLES_FOLDER} and flatten again"
         ) from error
-    except (duckdb.Error, OSError) as error:
+    except OSError as error:
+        raise OutputError(
+            f"{error.filename or out / DATABASE}: can't be written: {error.strerror}; "
+            "free some space, or name another folder with --out"
+        ) from error
+    except duckdb.Error as error:
         raise OutputError(
             f"{out / DATABASE}: could not be built: {error}; if a table is damaged, remove "
             f"{out / TABLES_FOLDER} and flatten again"

@@ -6,6 +6,7 @@ Heavy imports stand where they are used, so that `--help` answers at once.
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from contextlib import nullcontext
 from pathlib import Path
@@ -14,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from pipeline import __version__
-from pipeline.errors import CoverageError, LossError, RejectedError
-from pipeline.text import printable
+from pipeline.errors import CoverageError, ExitStatus, LossError, RejectedError
+from pipeline.text import counted, printable
 
 if TYPE_CHECKING:
     import duckdb
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from pipeline.state import Outcome
     from pipeline.warehouse import Rows
 
+INTERRUPTED = "interrupted; what is there is whole, and the same command goes on from it"
 FORMATS = ("table", "csv", "json", "markdown")  # as render.RENDERERS has them
 
 
@@ -75,6 +77,15 @@ class Commands(click.Group):
         except CoverageError as error:
             say(f"error: {error}")
             ctx.exit(error.status)
+        except KeyboardInterrupt:
+            say(INTERRUPTED)
+            ctx.exit(ExitStatus.FAILED)
+        except RuntimeError as error:
+            # So DuckDB tells of Ctrl-C.
+            if "interrupted" not in str(error):
+                raise
+            say(INTERRUPTED)
+            ctx.exit(ExitStatus.FAILED)
         except BrokenPipeError:
             # The reader, `head` say, has seen enough.
             sys.stderr.close()
@@ -89,6 +100,8 @@ def asking(out: Path) -> duckdb.DuckDBPyConnection:
     """Open the database to ask it."""
     from pipeline.warehouse import open_warehouse
 
+    # Nothing is written, so Ctrl-C may end the process anywhere; DuckDB would not always hear it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     return open_warehouse(out)
 
 
@@ -187,9 +200,10 @@ def fetch(
             timeout=timeout,
             listener=bar,
         )
-    of_tags = f" of {outcome.tag_count} snapshots" if outcome.tag_count else ""
+    of_tags = f" of {counted(outcome.tag_count, 'snapshot')}" if outcome.tag_count else ""
+    indexes = f"{outcome.index_count:,} index{'' if outcome.index_count == 1 else 'es'}"
     say(
-        f"{to}: {outcome.index_count} indexes{of_tags}, {outcome.brought_count} new or changed "
+        f"{to}: {indexes}{of_tags}, {outcome.brought_count:,} new or changed "
         f"({bar.byte_count / 1e6:,.1f} MB)"
     )
 
@@ -249,8 +263,8 @@ def flatten(
             listener=listener,
         )
     say(
-        f"{out / 'tables'}: {outcome.page_count} pages taken, "
-        f"{outcome.spec_count} specs in {outcome.tag_count} snapshots"
+        f"{out / 'tables'}: {counted(outcome.page_count, 'page')} taken, "
+        f"{counted(outcome.spec_count, 'spec')} in {counted(outcome.tag_count, 'snapshot')}"
     )
     if outcome.rejected:
         message = describe_rejects(outcome, out)
@@ -261,14 +275,15 @@ def flatten(
 
 def describe_rejects(outcome: Outcome, out: Path) -> str:
     """Say how many things were refused, and why."""
-    codes = ", ".join(f"{code} {count}" for code, count in outcome.rejected.items())
+    codes = ", ".join(f"{code} {count:,}" for code, count in outcome.rejected.items())
     return (
-        f"{sum(outcome.rejected.values())} rejected ({codes}); each with its reason in "
-        f"{out / 'tables' / 'rejects'}"
+        f"{sum(outcome.rejected.values()):,} rejected ({codes}); each with its reason in "
+        f"{out / 'tables' / 'rejects'}: once it is built, "
+        f"cache-coverage query 'from rejects' --out {out}"
     )
 
 
-@main.command()
+@main.command(short_help="Make the DuckDB file of the tables and sql/.")
 @out_option
 @click.option(
     "--check-all",
@@ -333,7 +348,7 @@ def package(name: str, tag: str | None, out: Path, output_format: str) -> None:
         show(rows, output_format)
 
 
-@main.command()
+@main.command(short_help="Tell which binaries of a snapshot a host can use.")
 @click.argument("packages", metavar="[PACKAGE]...", nargs=-1)
 @click.option("--os", "host_os", required=True, help="The host's operating system, as ubuntu22.04.")
 @click.option(
@@ -365,7 +380,7 @@ def usable(
         show(rows, output_format)
 
 
-@main.command()
+@main.command(short_help="Tell what changed between two snapshots, and why.")
 @click.argument("from_tag", metavar="FROM")
 @click.argument("to_tag", metavar="TO")
 @click.option("--fail-on-loss", is_flag=True, help="Exit with status 4 if a cell was lost.")

@@ -10,6 +10,9 @@ import difflib
 import enum
 from collections.abc import Collection
 
+CLOSE_NAMES = 5
+FEW_NAMES = 12
+
 
 class ExitStatus(enum.IntEnum):
     """The exit statuses of `cache-coverage`; click itself exits with USAGE."""
@@ -72,6 +75,17 @@ class SchemaError(Exception):
 
 
 def closest_names(name: str, names: Collection[str]) -> str:
-    """Say which of the names that there are come closest to one that there is not."""
-    close = difflib.get_close_matches(name, names, n=5, cutoff=0.5)
-    return f"did you mean {', '.join(close)}?" if close else f"there are {len(names)}, none like it"
+    """Say which of the names that there are come closest to one that there is not.
+
+    Where none does, and they are few, they are all named.
+    """
+    folded = {known.lower(): known for known in names}
+    close = [
+        folded[known]
+        for known in difflib.get_close_matches(name.lower(), folded, n=CLOSE_NAMES, cutoff=0.5)
+    ]
+    if close:
+        return f"did you mean {', '.join(close)}?"
+    if 0 < len(names) <= FEW_NAMES:
+        return f"there are {', '.join(sorted(names))}"
+    return f"there are {len(names)}, none like it"

@@ -16,6 +16,7 @@ import math
 import re
 import shutil
 import sys
+from itertools import chain
 from typing import Literal
 
 from pipeline.text import UNPRINTABLE, is_terminal, printable
@@ -23,6 +24,7 @@ from pipeline.warehouse import Rows
 
 MARKDOWN_MARKUP = re.compile(r"([\\`*\[\]<>|~])")
 NUMBER = int | float | decimal.Decimal
+COLUMN_GAP = 3  # characters between a table's columns
 WIDEST = 1_000_000  # columns; what goes into a pipe is not folded
 
 
@@ -32,23 +34,35 @@ def render_rows(rows: Rows, output_format: str) -> str:
 
 
 def render_table(rows: Rows) -> str:
-    """Write rows as a table: as wide as a terminal, or in a pipe as wide as they are."""
+    """Write rows as a table: as wide as a terminal, or in a pipe as wide as they are.
+
+    No word is broken, so that a hash can be copied: where words alone are wider than the terminal,
+    its lines are.
+    """
     from rich import box
+    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    cells = [[cell_text(value) for value in row] for row in rows.values]
+    words_width = 1
     for position, column in enumerate(rows.columns):
         is_number = any(isinstance(row[position], NUMBER) for row in rows.values)
         is_truth = any(isinstance(row[position], bool) for row in rows.values)
         justify: Literal["left", "right"] = "right" if is_number and not is_truth else "left"
-        table.add_column(Text(printable(column)), justify=justify, overflow="fold")
-    for row in rows.values:
-        table.add_row(*(Text(cell_text(value)) for value in row))
-    width = shutil.get_terminal_size().columns if is_terminal(sys.stdout) else WIDEST
+        name = printable(column)
+        words = chain(name.split(), *(row[position].split() for row in cells))
+        width = max(map(cell_len, words), default=0)
+        table.add_column(Text(name), justify=justify, overflow="fold", min_width=width)
+        words_width += width + COLUMN_GAP
+    for texts in cells:
+        table.add_row(*map(Text, texts))
+    terminal_width = shutil.get_terminal_size().columns if is_terminal(sys.stdout) else WIDEST
     text = io.StringIO()
-    Console(file=text, width=width, color_system=None).print(table)
+    console = Console(file=text, width=max(terminal_width, words_width), color_system=None)
+    console.print(table)
     lines = [line.rstrip() for line in text.getvalue().splitlines()]
     return "\n".join([*(line for line in lines if line), count_text(rows)]) + "\n"
 

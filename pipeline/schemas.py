@@ -243,7 +243,7 @@ VIEW_COLUMNS = {
     "missing_name": "Package of the spec that the mirror does not hold.",
     "newest_version": "Newest version of the package in the snapshot, by Spack's order.",
     "os_match": "`exact`, or `older libc` for a binary of another os with no newer a glibc.",
-    "package_count": "Distinct packages that have a spec here.",
+    "package_count": "Distinct packages: those with a spec here, or whose cells changed so.",
     "package_jaccard": "`shared_package_count` of `joint_package_count`, from 0 to 1.",
     "package_pct": "`package_count` of `snapshot_package_count`, in percent.",
     "previous_spec_count": "Specs of the cell in the snapshot before.",

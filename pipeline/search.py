@@ -85,6 +85,7 @@ class Search:
         self.rejects: list[Reject] = []
         self.listings: dict[str, Listings] = {}
         self.ahead = 0
+        self.alone: str | None = None  # the mirror that the user names the stack of
         for source in sources:
             if not (source.is_file() or source.is_dir()):
                 raise SourceError(
@@ -205,6 +206,13 @@ class Search:
         ) -> list[PageFile]:
             """Add a stack's indexes to the group of its snapshot; give any other mirror's."""
             mirror = name_mirror(folder, root, names, self.mirror)
+            if self.mirror[1] is not None:
+                if self.alone not in (None, folder):
+                    raise SourceError(
+                        f"{root}: it holds several mirrors, {self.alone} and {folder} among them, "
+                        "and --stack is for one alone; leave it out where their places tell it"
+                    )
+                self.alone = folder
             files = []
             for path in indexes:
                 page = path_text(path[skipped:])

@@ -25,6 +25,15 @@ def printable(text: str, keep: str = "") -> str:
     )
 
 
+def counted(count: int, noun: str) -> str:
+    """Write a number of things, for eyes.
+
+    >>> counted(1, "page"), counted(57600, "page")
+    ('1 page', '57,600 pages')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def is_terminal(stream: TextIO | None) -> bool:
     """Whether a stream is a terminal; one that the caller has closed is none."""
     return stream is not None and stream.isatty()

@@ -157,12 +157,16 @@ def run_query(
         DuckDB refuses it, or it gives no rows at all, not even none.
     """
     try:
+        if len(connection.extract_statements(sql)) > 1:
+            raise QueryError("query: more than one statement; ask them one at a time")
         result = connection.execute(sql, parameters)
         if result is None or not result.description:
             raise QueryError("query: nothing was asked; write select, from or describe")
         return Rows(unique_names(name for name, *_ in result.description), result.fetchall())
+    except (duckdb.CatalogException, duckdb.BinderException) as error:
+        raise QueryError(f"query: {error}\n'show all tables' lists what there is") from error
     except duckdb.Error as error:
-        raise QueryError(f"query: {error}; 'show all tables' lists what there is") from error
+        raise QueryError(f"query: {error}") from error
 
 
 def unique_names(names: Iterable[str]) -> tuple[str, ...]:

@@ -170,7 +170,7 @@ def test_a_page_alone_and_several_sources(tmp_path: Path) -> None:
     page = SAMPLE / "_cache/develop-2025-03-16/py-packaging/specs.md"
 
     run("flatten", page, "--out", tmp_path / "one")
-    run("flatten", page, SAMPLE, page, "--out", tmp_path / "all")
+    run("flatten", page, SAMPLE, page, SAMPLE / "_cache", SAMPLE, "--out", tmp_path / "all")
 
     one = pl.read_parquet(tmp_path / "one/tables/pages")
     assert one.select("page", "package").rows() == [("specs.md", "py-packaging")]

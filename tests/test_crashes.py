@@ -16,6 +16,7 @@ import pytest
 
 from pipeline import replace
 from pipeline.build import build_warehouse
+from pipeline.cli import INTERRUPTED
 from pipeline.refresh import refresh_tables
 from pipeline.replace import replace_folder
 from pipeline.report import write_reports
@@ -23,6 +24,17 @@ from tests.conftest import run_command
 from tests.test_refresh import read_all, read_fresh
 from tests.writing import make_spec, site_page, write_pages
 
+SLOW = "select count(*) from range(3_000_000_000) as a(i) where i % 7 = 3 and i * i % 11 = 5"
+SLOW_BUILD = f"""
+from pipeline import build
+from pipeline.__main__ import main
+
+build.is_current = lambda _: False
+build.check_warehouse = lambda connection, **_: connection.execute({SLOW!r})
+import sys
+sys.argv[:] = ["cache-coverage", "build", *sys.argv[1:]]
+main()
+"""
 OLD, NEW, GONE, COMING = "develop-2025-03-23", "develop-2025-03-30", "v1.0.0", "v2.0.0"
 COMMANDS = ("flatten", "build", "report")
 
@@ -409,4 +421,28 @@ def test_ctrl_c_ends_a_run_at_once_and_quietly(tmp_path: Path) -> None:
 
     # Before the command line is loaded Python speaks for itself; a run may have ended, too.
     assert [words for words in said if "Process" in words] == []
-    assert "Aborted!" in said
+    assert INTERRUPTED in said
+
+
+@pytest.mark.parametrize("command", ["query", "build"])
+def test_ctrl_c_ends_what_duckdb_does(tmp_path: Path, command: str) -> None:
+    """A query ends with the process; a build says so, and leaves nothing half made."""
+    refresh_tables([write_pages(tmp_path / "in", {"a.md": site_page()})], tmp_path / "out")
+    build_warehouse(tmp_path / "out")
+    arguments = ["-c", SLOW_BUILD] if command == "build" else ["-m", "pipeline", "query", SLOW]
+    with subprocess.Popen(
+        [sys.executable, *arguments, "--out", str(tmp_path / "out")],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as run:
+        time.sleep(3)
+        run.send_signal(signal.SIGINT)
+        _, words = run.communicate(timeout=60)
+
+    ended = (1, f"{INTERRUPTED}\n") if command == "build" else (-signal.SIGINT, "")
+    assert (run.returncode, words) == ended
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "coverage.duckdb",
+        "tables",
+    ]

@@ -241,6 +241,19 @@ def test_an_index_anywhere_needs_its_snapshot(tmp_path: Path) -> None:
     assert rows_of(tmp_path / "out") == [("t", "zlib", "e4s")]
 
 
+def test_a_stack_is_of_one_mirror(tmp_path: Path) -> None:
+    """The stacks of a tree are told by their places, and never all called by one name."""
+    for stack in ("e4s", "hep"):
+        write_layout_2(tmp_path / "in" / SNAPSHOT / stack, index(node()))
+
+    said = flatten(
+        tmp_path / "in", "--tag", SNAPSHOT, "--stack", "e4s", out=tmp_path / "out", status=1
+    )
+
+    assert f"it holds several mirrors, {tmp_path}/in/{SNAPSHOT}/e4s and" in said
+    assert not (tmp_path / "out" / "tables" / "spec_stacks").exists()
+
+
 def test_a_stack_needs_its_snapshot(tmp_path: Path) -> None:
     """--stack without one --tag is wrong usage."""
     said = flatten(tmp_path, "--stack", "e4s", out=tmp_path / "out", status=2)

@@ -107,6 +107,15 @@ def test_query_makes_what_is_missing_and_prints_rows_alone(tmp_path: Path) -> No
     assert second.stderr == ""
 
 
+def test_a_misspelt_out_is_not_answered_from_the_sample(tmp_path: Path) -> None:
+    """Only where SOURCE is named, or OUT is not, a query makes what is missing."""
+    result = make("query", "Q=from pages", f"OUT={tmp_path}/out")
+
+    assert result.returncode != 0
+    assert f"make it with 'cache-coverage build --out {tmp_path}/out'" in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_several_sources_may_be_given(tmp_path: Path) -> None:
     """SOURCE is one or more, and one with a space is quoted."""
     folder = tmp_path / "my pages"

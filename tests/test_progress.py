@@ -54,7 +54,7 @@ def test_flatten_has_a_bar_on_a_terminal(source: Path, tmp_path: Path) -> None:
     assert "Traceback" not in screen
     for part in ("reading pages", "3/3", "pages/s, 0:00:00 left"):
         assert part in screen
-    assert screen.splitlines()[-1].endswith("3 pages taken, 3 specs in 1 snapshots")
+    assert screen.splitlines()[-1].endswith("3 pages taken, 3 specs in 1 snapshot")
 
 
 def test_a_run_without_news_has_no_bar(source: Path, tmp_path: Path) -> None:
@@ -78,7 +78,7 @@ def test_fetch_has_a_bar_on_a_terminal(tmp_path: Path) -> None:
     assert "Traceback" not in screen
     for part in ("fetching indexes", "1/1", "0.0 MB"):
         assert part in screen
-    assert "1 indexes, 1 new or changed" in screen.splitlines()[-1]
+    assert "1 index, 1 new or changed" in screen.splitlines()[-1]
 
 
 @pytest.mark.parametrize("pool_pages", [0, 6000])

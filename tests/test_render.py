@@ -52,6 +52,25 @@ def test_each_format_to_the_letter(output_format: str) -> None:
     assert render_rows(ROWS, output_format) == GOLDEN[output_format]
 
 
+def test_a_narrow_terminal_breaks_no_word(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Texts are folded between words as far as it helps; a hash stays whole, however wide."""
+    rows = Rows(("hash", "stacks"), [("abcdefgh" * 4, ["e4s", "radiuss", "hep"])])
+    monkeypatch.setattr("pipeline.render.is_terminal", lambda _: True)
+    monkeypatch.setenv("COLUMNS", "20")
+
+    assert (
+        render_rows(rows, "table")
+        == """\
+ hash                               stacks
+ ───────────────────────────────────────────
+ abcdefghabcdefghabcdefghabcdefgh   e4s,
+                                    radiuss,
+                                    hep
+(1 row)
+"""
+    )
+
+
 @pytest.mark.parametrize(
     ("output_format", "text"),
     [

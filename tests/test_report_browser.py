@@ -234,6 +234,18 @@ def test_an_older_snapshot_shows_its_own_changes(page: Page, sample: Path) -> No
     assert page.locator("#change-table tbody tr").count() == counts["rebuilt"]
 
 
+def test_a_count_of_changes_opens_just_those(page: Page) -> None:
+    """They are the newest snapshot's, whichever was chosen before."""
+    choose(page, WEEK_1)
+    link = page.locator("#overview [data-change=lost]")
+
+    link.click()
+
+    expect(page.locator("#change-table caption")).to_contain_text(f"{WEEK_3} since {WEEK_2}")
+    assert page.locator("#change-filter").input_value() == "lost"
+    assert page.locator("#change-table tbody tr").count() == int(link.text_content() or "")
+
+
 def test_stacks_show_coverage_and_overlap(page: Page, sample: Path) -> None:
     """A row a stack, the largest first, and a matrix of what each two share."""
     choose(page, WEEK_1)

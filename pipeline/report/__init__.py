@@ -25,7 +25,7 @@ from pipeline.report.data import HISTORY, VIEWS, write_data
 from pipeline.report.facts import headlines, read_facts
 from pipeline.report.views import read_views
 from pipeline.state import TABLES_FOLDER, State
-from pipeline.text import printable
+from pipeline.text import counted, printable
 from pipeline.warehouse import DATABASE, open_warehouse
 
 if TYPE_CHECKING:
@@ -141,5 +141,6 @@ def environment() -> jinja2.Environment:
     templates.filters["md"] = lambda value: escape_markdown(printable(str(value)))
     templates.filters["shown"] = lambda value: printable(str(value))
     templates.filters["n"] = lambda value: "–" if value is None else f"{value:,}"
+    templates.filters["counted"] = counted
     templates.filters["pct"] = lambda value: f"{value:.1f}"
     return templates

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from pipeline.report.views import Frames
+from pipeline.text import counted
 from pipeline.warehouse import Rows, run_query
 
 if TYPE_CHECKING:
@@ -131,8 +132,10 @@ def headlines(facts: dict[str, Any]) -> list[str]:
     """Say in four lines what the reports say."""
     totals, newest = facts["totals"], facts["newest"]
     lines = [
-        f"read:     {totals['page_count']:,} pages of {totals['snapshot_count']:,} snapshots: "
-        f"{totals['spec_count']:,} specs, {totals['spec_stack_count']:,} rows of spec × stack"
+        f"read:     {counted(totals['page_count'], 'page')} of "
+        f"{counted(totals['snapshot_count'], 'snapshot')}: "
+        f"{counted(totals['spec_count'], 'spec')}, "
+        f"{counted(totals['spec_stack_count'], 'row')} of spec × stack"
     ]
     if newest is None:
         lines += ["newest:   no snapshot has a spec", "widest:   nothing to cover"]
@@ -142,8 +145,9 @@ def headlines(facts: dict[str, Any]) -> list[str]:
             cells, key=lambda cell: (cell["exact_package_count"], cell["os"], cell["target"])
         )
         lines += [
-            f"newest:   {newest['tag']}: {newest['package_count']:,} packages, "
-            f"{newest['spec_count']:,} specs, {newest['environment_count']:,} environments",
+            f"newest:   {newest['tag']}: {counted(newest['package_count'], 'package')}, "
+            f"{counted(newest['spec_count'], 'spec')}, "
+            f"{counted(newest['environment_count'], 'environment')}",
             f"widest:   {widest['os']} on {widest['target']}: "
             f"{widest['exact_package_count']:,} of {widest['snapshot_package_count']:,} packages "
             f"({widest['exact_pct']:.1f} %)",

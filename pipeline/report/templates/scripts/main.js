@@ -32,5 +32,18 @@ if (choice) {
             if (current) showMatrices(current, choice.elements.mode.value);
         });
     }
+    for (const link of document.querySelectorAll("[data-change]")) {
+        link.addEventListener("click", () => showChange(link.dataset.change));
+    }
     show(choice.elements.snapshot.value);
+}
+
+// The counts above the tables are of the newest snapshot, whichever is shown below.
+async function showChange(change) {
+    const newest = choice.elements.snapshot.options[0].value;
+    choice.elements.snapshot.value = newest;
+    await show(newest);
+    const filter = document.getElementById("change-filter");
+    filter.value = change;
+    filter.dispatchEvent(new Event("change"));
 }

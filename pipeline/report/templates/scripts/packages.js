@@ -94,13 +94,15 @@ async function openPackage(snapshot, name) {
     const history = element("div", {}, element("p", { class: "quiet", role: "status" }, "Loading the history …"));
     const columns = [
         { title: "version", value: (spec) => snapshot.places.get(spec.version), cell: (spec) => spec.version },
+        ...(snapshot.is_newest ? [
+            { title: "hash", value: (spec) => spec.hash, cell: (spec) => element("code", {}, spec.hash) },
+        ] : []),
         { title: "compiler", value: (spec) => spec.compiler, cell: (spec) => spec.compiler },
         { title: "environment", value: keyOf, cell: keyOf },
         { title: "variants", value: (spec) => spec.variants.join(" "), cell: (spec) => spec.variants.join(" ") || "–", wrap: "wrap wide" },
         ...(snapshot.is_newest ? [
             { title: "stacks", value: (spec) => spec.stacks.join(" "), cell: (spec) => spec.stacks.join(", ") || "–", wrap: "wrap" },
             { title: "root", value: (spec) => spec.is_in_root, cell: (spec) => (spec.is_in_root ? "✓ yes" : "✕ no") },
-            { title: "hash", value: (spec) => spec.hash, cell: (spec) => element("code", {}, spec.hash) },
         ] : [
             { title: "specs", number: true, value: (spec) => spec.specs, cell: (spec) => number(spec.specs) },
         ]),
@@ -114,10 +116,10 @@ async function openPackage(snapshot, name) {
         sortedTable({
             label: `Specs of ${name}`,
             caption: () => `Specs of ${name} in ${snapshot.tag}`
-                + (snapshot.is_newest ? "." : "; hashes and stacks of each, of an earlier snapshot, are in the database."),
+                + (snapshot.is_newest ? "." : "; their hashes and stacks are in the database."),
             columns,
             rows: specs,
-            sort: { column: columns[2], falling: false },
+            sort: { column: columns.find(({ title }) => title === "environment"), falling: false },
         }).box,
         element("h3", {}, "History"), history);
     try {
@@ -132,7 +134,7 @@ async function openPackage(snapshot, name) {
 function historyTable(name, byTag) {
     const show = (tag, value) => (byTag.has(tag) ? value(byTag.get(tag)) : "–");
     return scroller(`History of ${name}`, element("table", {},
-        element("caption", {}, `${name} over the snapshots, newest first; – where it is not there.`),
+        element("caption", {}, `${name} over the snapshots, the newest of each kind first; – where it is not there.`),
         element("thead", {}, element("tr", {},
             ...["snapshot", "newest version"].map((title) => element("th", { scope: "col" }, title)),
             ...["environments", "lagging", "specs"].map((title) => element("th", { scope: "col", class: "number" }, title)),
