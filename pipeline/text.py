@@ -34,6 +34,16 @@ def counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
+def natural_key(text: str) -> list[str | int]:
+    """Give what sorts names as people do, the numbers in them by their size.
+
+    >>> sorted(["gcc@13.2.0", "gcc@7.3.1"], key=natural_key)
+    ['gcc@7.3.1', 'gcc@13.2.0']
+    """
+    # Texts and numbers take turns, so that like is compared with like.
+    return [int(part) if part.isdecimal() else part for part in re.split("([0-9]+)", text)]
+
+
 def is_terminal(stream: TextIO | None) -> bool:
     """Whether a stream is a terminal; one that the caller has closed is none."""
     return stream is not None and stream.isatty()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from pipeline.report.views import Frames
-from pipeline.text import counted
+from pipeline.text import counted, natural_key
 from pipeline.warehouse import Rows, run_query
 
 if TYPE_CHECKING:
@@ -122,8 +122,8 @@ def widen(cells: list[dict[str, Any]], row: str, column: str, title: str) -> Mat
         title,
         row,
         column,
-        sorted({cell[row] for cell in cells} - {None}),
-        sorted({cell[column] for cell in cells} - {None}),
+        sorted({cell[row] for cell in cells} - {None}, key=natural_key),
+        sorted({cell[column] for cell in cells} - {None}, key=natural_key),
         {(cell[row], cell[column]): cell for cell in cells},
     )
 

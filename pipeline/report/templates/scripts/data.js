@@ -103,7 +103,7 @@ async function loadSnapshot(tag) {
 
 function environmentsOf(specs) {
     const found = new Map(specs.map((spec) => [keyOf(spec), spec]));
-    return [...found.keys()].sort().map((key) => {
+    return [...found.keys()].sort(compare).map((key) => {
         const { platform, os, target } = found.get(key);
         return { key, platform, os, target };
     });

@@ -16,7 +16,7 @@ function showMatrices(snapshot, mode) {
 function matrixTable(snapshot, mode, rowName, columnName, title) {
     const [absent] = ["compiler", "os", "target"].filter((name) => name !== rowName && name !== columnName);
     const cells = snapshot.matrix.filter((cell) => cell[absent] === null);
-    const names = (name) => [...new Set(cells.map((cell) => cell[name]).filter((value) => value !== null))].sort();
+    const names = (name) => [...new Set(cells.map((cell) => cell[name]).filter((value) => value !== null))].sort(compare);
     const columns = names(columnName);
     const byKey = new Map(cells.map((cell) => [`${cell[rowName]} ${cell[columnName]}`, cell]));
     const line = (row) => [...columns, null].map((column) => matrixCell(
