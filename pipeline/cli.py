@@ -68,7 +68,7 @@ class Commands(click.Group):
         except OSError as error:
             place = error.filename or "standard output"
             say(f"error: {place}: {error.strerror}; write to another place")
-            sys.exit(1)
+            sys.exit(ExitStatus.FAILED)
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command named; what can't be done is said in one line, without a traceback."""

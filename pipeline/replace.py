@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -49,13 +49,13 @@ def exchange(one: Path, other: Path) -> bool:
 
 
 def replace_files(draft: Path, folder: Path) -> None:
-    """Move the files of `draft` to their places below `folder`; remove all others there."""
+    """Move the files of `draft` to their places below `folder`; remove all others there.
+
+    What is hidden comes last: there is remembered what all the rest was made of.
+    """
     kept = {path.relative_to(draft) for path in draft.rglob("*")}
-    for path in sorted(kept):
-        if (draft / path).is_dir():
-            (folder / path).mkdir(exist_ok=True)
-        else:
-            (draft / path).replace(folder / path)
+    hidden = {path for path in kept if path.parts[0].startswith(".")}
+    move_files(kept - hidden, draft, folder)
     # What is in a folder comes before the folder itself.
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.relative_to(folder) not in kept:
@@ -63,6 +63,16 @@ def replace_files(draft: Path, folder: Path) -> None:
                 path.rmdir()
             else:
                 path.unlink()
+    move_files(hidden, draft, folder)
+
+
+def move_files(paths: Iterable[Path], draft: Path, folder: Path) -> None:
+    """Move files and folders, by their paths below `draft`, to their places below `folder`."""
+    for path in sorted(paths):
+        if (draft / path).is_dir():
+            (folder / path).mkdir(exist_ok=True)
+        else:
+            (draft / path).replace(folder / path)
 
 
 def link_folder(folder: Path, draft: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
 import shutil
@@ -9,7 +10,10 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -311,6 +315,42 @@ def test_a_folder_is_replaced(
 
     assert read_tree(folder) == {"a": "5", "b": "", "b/c": "2", "h": "", "h/i": "6"}
     assert list(tmp_path.iterdir()) == [folder]
+
+
+def test_what_is_remembered_of_files_comes_after_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Wherever a change file by file ends, what is hidden is new only if all the rest is."""
+    monkeypatch.setattr(replace, "exchange", lambda one, other: False)
+    old = {"a": "1", "b/c": "2", "gone/d": "3", ".state/x": "old"}
+    new = {"a": "5", "b/c": "6", "come/e": "7", ".state/x": "new"}
+    states = []
+    for last_step in range(12):
+        folder = write_tree(tmp_path / str(last_step) / "folder", old)
+        draft = write_tree(tmp_path / str(last_step) / "draft", new)
+        steps = itertools.count()
+        with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
+            for name in ("replace", "unlink", "rmdir", "mkdir"):
+                patch.setattr(os, name, stopping(getattr(os, name), steps, last_step))
+            replace_folder(draft, folder)
+        tree = {path: text for path, text in read_tree(folder).items() if text}
+        assert tree[".state/x"] == "old" or tree == new
+        states.append(tree == new)
+
+    assert (states[0], states[-1]) == (False, True)
+
+
+def stopping(
+    function: Callable[..., Any], steps: Iterator[int], last_step: int
+) -> Callable[..., Any]:
+    """Have a function interrupted once so many steps are done."""
+
+    def step(*arguments: Any, **options: Any) -> Any:
+        if next(steps) >= last_step:
+            raise KeyboardInterrupt
+        return function(*arguments, **options)
+
+    return step
 
 
 def test_this_file_system_exchanges_folders(tmp_path: Path) -> None:
