@@ -16,7 +16,7 @@ import math
 import re
 import shutil
 import sys
-from itertools import chain
+from collections.abc import Sequence
 from typing import Literal
 
 from pipeline.text import UNPRINTABLE, is_terminal, printable
@@ -40,31 +40,43 @@ def render_table(rows: Rows) -> str:
     its lines are.
     """
     from rich import box
-    from rich.cells import cell_len
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
+    names = [printable(column) for column in rows.columns]
+    texts = [[cell_text(value) for value in row] for row in rows.values]
+    widths = column_widths([names, *texts]) if is_terminal(sys.stdout) else [None] * len(names)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    cells = [[cell_text(value) for value in row] for row in rows.values]
-    words_width = 1
-    for position, column in enumerate(rows.columns):
+    for position, (name, width) in enumerate(zip(names, widths, strict=True)):
         is_number = any(isinstance(row[position], NUMBER) for row in rows.values)
         is_truth = any(isinstance(row[position], bool) for row in rows.values)
         justify: Literal["left", "right"] = "right" if is_number and not is_truth else "left"
-        name = printable(column)
-        words = chain(name.split(), *(row[position].split() for row in cells))
-        width = max(map(cell_len, words), default=0)
-        table.add_column(Text(name), justify=justify, overflow="fold", min_width=width)
-        words_width += width + COLUMN_GAP
-    for texts in cells:
-        table.add_row(*map(Text, texts))
-    terminal_width = shutil.get_terminal_size().columns if is_terminal(sys.stdout) else WIDEST
+        table.add_column(Text(name), justify=justify, overflow="fold", width=width)
+    for row in texts:
+        table.add_row(*map(Text, row))
     text = io.StringIO()
-    console = Console(file=text, width=max(terminal_width, words_width), color_system=None)
-    console.print(table)
+    Console(file=text, width=WIDEST, color_system=None).print(table)
     lines = [line.rstrip() for line in text.getvalue().splitlines()]
     return "\n".join([*(line for line in lines if line), count_text(rows)]) + "\n"
+
+
+def column_widths(rows: Sequence[Sequence[str]]) -> list[int]:
+    """Give the widths of a table's columns that fit it into the terminal, as far as words do.
+
+    Those with most to give way are folded first, between their words.
+    """
+    from rich.cells import cell_len
+
+    columns = list(zip(*rows, strict=True))
+    widths = [max(map(cell_len, column)) for column in columns]
+    words = [max(map(cell_len, [*" ".join(column).split(), ""])) for column in columns]
+    excess = sum(widths) + COLUMN_GAP * len(columns) - shutil.get_terminal_size().columns
+    for column in sorted(range(len(columns)), key=lambda column: words[column] - widths[column]):
+        given = max(0, min(excess, widths[column] - words[column]))
+        widths[column] -= given
+        excess -= given
+    return widths
 
 
 def count_text(rows: Rows) -> str:

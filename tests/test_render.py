@@ -71,6 +71,31 @@ def test_a_narrow_terminal_breaks_no_word(monkeypatch: pytest.MonkeyPatch) -> No
     )
 
 
+@pytest.mark.parametrize("columns", [1, 30, 35, 36, 37, 48, 60, 200])
+def test_a_terminal_of_any_width_shows_all(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+    """Not a word is lost or broken, and where words let it, no line is wider than the terminal."""
+    rows = Rows(
+        ("some name", "many words", "n"),
+        [("x" * 12, ["e4s", "radiuss", "hep"], 3), ("one two", ["e4s"] * 9, 123456)],
+    )
+    monkeypatch.setattr("pipeline.render.is_terminal", lambda _: True)
+    monkeypatch.setenv("COLUMNS", str(columns))
+
+    text = render_rows(rows, "table")
+
+    words = [
+        *["some", "name", "many", "words", "n", "(2", "rows)"],
+        "x" * 12,
+        "e4s,",
+        "radiuss,",
+        "hep",
+        "3",
+    ]
+    words += ["one", "two", *["e4s,"] * 8, "e4s", "123456"]
+    assert sorted(word for word in text.split() if "─" not in word) == sorted(words)
+    assert max(map(len, text.splitlines())) <= max(columns, 12 + 8 + 6 + 3 * 3)
+
+
 @pytest.mark.parametrize(
     ("output_format", "text"),
     [
