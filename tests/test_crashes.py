@@ -28,14 +28,23 @@ from tests.conftest import run_command
 from tests.test_refresh import read_all, read_fresh
 from tests.writing import make_spec, site_page, write_pages
 
-SLOW = "select count(*) from range(3_000_000_000) as a(i) where i % 7 = 3 and i * i % 11 = 5"
+SLOW = (
+    "select count(*) from range(1_000_000_000_000_000) as a(i) where i % 7 = 3 and i * i % 11 = 5"
+)
 SLOW_BUILD = f"""
 from pipeline import build
 from pipeline.__main__ import main
 
 build.is_current = lambda _: False
-build.check_warehouse = lambda connection, **_: connection.execute({SLOW!r})
 import sys
+
+
+def check(connection, **_):
+    print("checking", flush=True)
+    connection.execute({SLOW!r})
+
+
+build.check_warehouse = check
 sys.argv[:] = ["cache-coverage", "build", *sys.argv[1:]]
 main()
 """
@@ -445,21 +454,23 @@ def test_ctrl_c_ends_a_run_at_once_and_quietly(tmp_path: Path) -> None:
         for number in range(3_100)
     }
     source = write_pages(tmp_path / "in", pages)
-    said = []
-    for tenths in range(2, 9):
+    said: list[str] = []
+    seconds = 0.2
+    while not said or "pages taken" not in said[-1]:
         command = [sys.executable, "-m", "pipeline", "flatten", str(source)]
         with subprocess.Popen(
-            [*command, "--out", str(tmp_path / str(tenths))],
+            [*command, "--out", str(tmp_path / str(len(said)))],
             stderr=subprocess.PIPE,
             text=True,
             start_new_session=True,
         ) as run:
-            time.sleep(tenths / 10)
+            time.sleep(seconds)
             os.killpg(run.pid, signal.SIGINT)
             _, words = run.communicate(timeout=60)
-            said.append(words.strip() or str(run.returncode))
+            said.append(words.strip())
+            seconds *= 1.15
 
-    # Before the command line is loaded Python speaks for itself; a run may have ended, too.
+    # Before the command line is loaded Python speaks for itself; the last run was let end.
     assert [words for words in said if "Process" in words] == []
     assert INTERRUPTED in said
 
@@ -476,7 +487,10 @@ def test_ctrl_c_ends_what_duckdb_does(tmp_path: Path, command: str) -> None:
         stderr=subprocess.PIPE,
         text=True,
     ) as run:
-        time.sleep(3)
+        if command == "build" and run.stdout:
+            assert run.stdout.readline() == "checking\n"
+        else:
+            time.sleep(5)  # A query says nothing before its end.
         run.send_signal(signal.SIGINT)
         _, words = run.communicate(timeout=60)
 
