@@ -11,7 +11,7 @@ from pathlib import Path
 import duckdb
 
 from pipeline.checks import check_files, check_warehouse
-from pipeline.errors import CheckError, OutputError
+from pipeline.errors import CheckError, OutputError, not_written
 from pipeline.locks import hold_lock
 from pipeline.schemas import TABLES
 from pipeline.state import TABLES_FOLDER, State, fingerprint
@@ -66,10 +66,7 @@ def build_warehouse(
             f"if a table is damaged, remove {out / TABLES_FOLDER} and flatten again"
         ) from error
     except OSError as error:
-        raise OutputError(
-            f"{error.filename or out / DATABASE}: can't be written: {error.strerror}; "
-            "free some space, or name another folder with --out"
-        ) from error
+        raise not_written(error, out / DATABASE) from error
     except duckdb.Error as error:
         raise OutputError(
             f"{out / DATABASE}: could not be built: {error}; if a table is damaged, remove "

@@ -9,7 +9,9 @@ from __future__ import annotations
 import difflib
 import enum
 from collections.abc import Collection
+from pathlib import Path
 
+ANOTHER_PLACE = "free some space, or name another folder with --out"
 CLOSE_NAMES = 5
 FEW_NAMES = 12
 
@@ -72,6 +74,13 @@ class LossError(CoverageError):
 
 class SchemaError(Exception):
     """A frame differs from its declared schema: a slip of ours, never of a page's."""
+
+
+def not_written(error: OSError, place: Path) -> OutputError:
+    """Say that the system refused to write a file, or what is at `place` if it names none."""
+    return OutputError(
+        f"{error.filename or place}: can't be written: {error.strerror}; {ANOTHER_PLACE}"
+    )
 
 
 def closest_names(name: str, names: Collection[str]) -> str:

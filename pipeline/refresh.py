@@ -18,7 +18,7 @@ from itertools import chain, count, islice
 from pathlib import Path
 from typing import Any
 
-from pipeline.errors import OutputError
+from pipeline.errors import OutputError, not_written
 from pipeline.listings import Listings
 from pipeline.locks import hold_lock, try_lock
 from pipeline.pages import PackedPages, PageFile, pack_pages, unpack_pages
@@ -109,10 +109,7 @@ def refresh_tables(
             "a worker died, perhaps for want of memory; read fewer snapshots at once with --tag"
         ) from error
     except OSError as error:
-        raise OutputError(
-            f"{error.filename or out}: can't be written: {error.strerror}; "
-            "free some space, or name another folder with --out"
-        ) from error
+        raise not_written(error, out) from error
 
 
 def may_hold(folder: str, files: Sequence[PageFile], only: frozenset[str]) -> bool:

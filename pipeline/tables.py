@@ -15,7 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.errors import OutputError
+from pipeline.errors import ANOTHER_PLACE, OutputError
 from pipeline.schemas import TABLES, Table
 
 PART = "part-0.parquet"
@@ -67,7 +67,7 @@ def write_draft_part(frame: pl.DataFrame, draft: Path, table: Table) -> None:
     """Write a table, or one partition of it, into a draft."""
     path = draft_path(draft, table)
     stored = frame.drop("tag") if table.partitioned else frame
-    with telling(path, "can't be written", "free some space, or name another folder with --out"):
+    with telling(path, "can't be written", ANOTHER_PLACE):
         if stored.is_empty():
             path.write_bytes(empty_part(table))
         else:

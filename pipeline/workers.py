@@ -78,8 +78,8 @@ class Workers:
         if self.executor is None and self.page_count + ahead > POOL_PAGES:
             self.executor = self.pool = start_pool()
         if self.executor:
-            for waiting in self.waiting:
-                self.futures[waiting] = self.start(self.executor, self.waiting[waiting])
+            for waiting, started in self.waiting.items():
+                self.futures[waiting] = self.start(self.executor, started)
             self.waiting.clear()
 
     def start(self, executor: Executor, task: Task) -> Future[Any]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -30,6 +33,27 @@ def run_command(*arguments: object, **options: object) -> subprocess.CompletedPr
     )
     assert "Traceback" not in result.stderr
     return result
+
+
+def run_on_terminal(*arguments: object, **options: Any) -> tuple[int, str]:
+    """Run `cache-coverage` on a terminal; give its status and what was written there.
+
+    Of its streams `options` may send some elsewhere, as those of Popen.
+    """
+    primary, terminal = pty.openpty()
+    streams = dict.fromkeys(("stdin", "stdout", "stderr"), terminal)
+    with subprocess.Popen(
+        [sys.executable, "-m", "pipeline", *map(str, arguments)], **(streams | options)
+    ) as process:
+        os.close(terminal)
+        written = b""
+        try:
+            while part := os.read(primary, 65536):
+                written += part
+        except OSError:
+            pass  # How a terminal says that nobody writes to it any more.
+    os.close(primary)
+    return process.returncode, written.decode().replace("\r\n", "\n")
 
 
 @pytest.fixture(scope="session")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import re
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +15,7 @@ import pyarrow.parquet
 import pytest
 
 from pipeline.warehouse import shell_command
-from tests.conftest import run_command
+from tests.conftest import run_command, run_on_terminal
 from tests.writing import SAMPLE, make_hash, make_spec, site_page, write_pages, yaml_page
 
 # Would clear a screen, ring, turn text round, break a line: in one or two bytes each.
@@ -240,31 +238,10 @@ def test_json_stays_exact(hostile: Path) -> None:
     assert json.loads(result.stdout) == [{"version": EVIL}]
 
 
-def on_a_terminal(*command: object) -> str:
-    """Run a command whose output is a terminal; give what it wrote there."""
-    primary, secondary = pty.openpty()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *map(str, command)],
-        stdin=secondary,
-        stdout=secondary,
-        stderr=secondary,
-    )
-    os.close(secondary)
-    written = b""
-    try:
-        while part := os.read(primary, 65536):
-            written += part
-    except OSError:
-        pass  # how a terminal says that nobody writes to it any more
-    os.close(primary)
-    process.wait()
-    return written.decode().replace("\r\n", "\n")
-
-
 @pytest.mark.parametrize("output_format", ["table", "csv", "json", "markdown"])
 def test_nothing_hostile_reaches_a_terminal(hostile: Path, output_format: str) -> None:
     """On a real terminal no format lets a value steer it."""
-    text = on_a_terminal("query", "from specs", "--out", hostile, "--format", output_format)
+    _, text = run_on_terminal("query", "from specs", "--out", hostile, "--format", output_format)
 
     assert make_hash(1) in text.replace("\n", "") or output_format == "table"
     assert not STEERING.search(text)

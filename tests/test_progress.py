@@ -3,39 +3,24 @@
 from __future__ import annotations
 
 import os
-import pty
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from pipeline import workers
 from pipeline.refresh import Listener, refresh_tables
+from tests.conftest import run_on_terminal
 from tests.serving import serve
 from tests.writing import site_page, write_pages
 
 PACKAGES = ("adiak", "bzip2", "zlib")
 
 
-def run_on_terminal(*arguments: object) -> tuple[int, str]:
+def show_bar(*arguments: object) -> tuple[int, str]:
     """Run `cache-coverage` with a terminal as its stderr; give its status and what that shows."""
-    terminal, end = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-m", "pipeline", *map(str, arguments)],
-        stdout=subprocess.DEVNULL,
-        stderr=end,
-        env=os.environ | {"TERM": "xterm", "COLUMNS": "120"},
-    ) as run:
-        os.close(end)
-        screen = b""
-        try:
-            while shown := os.read(terminal, 65536):
-                screen += shown
-        except OSError:
-            pass  # So Linux tells that nobody writes any more.
-    os.close(terminal)
-    return run.returncode, screen.decode()
+    wide = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
+    return run_on_terminal(*arguments, stdout=subprocess.DEVNULL, env=wide)
 
 
 @pytest.fixture
@@ -48,7 +33,7 @@ def source(tmp_path: Path) -> Path:
 
 def test_flatten_has_a_bar_on_a_terminal(source: Path, tmp_path: Path) -> None:
     """It tells pages of all, pages a second and the time left, and gives way to what is said."""
-    status, screen = run_on_terminal("flatten", source, "--out", tmp_path / "out")
+    status, screen = show_bar("flatten", source, "--out", tmp_path / "out")
 
     assert status == 0
     assert "Traceback" not in screen
@@ -61,7 +46,7 @@ def test_a_run_without_news_has_no_bar(source: Path, tmp_path: Path) -> None:
     """Where nothing is to be read, there is nothing to show."""
     refresh_tables([source], tmp_path / "out")
 
-    status, screen = run_on_terminal("flatten", source, "--out", tmp_path / "out")
+    status, screen = show_bar("flatten", source, "--out", tmp_path / "out")
 
     assert status == 0
     assert "reading pages" not in screen
@@ -72,7 +57,7 @@ def test_fetch_has_a_bar_on_a_terminal(tmp_path: Path) -> None:
     with serve() as site:
         site.files["build_cache/index.json"] = b'{"database": {"version": "7", "installs": {}}}'
 
-        status, screen = run_on_terminal("fetch", site.url, "--to", tmp_path / "cache")
+        status, screen = show_bar("fetch", site.url, "--to", tmp_path / "cache")
 
     assert status == 0
     assert "Traceback" not in screen

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import jinja2
 
 from pipeline.dictionary import write_dictionary
-from pipeline.errors import OutputError
+from pipeline.errors import not_written
 from pipeline.locks import hold_lock
 from pipeline.render import escape_markdown
 from pipeline.replace import replace_folder
@@ -58,10 +58,7 @@ def write_reports(out: Path, waits: Callable[[], None] = lambda: None) -> list[s
             finally:
                 clear_drafts(out)
     except OSError as error:
-        raise OutputError(
-            f"{error.filename or out}: can't be written: {error.strerror}; "
-            "free some space, or name another folder with --out"
-        ) from error
+        raise not_written(error, out) from error
     return [f"reports:  {out / REPORTS_FOLDER / 'index.html'}, summary.md, csv/", *headlines(facts)]
 
 
