@@ -109,7 +109,7 @@ bench: $(STAMP) $(VENV)/peers/.stamp ## measure on a generated corpus of SNAPSHO
 dictionary: $(STAMP) ## write DICTIONARY.md anew
 	@"$(COVERAGE)" flatten tests/pages --out outputs/dictionary
 	@"$(COVERAGE)" build --out outputs/dictionary
-	@"$(VENV)/bin/python" -m pipeline.dictionary outputs/dictionary > outputs/dictionary/new.md
+	@"$(VENV)/bin/python" -m pipeline.warehouse.dictionary outputs/dictionary > outputs/dictionary/new.md
 	@mv outputs/dictionary/new.md DICTIONARY.md
 
 golden: $(STAMP) ## write tests/golden anew, what the report says of the sample

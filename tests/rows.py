@@ -10,7 +10,7 @@ import duckdb
 import polars as pl
 
 from pipeline.schemas import DEPENDENCIES, PAGES, SPEC_STACKS, TARGETS
-from pipeline.warehouse import create_views, load_frames
+from pipeline.warehouse.database import create_views, load_frames
 
 # Three weekly snapshots in a row.
 WEEK_1, WEEK_2, WEEK_3 = "develop-2025-03-16", "develop-2025-03-23", "develop-2025-03-30"

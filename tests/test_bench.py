@@ -9,9 +9,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.refresh import refresh_tables
 from pipeline.schemas import SPEC_STACKS
-from pipeline.tables import read_table
+from pipeline.tables.parquet import read_table
+from pipeline.tables.refresh import refresh_tables
 from tests.benchmarks.corpus import write_corpus
 from tests.benchmarks.peers import PEERS
 

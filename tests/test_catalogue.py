@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import main
-from pipeline.warehouse import SQL_FOLDER, header, open_warehouse, run_query, view_files
+from pipeline.cli.commands import main
+from pipeline.warehouse.database import SQL_FOLDER, header, open_warehouse, run_query, view_files
 from tests.conftest import Run
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
-TESTS = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*.py"))
+TESTS = "".join(path.read_text() for path in Path(__file__).parent.rglob("test_*.py"))
 
 
 @pytest.mark.parametrize("file", view_files(), ids=lambda file: file.stem)
@@ -47,7 +47,7 @@ def test_every_promise_has_its_tests() -> None:
 
     assert len(rows) >= 10
     for row in rows:
-        proofs = re.findall(r"`(tests/\w+\.py)::(\w+)`", row)
+        proofs = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
         assert proofs
         for file, test in proofs:
             assert f"\ndef {test}(" in (ROOT / file).read_text()

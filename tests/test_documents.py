@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.dictionary import write_dictionary
 from pipeline.errors import SchemaError
-from pipeline.schemas import TABLES, VIEW_COLUMNS
-from pipeline.warehouse import open_warehouse, run_query, view_files
+from pipeline.schemas import TABLES
+from pipeline.warehouse.columns import VIEW_COLUMNS
+from pipeline.warehouse.database import open_warehouse, run_query, view_files
+from pipeline.warehouse.dictionary import write_dictionary
 from tests.rows import open_views
 
 ROOT = Path(__file__).parent.parent

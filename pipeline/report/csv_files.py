@@ -9,7 +9,7 @@ import polars as pl
 
 from pipeline.errors import SchemaError
 from pipeline.report.views import Frames
-from pipeline.warehouse import run_query
+from pipeline.warehouse.database import run_query
 
 if TYPE_CHECKING:
     import duckdb

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from pipeline.report.views import Frames
+from pipeline.rows import Rows
 from pipeline.text import counted, natural_key
-from pipeline.warehouse import Rows, run_query
+from pipeline.warehouse.database import run_query
 
 if TYPE_CHECKING:
     import duckdb

@@ -212,7 +212,7 @@ def count_rows(tables: Path) -> int:
     import duckdb
 
     from pipeline.schemas import SPEC_STACKS
-    from pipeline.tables import PART
+    from pipeline.tables.parquet import PART
 
     files = tables if tables.is_file() else tables / SPEC_STACKS.name / "*" / PART
     (row,) = duckdb.execute("select count(*) from read_parquet($1)", [str(files)]).fetchall()
@@ -252,7 +252,8 @@ def measure_views(out: Path, tags: Sequence[str], run_count: int) -> None:
     """Print a line a view: seconds for the newest snapshot and for the whole history."""
     import duckdb
 
-    from pipeline.warehouse import DATABASE, DEFINES, view_files
+    from pipeline.outputs import DATABASE
+    from pipeline.warehouse.database import DEFINES, view_files
 
     connection = duckdb.connect(str(out / DATABASE), read_only=True)
     newest, previous = tags[-1], tags[-2]

@@ -15,12 +15,13 @@ import polars as pl
 import yaml
 from polars.testing import assert_frame_equal
 
-from pipeline import decode, front_matter
-from pipeline.decode import Decoded, decode_pages
-from pipeline.flatten import Tables, combine_tables, flatten_pages
-from pipeline.front_matter import ReadPage
-from pipeline.rejects import PageError
 from pipeline.schemas import PAGES, REJECTS, SPEC_STACKS
+from pipeline.sources.decoded import Decoded
+from pipeline.sources.rejects import PageError
+from pipeline.sources.site import decode, front_matter
+from pipeline.sources.site.decode import decode_pages
+from pipeline.sources.site.front_matter import ReadPage
+from pipeline.tables.flatten import Tables, combine_tables, flatten_pages
 from pipeline.text import printable
 
 REQUIRED = {

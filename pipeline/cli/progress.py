@@ -1,0 +1,114 @@
+"""A progress bar on a terminal; anywhere else nothing, but for a word where a run has to wait."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from pipeline.tables.refresh import Listener
+from pipeline.text import is_terminal, printable
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+
+class Bar(Listener):
+    """Tells a run's progress on stderr: pages read, pages a second, and the time left."""
+
+    def __init__(self, out: Path, progress: Progress | None) -> None:
+        self.out = out
+        self.progress = progress
+        self.found_count = 0
+
+    def waits(self) -> None:
+        """Say why nothing happens."""
+        say_waiting(self.out)
+
+    def begin(self, **fields: Any) -> None:
+        """Begin the bar; where there is nothing to do, there is none."""
+        if self.progress and not self.progress.tasks:
+            self.progress.start()
+            self.progress.add_task("", **fields)
+
+    def finds(self, page_count: int, ahead: int) -> None:
+        """Begin the bar, or make it longer."""
+        self.found_count += page_count
+        self.begin()
+        for task in self.progress.tasks if self.progress else ():
+            task.total = self.found_count + ahead
+
+    def reads(self, page_count: int) -> None:
+        """Move the bar."""
+        if self.progress:
+            for task in self.progress.task_ids:
+                self.progress.advance(task, page_count)
+
+
+class FetchBar(Bar):
+    """Tells a fetch's progress on stderr: indexes done, and bytes that came."""
+
+    byte_count = 0
+
+    def starts(self, page_count: int) -> None:
+        """Begin the bar."""
+        self.begin(total=page_count, megabytes=0.0)
+
+    def receives(self, byte_count: int) -> None:
+        """Count bytes."""
+        self.byte_count += byte_count
+        if self.progress:
+            for task in self.progress.task_ids:
+                self.progress.update(task, megabytes=self.byte_count / 1e6)
+
+    def warns(self, text: str) -> None:
+        """Say what is not as asked for."""
+        click.echo(f"warning: {printable(text)}", err=True)
+
+
+def say_waiting(out: Path) -> None:
+    """Say that another run on `out` has to end first."""
+    click.echo(f"{printable(str(out))}: waiting for another run on it to end", err=True)
+
+
+def has_bars() -> bool:
+    """Whether stderr is where a bar can be drawn."""
+    return is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def progress_bar(out: Path) -> Iterator[Listener]:
+    """Give what tells of a run on `out`."""
+    if not has_bars():
+        yield Bar(out, None)
+        return
+    from pipeline.cli.bars import page_bar
+
+    with drawn(page_bar()) as progress:
+        yield Bar(out, progress)
+
+
+@contextmanager
+def fetch_bar(to: Path) -> Iterator[FetchBar]:
+    """Give what tells of a fetch to `to`."""
+    if not has_bars():
+        yield FetchBar(to, None)
+        return
+    from pipeline.cli.bars import index_bar
+
+    with drawn(index_bar()) as progress:
+        yield FetchBar(to, progress)
+
+
+@contextmanager
+def drawn(progress: Progress) -> Iterator[Progress]:
+    """Take a bar away in the end, if it was begun."""
+    try:
+        yield progress
+    finally:
+        progress.stop()

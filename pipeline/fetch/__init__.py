@@ -1,0 +1,1 @@
+"""Download the indexes of a build cache; the one package that uses the network."""

@@ -1,0 +1,1 @@
+"""What a SOURCE is: finding pages and indexes, and reading them to frames."""

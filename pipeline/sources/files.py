@@ -1,0 +1,101 @@
+"""A page's file, or an index's: what tells it from any other, and its bytes."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Sequence
+
+import msgspec
+
+from pipeline.sources.rejects import PageError, Reject, RejectCode
+
+MAX_PAGE_BYTES = 128 * 1024 * 1024
+# A file may change twice within one tick of its file system's clock, the coarsest of which is 2 s.
+TICK_NS = 2_000_000_000
+
+
+class MirrorName(msgspec.Struct, frozen=True, array_like=True):
+    """The snapshot and the stack that a mirror holds; a mirror that stands alone may have none."""
+
+    tag: str
+    stack: str | None
+
+
+class PageFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """A page's place on disk, its name in the tables, and what tells whether it has changed.
+
+    `path` is in bytes, since a file's name may be no UTF-8; `page` is its path below SOURCE. The
+    times are of its last change, in nanoseconds. With a `mirror` the file is no page but that
+    mirror's index.
+    """
+
+    path: bytes
+    page: str
+    size: int
+    mtime_ns: int
+    ctime_ns: int
+    mirror: MirrorName | None = None
+
+
+PackedPages = bytes  # pages as `pack_pages` gives them
+PAGES_DECODER = msgspec.msgpack.Decoder(list[PageFile])
+
+
+def pack_pages(pages: Sequence[PageFile]) -> PackedPages:
+    """Give pages in a small form, to be kept by the thousand; equal pages give equal bytes."""
+    return msgspec.msgpack.encode(pages)
+
+
+def unpack_pages(packed: PackedPages) -> list[PageFile]:
+    """Give pages back."""
+    return PAGES_DECODER.decode(packed)
+
+
+def unreadable(page: str, what: str, error: OSError) -> Reject:
+    """Give the row for a folder or page that can't be read."""
+    message = f"{what} can't be read: {error.strerror}"
+    return Reject(page, 1, RejectCode.UNREADABLE, message)
+
+
+def stamp_page(path: str, page: str, status: os.stat_result) -> PageFile:
+    """Give a page as its file now is.
+
+    Raises
+    ------
+    OSError
+        It is no file but a pipe, a device or the like.
+    """
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "not a regular file")
+    return PageFile(os.fsencode(path), page, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def read_bytes(file: PageFile, limit: int = MAX_PAGE_BYTES) -> bytes:
+    """Read a page's bytes, at most `limit`.
+
+    Raises
+    ------
+    PageError
+        It can't be read, or is larger than that.
+    """
+    if file.size > limit:
+        raise PageError(
+            RejectCode.BAD_VALUE,
+            f"expected at most {limit} bytes, found {file.size}",
+        )
+    try:
+        # Without Python's layers of buffers, which take as long as the reading.
+        descriptor = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK)
+        try:
+            data = os.read(descriptor, file.size + 1)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise PageError(RejectCode.UNREADABLE, f"can't be read: {error.strerror}") from error
+    if len(data) != file.size:
+        raise PageError(
+            RejectCode.UNREADABLE, "changed while it was read; flatten again when it is settled"
+        )
+    return data

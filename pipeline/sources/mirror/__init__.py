@@ -1,0 +1,1 @@
+"""Build caches on disk: their layouts and indexes."""

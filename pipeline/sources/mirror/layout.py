@@ -1,0 +1,167 @@
+"""Where a build cache keeps its indexes, and which snapshot and stack a mirror is of.
+
+The names and forms are Spack's: layout 2 is what Spack 0.18 to 0.23 write, layout 3 what 1.0 and
+later write. The public cache's tree is `TAG/STACK/`, each stack's mirror, and `TAG/` itself, the
+mirror of `root`. A mirror anywhere else stands alone: it has the snapshot that the user names or
+its folder, and no stack unless the user names one.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+
+import msgspec
+
+from pipeline.names import path_text
+from pipeline.sources.files import MirrorName
+from pipeline.sources.rejects import PageError, RejectCode
+
+LIST = "cache_spack_io_index.json"
+INDEXES = {2: "build_cache/index.json", 3: "v3/manifests/index/index.manifest.json"}
+ROOT = "root"
+# What a mirror's own folder holds; a stack of such a name would lie in root's mirror.
+RESERVED_NAMES = {"build_cache", "v3", "blobs"}
+# The index's versions that are known, of Spack 0.18 to 1.x.
+VERSIONS = range(6, 10)
+COMPRESSIONS = ("none", "gzip")
+
+MEDIA_TYPE = re.compile(r"application/vnd\.spack\.db\.v(\d{1,4})\+json")
+CHECKSUM = re.compile(r"[0-9a-f]{64}")
+INDEX_ADDRESS = re.compile(
+    rf"(?P<base>.*)/(?:(?P<layout_2>{re.escape(INDEXES[2])})"
+    rf"|{re.escape(INDEXES[3])}|blobs/[^/]+/[^/]+/[^/]+)"
+)
+# Folders of which site and cache have one a snapshot, named for it.
+SNAPSHOT_FOLDER = re.compile(r"develop(-[0-9]{4}-[0-9]{2}-[0-9]{2})?|v[0-9]+\.[0-9]+\.[0-9]+")
+
+
+class Blob(msgspec.Struct, frozen=True, rename="camel"):
+    """What a manifest says of a file; `content_length` in bytes."""
+
+    content_length: int
+    media_type: str
+    checksum: str
+    checksum_algorithm: str
+    compression: str
+
+    @property
+    def name(self) -> str:
+        """Its path below the mirror."""
+        return f"blobs/{self.checksum_algorithm}/{self.checksum[:2]}/{self.checksum}"
+
+    @property
+    def version(self) -> int:
+        """The version of the index that it is; 0 if it is none."""
+        match = MEDIA_TYPE.fullmatch(self.media_type)
+        return int(match[1]) if match else 0
+
+
+class Manifest(msgspec.Struct, frozen=True):
+    """A manifest of layout 3: the files that make up one thing."""
+
+    data: list[Blob]
+
+
+def is_snapshot(folder: str) -> bool:
+    """Whether a folder is named for a snapshot.
+
+    >>> is_snapshot("/cache/develop-2024-10-20"), is_snapshot("/cache/develop-2024-10-20/e4s")
+    (True, False)
+    """
+    return bool(SNAPSHOT_FOLDER.fullmatch(os.path.basename(folder)))
+
+
+def folder_name(folder: str) -> str:
+    """Give what a folder calls the snapshot or stack in it, as text."""
+    return path_text(os.path.basename(folder))
+
+
+def index_files(folder: str) -> list[str]:
+    """Give the indexes of the mirror that a folder is, the newer layout first; none: it is none."""
+    return [
+        path
+        for layout in sorted(INDEXES, reverse=True)
+        if os.path.isfile(path := f"{folder}/{INDEXES[layout]}")
+    ]
+
+
+def mirror_of(file: str) -> str | None:
+    """Give the mirror whose index a file is, by its path; None: its path does not tell."""
+    folder, layout = split_index(file)
+    return None if layout is None else folder
+
+
+def name_mirror(
+    folder: str, root: str, children: Sequence[str], given: tuple[str | None, str | None]
+) -> MirrorName:
+    """Name the mirror that a folder is, found below `root`.
+
+    `children` are the names of the folders in it, `given` what the user calls a mirror that stands
+    alone; where a stack is given, any mirror is taken to stand alone.
+    """
+    tag, stack = given
+    parent = os.path.dirname(folder)
+    if stack is None:
+        if is_snapshot(folder) or any(index_files(f"{folder}/{name}") for name in children):
+            return MirrorName(folder_name(folder), ROOT)
+        # Of two folders below the source the upper one is the snapshot, whatever its name.
+        is_in_tree = parent != root and parent.startswith(f"{root}/")
+        if is_in_tree or is_snapshot(parent) or (folder != root and index_files(parent)):
+            return MirrorName(folder_name(parent), folder_name(folder))
+    return MirrorName(tag or folder_name(folder), stack)
+
+
+def other_folders(names: Sequence[str]) -> list[str]:
+    """Leave out what a mirror keeps in folders of its own, which is much and no page."""
+    return [name for name in names if name not in RESERVED_NAMES]
+
+
+def split_index(address: str) -> tuple[str, int | None]:
+    """Give a mirror's address and layout from that of its index, manifest or index blob.
+
+    Of any other address or path, its own without a trailing slash, and no layout.
+    """
+    match = INDEX_ADDRESS.fullmatch(address)
+    if not match:
+        return address.removesuffix(LIST).rstrip("/"), None
+    return match["base"], 2 if match["layout_2"] else 3
+
+
+def index_blob(text: bytes) -> Blob:
+    """Give the blob of the highest index version that is known from a manifest of layout 3.
+
+    Raises
+    ------
+    PageError
+        It is no such manifest, or names no index that can be read.
+    """
+    try:
+        blobs = msgspec.json.decode(text, type=Manifest).data
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise PageError(
+            RejectCode.BAD_VALUE, f"manifest: no manifest of layout 3 ({error})"
+        ) from error
+    known = [blob for blob in blobs if blob.version in VERSIONS]
+    if not known:
+        found = ", ".join(blob.media_type for blob in blobs) or "nothing"
+        raise PageError(
+            RejectCode.BAD_VALUE,
+            f"manifest: names no index of version {VERSIONS[0]} to {VERSIONS[-1]}, but {found}; "
+            "a later version of cache-coverage may know it",
+        )
+    blob = max(known, key=lambda blob: blob.version)
+    if blob.compression not in COMPRESSIONS:
+        raise PageError(
+            RejectCode.BAD_VALUE,
+            f"manifest: compression {blob.compression!r} is unknown; "
+            f"expected {' or '.join(COMPRESSIONS)}",
+        )
+    if blob.checksum_algorithm != "sha256" or not CHECKSUM.fullmatch(blob.checksum):
+        raise PageError(
+            RejectCode.BAD_VALUE,
+            f"manifest: checksum {blob.checksum_algorithm!r} {blob.checksum!r} is unknown; "
+            "expected sha256 and 64 hexadecimal digits",
+        )
+    return blob

@@ -1,0 +1,1 @@
+"""Parquet tables and sql/ to a DuckDB database, and questions to it."""

@@ -1,0 +1,119 @@
+"""The database made anew: beside the old one, checked, and put into its place by one rename."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+
+from pipeline.errors import CheckError, OutputError, not_written
+from pipeline.outputs import DATABASE, TABLES_FOLDER, clear_drafts, draft_path, hold_lock, lock_path
+from pipeline.schemas import TABLES
+from pipeline.tables.state import State, fingerprint
+from pipeline.warehouse.checks import check_files, check_warehouse
+from pipeline.warehouse.database import create_views, load_tables, quote, view_files
+
+# The oldest client that must open the file; a newer storage format would lock users out.
+STORAGE_VERSION = "v1.4.0"
+LOADING_MEBIBYTES = 225  # of memory a processor, for the rows of some groups
+
+
+def build_warehouse(
+    out: Path, *, every_snapshot: bool = False, waits: Callable[[], None] = lambda: None
+) -> bool:
+    """Make `out`/coverage.duckdb from `out`/tables and sql/, replacing it in one rename.
+
+    Gives False where it is current already, and nothing was done. With `every_snapshot` it is
+    built and checked in any case, the views of every snapshot and not of the newest alone.
+    `waits` is called if another run builds or publishes, before this one waits for it.
+
+    Raises
+    ------
+    OutputError
+        The tables are missing or unreadable, or the file can't be written.
+    CheckError
+        What was built contradicts itself; the old database stays.
+    """
+    for table in TABLES:
+        if not (out / TABLES_FOLDER / table.name).is_dir():
+            raise OutputError(
+                f"{out / TABLES_FOLDER / table.name}: no such table; make it with "
+                f"'cache-coverage flatten SOURCE --out {out}'"
+            )
+    state = State(out / TABLES_FOLDER)
+    try:
+        with (
+            hold_lock(lock_path(out, "build"), waits=waits),
+            # No tables are published while they are read.
+            hold_lock(lock_path(out, "publication"), is_shared=True, waits=waits),
+        ):
+            clear_drafts(out, DATABASE)
+            if is_current(out) and not every_snapshot:
+                return False
+            try:
+                draft = build_draft(out, every_snapshot=every_snapshot)
+                draft.replace(out / DATABASE)
+                state.write_database(build_signature(out))
+            finally:
+                clear_drafts(out, DATABASE)
+    except CheckError as error:
+        raise CheckError(
+            f"{out / DATABASE}: not built anew, what was there stays: {error}\n"
+            f"if a table is damaged, remove {out / TABLES_FOLDER} and flatten again"
+        ) from error
+    except OSError as error:
+        raise not_written(error, out / DATABASE) from error
+    except duckdb.Error as error:
+        raise OutputError(
+            f"{out / DATABASE}: could not be built: {error}; if a table is damaged, remove "
+            f"{out / TABLES_FOLDER} and flatten again"
+        ) from error
+    return True
+
+
+def build_draft(out: Path, *, every_snapshot: bool) -> Path:
+    """Write the database, checked and whole, beside its place."""
+    draft = draft_path(out, DATABASE)
+    config: dict[str, str | bool | int | float | list[str]] = {
+        # What does not fit into memory goes where drafts go, and not where the user happens to be.
+        "temp_directory": f"{draft}.tmp",
+        # Rows of a table have no order that a query may rely on, and keeping one takes time.
+        "preserve_insertion_order": "false",
+    }
+    with duckdb.connect(config=config) as connection:
+        connection.execute(
+            f"attach {quote(str(draft))} as warehouse (storage_version '{STORAGE_VERSION}')"
+        )
+        connection.execute("use warehouse")
+        # Rows go to disk as they come; without a limit many of them would be held back first.
+        threads = max(2, os.cpu_count() or 1)
+        connection.execute(f"set memory_limit = '{threads * LOADING_MEBIBYTES} MiB'")
+        load_tables(connection, out / TABLES_FOLDER)
+        connection.execute("reset memory_limit")
+        connection.begin()  # Each statement by itself would be written down by itself.
+        create_views(connection)
+        connection.commit()
+        check_warehouse(connection, every_snapshot=every_snapshot)
+        connection.execute("use memory")
+        connection.execute("detach warehouse")
+    return draft
+
+
+def is_current(out: Path) -> bool:
+    """Whether `out`/coverage.duckdb is what a build would make of tables and sql/ as they are."""
+    state = State(out / TABLES_FOLDER)
+    return (out / DATABASE).is_file() and state.read_database() == build_signature(out)
+
+
+def build_signature(out: Path) -> str:
+    """Tell all that a build depends on, and the database that it made, from any other."""
+    digest = hashlib.sha256(fingerprint().encode())
+    for file in [*view_files(), *check_files()]:
+        digest.update(file.read_bytes())
+    for part in [*sorted((out / TABLES_FOLDER).rglob("*.parquet")), out / DATABASE]:
+        status = part.stat()
+        digest.update(f"{part.relative_to(out)} {status.st_size} {status.st_mtime_ns}".encode())
+    return digest.hexdigest()

@@ -1,0 +1,59 @@
+"""A new database checks itself: each file of sql/checks is a query whose rows are failures.
+
+The tables are checked whole. A check that names `$tag` reads views, which take longer, and is asked
+of one snapshot at a time: of those that no later one follows, unless every one is asked for.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.errors import CheckError
+from pipeline.rows import Rows, render_table
+from pipeline.warehouse.database import SQL_FOLDER, header, run_query
+
+if TYPE_CHECKING:
+    import duckdb
+
+ROWS_SHOWN = 5
+EVERY_TAG = "select tag from snapshot_tags order by tag"
+NEWEST_TAGS = """
+    select tag
+    from snapshot_tags
+    where tag not in (select previous_tag from snapshot_tags where previous_tag is not null)
+    order by tag
+"""
+
+
+def check_files() -> list[Path]:
+    """Give the checks; each file's header says what its query proves by giving no row."""
+    return sorted(SQL_FOLDER.glob("checks/*.sql"))
+
+
+def check_warehouse(connection: duckdb.DuckDBPyConnection, *, every_snapshot: bool = False) -> None:
+    """Run every check on the database in use.
+
+    Raises
+    ------
+    CheckError
+        Checks gave rows; its message has the first of each.
+    """
+    tags = run_query(connection, EVERY_TAG if every_snapshot else NEWEST_TAGS).values
+    findings = []
+    for file in check_files():
+        query = file.read_text(encoding="utf-8")
+        for asked in [{"tag": tag} for (tag,) in tags] if "$tag" in query else [{}]:
+            failures = run_query(connection, query, asked)
+            if failures.values:
+                findings.append(f"check {file.stem} failed: {header(query)[0]}\n{shown(failures)}")
+                break
+    if findings:
+        raise CheckError("\n".join(findings))
+
+
+def shown(failures: Rows) -> str:
+    """Give the first rows as a table, and say how many there are."""
+    table = render_table(Rows(failures.columns, failures.values[:ROWS_SHOWN]))
+    more = len(failures.values) - ROWS_SHOWN
+    return table.rstrip() + (f" and {more} more" if more > 0 else "")

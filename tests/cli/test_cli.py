@@ -1,0 +1,461 @@
+"""The commands as users run them: what they print where, what they leave, how they end."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import polars as pl
+import pyarrow.parquet
+import pytest
+
+from pipeline.schemas import TABLES, Table
+from pipeline.tables.targets import target_rows
+from pipeline.warehouse.database import shell_command
+from tests.conftest import run_command as run
+from tests.writing import SAMPLE, make_hash, make_spec, site_page, write_pages
+
+
+def snapshot(folder: Path) -> dict[str, bytes]:
+    """Give every file below a folder with its bytes."""
+    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
+
+
+def test_flatten_talks_to_stderr_alone(tmp_path: Path) -> None:
+    """Data goes to stdout, and flatten has none."""
+    result = run("flatten", SAMPLE, "--out", tmp_path / "out")
+
+    assert result.stdout == ""
+    assert "30 pages taken" in result.stderr
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_tables_are_read_whole_by_each_reader(sample: Path, table: Table) -> None:
+    """DuckDB, Polars and PyArrow read a table alike, with their own Hive options."""
+    row_count = count_rows_of_each_reader(sample, table)
+
+    # Pages tell no dependencies, and the sample has nothing to refuse.
+    empty = {"rejects", "dependencies", "spec_compilers"}
+    assert (row_count == 0) is (table.name in empty)
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_tables_without_a_snapshot_are_read_whole_by_each_reader(
+    tmp_path: Path, table: Table
+) -> None:
+    """So they are where no page was taken, and none refused could tell its tag; and after that."""
+    source = write_pages(tmp_path / "in", {"a.md": "no page"})
+    run("flatten", source, "--out", tmp_path / "out")
+    assert count_rows_of_each_reader(tmp_path / "out", table) == (
+        1 if table.name == "rejects" else len(target_rows([])) if table.name == "targets" else 0
+    )
+
+    write_pages(source, {"a.md": site_page()})
+    run("flatten", source, "--out", tmp_path / "out")
+    assert [path.name for path in (tmp_path / "out/tables/pages").iterdir()] == [
+        "tag=develop-2025-03-30"
+    ]
+
+
+def count_rows_of_each_reader(out: Path, table: Table) -> int:
+    """Read a table with each reader; give the number of the rows that all of them see."""
+    folder = out / "tables" / table.name
+    columns = sorted(column.name for column in table.columns)
+    by_polars = pl.read_parquet(folder, hive_partitioning=True).select(columns)
+    by_arrow = pyarrow.parquet.read_table(folder).select(columns)
+    with duckdb.connect() as connection:
+        by_duckdb = connection.read_parquet(f"{folder}/**/*.parquet", hive_partitioning=True)
+        duckdb_rows = by_duckdb.select(*columns).pl().to_dicts()
+    rows = sorted(map(repr, by_polars.to_dicts()))
+    assert rows == sorted(map(repr, by_arrow.to_pylist()))
+    assert rows == sorted(map(repr, duckdb_rows))
+    return len(rows)
+
+
+def test_stored_rows_are_sorted_by_key(sample: Path) -> None:
+    """Within a partition spec_stacks stands in the order of package, hash and stack."""
+    for part in (sample / "tables" / "spec_stacks").glob("*/*.parquet"):
+        keys = pl.read_parquet(part, hive_partitioning=False).select("package", "hash", "stack")
+        assert keys.rows() == sorted(keys.rows())
+
+
+def test_report_says_it_in_five_lines(sample: Path) -> None:
+    """Where the reports are and what they say: five lines on stdout."""
+    lines = run("report", "--out", sample).stdout.splitlines()
+
+    assert len(lines) == 5
+    assert str(sample / "reports" / "index.html") in lines[0]
+    assert "30 pages of 3 snapshots" in lines[1]
+    assert "develop-2025-03-30: 6 packages, 35 specs" in lines[2]
+
+
+def test_nothing_is_left_lying_about(sample: Path) -> None:
+    """Beside tables, database and reports there is nothing in the folder."""
+    assert sorted(path.name for path in sample.iterdir()) == [
+        "coverage.duckdb",
+        "reports",
+        "tables",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("sources", "words"),
+    [
+        (["no-such-folder"], "no-such-folder: no such file or folder"),
+        (["empty"], "empty: no page (*.md)"),
+    ],
+)
+def test_a_source_without_pages_is_refused(
+    sample: Path, tmp_path: Path, sources: list[str], words: str
+) -> None:
+    """Exit 1 with a message, and the outputs that were there stay to the byte."""
+    (tmp_path / "empty").mkdir()
+    before = snapshot(sample)
+
+    result = run("flatten", *(tmp_path / source for source in sources), "--out", sample)
+
+    assert result.returncode == 1
+    assert words in result.stderr
+    assert snapshot(sample) == before
+
+
+def test_rejects_are_a_warning_or_with_strict_status_3(tmp_path: Path) -> None:
+    """A broken page never stops the run: its reason is kept, the rest is written."""
+    source = write_pages(
+        tmp_path / "in",
+        {
+            "_cache/a/good/specs.md": site_page("good", "v0.22.1"),
+            "_cache/a/half/specs.md": site_page(
+                "half", "v0.22.1", [make_spec(1), make_spec(2, os="")]
+            ),
+            "_cache/a/bad/specs.md": "---\ntitle: [\n---\n",
+            "README.md": "# The site\n",
+        },
+    )
+
+    result = run("flatten", source, "--out", tmp_path / "out")
+    strict = run("flatten", source, "--out", tmp_path / "out", "--strict")
+
+    assert (result.returncode, strict.returncode) == (0, 3)
+    assert "warning: 3 rejected (" in result.stderr
+    rejects = pl.read_parquet(tmp_path / "out/tables/rejects").sort("page")
+    assert rejects.select("page", "tag", "item", "code").rows() == [
+        ("README.md", None, None, "no-front-matter"),
+        ("_cache/a/bad/specs.md", None, None, "bad-yaml"),
+        ("_cache/a/half/specs.md", "v0.22.1", 1, "bad-value"),
+    ]
+    assert len(pl.read_parquet(tmp_path / "out/tables/spec_stacks")) == 4
+
+
+def test_a_source_of_broken_pages_only_gives_empty_tables(tmp_path: Path) -> None:
+    """Tables without a row are tables, down to the report."""
+    source = write_pages(tmp_path / "in", {"a.md": "", "b.md": "x"})
+
+    for command in (["flatten", source], ["build"], ["report"]):
+        assert run(*command, "--out", tmp_path / "out").returncode == 0
+
+    assert len(pl.read_parquet(tmp_path / "out/tables/spec_stacks")) == 0
+    assert len(pl.read_parquet(tmp_path / "out/tables/rejects")) == 2
+    assert "no snapshot has a spec" in run("report", "--out", tmp_path / "out").stdout
+
+
+def test_a_page_alone_and_several_sources(tmp_path: Path) -> None:
+    """A source may be one page; of several, a page given twice is read once."""
+    page = SAMPLE / "_cache/develop-2025-03-16/py-packaging/specs.md"
+
+    run("flatten", page, "--out", tmp_path / "one")
+    run("flatten", page, SAMPLE, page, SAMPLE / "_cache", SAMPLE, "--out", tmp_path / "all")
+
+    one = pl.read_parquet(tmp_path / "one/tables/pages")
+    assert one.select("page", "package").rows() == [("specs.md", "py-packaging")]
+    assert len(pl.read_parquet(tmp_path / "all/tables/pages")) == 30
+    assert len(pl.read_parquet(tmp_path / "all/tables/rejects")) == 0
+
+
+def test_of_two_sources_pages_the_first_is_kept(tmp_path: Path) -> None:
+    """Where two sources have a page of one name, the later one's goes by its whole path."""
+    for name, number in (("one", 1), ("two", 2)):
+        write_pages(tmp_path / name, {"q.md": site_page(specs=[make_spec(number)])})
+
+    run("flatten", tmp_path / "two", tmp_path / "one", "--out", tmp_path / "out")
+
+    (row,) = pl.read_parquet(tmp_path / "out/tables/spec_stacks").unique("hash").to_dicts()
+    assert (row["page"], row["hash"]) == ("q.md", make_hash(2))
+    (reject,) = pl.read_parquet(tmp_path / "out/tables/rejects").to_dicts()
+    assert (reject["page"], reject["code"]) == (f"{tmp_path}/one/q.md", "duplicate-page")
+
+
+def test_a_snapshot_spread_over_folders_is_one_partition(tmp_path: Path) -> None:
+    """What counts is the tag that pages name, not their folder; duplicates are found across."""
+    source = write_pages(
+        tmp_path / "in",
+        {
+            "x/a/specs.md": site_page("a"),
+            "y/b/specs.md": site_page("b"),
+            "z/a/specs.md": site_page("a"),
+        },
+    )
+
+    run("flatten", source, "--out", tmp_path / "out")
+
+    assert pl.read_parquet(tmp_path / "out/tables/pages")["package"].to_list() == ["a", "b"]
+    rejects = pl.read_parquet(tmp_path / "out/tables/rejects")
+    assert rejects.select("page", "code").rows() == [("z/a/specs.md", "duplicate-page")]
+
+
+def test_a_snapshot_that_is_gone_leaves(tmp_path: Path) -> None:
+    """A second run holds just what its sources hold."""
+    first = write_pages(tmp_path / "1", {"a.md": site_page("a", "v1.0.0")})
+    second = write_pages(tmp_path / "2", {"a.md": site_page("a", "v2.0.0")})
+
+    run("flatten", first, "--out", tmp_path / "out")
+    run("flatten", second, "--out", tmp_path / "out")
+
+    assert pl.read_parquet(tmp_path / "out/tables/pages")["tag"].to_list() == ["v2.0.0"]
+
+
+@pytest.mark.parametrize(
+    ("command", "words"),
+    [
+        (["build"], "cache-coverage flatten"),
+        (["report"], "cache-coverage build"),
+        (["query", "select 1"], "cache-coverage build"),
+        (["sql"], "cache-coverage build"),
+    ],
+)
+def test_a_missing_step_is_named(tmp_path: Path, command: list[str], words: str) -> None:
+    """What lacks its input says which command makes it, and makes nothing."""
+    result = run(*command, "--out", tmp_path / "out")
+
+    assert result.returncode == 1
+    assert words in result.stderr
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("arguments", [[], ["flatten"], ["query"], ["nonsense"], ["build", "--x"]])
+def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
+    """What is asked wrongly ends with status 2 and the usage."""
+    result = run(*arguments)
+
+    assert result.returncode == 2
+    assert "Usage" in result.stderr
+
+
+def test_build_does_nothing_where_nothing_changed(tmp_path: Path) -> None:
+    """A database that is current stays; a changed table, or a damaged database, is built anew."""
+    page = write_pages(tmp_path / "in", {"a/zlib/specs.md": site_page()}) / "a/zlib/specs.md"
+    out = tmp_path / "out"
+    count = ["query", "select count(*) from specs", "--out", out, "--format", "csv"]
+    run("flatten", tmp_path / "in", "--out", out)
+
+    first, second = run("build", "--out", out), run("build", "--out", out)
+    assert first.stderr.endswith("built\n")
+    assert second.stderr.endswith("up to date\n")
+
+    page.write_text(site_page(specs=[make_spec(1), make_spec(2)]))
+    run("flatten", tmp_path / "in", "--out", out)
+    assert run("build", "--out", out).stderr.endswith("built\n")
+    assert run(*count).stdout.split()[1] == "2"
+
+    (out / "coverage.duckdb").write_bytes(b"damaged")
+    assert run("build", "--out", out).stderr.endswith("built\n")
+    assert run(*count).stdout.split()[1] == "2"
+
+
+QUERY = "select tag, package_count, stack_count from snapshots order by tag limit 2"
+
+
+def test_query_prints_each_format(sample: Path) -> None:
+    """The same rows in four formats, on stdout."""
+    expected = [("develop-2025-03-16", 10), ("develop-2025-03-23", 10)]
+    as_json = json.loads(run("query", QUERY, "--out", sample, "--format", "json").stdout)
+    as_csv = csv.DictReader(
+        io.StringIO(run("query", QUERY, "--out", sample, "--format", "csv").stdout)
+    )
+    as_markdown = run("query", QUERY, "--out", sample, "--format", "markdown").stdout
+    as_table = run("query", QUERY, "--out", sample).stdout
+
+    assert [row["tag"] for row in as_json] == [tag for tag, _ in expected]
+    assert [row["tag"] for row in as_csv] == [tag for tag, _ in expected]
+    assert as_markdown.splitlines()[0] == "| tag | package_count | stack_count |"
+    assert "(2 rows)" in as_table
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "selec 1",
+        "from nothing_like_it",
+        "",
+        "create table x (i int)",
+        "delete from pages",
+        "from read_csv('/etc/passwd')",
+        "from '/etc/passwd'",
+        "copy pages to '/tmp/never.csv'",
+        "attach '/tmp/never.duckdb'",
+        "install httpfs",
+        "load httpfs",
+        "set enable_external_access = true",
+        "from read_text('http://127.0.0.1/')",
+    ],
+)
+def test_query_reads_the_database_and_nothing_else(sample: Path, sql: str) -> None:
+    """A query that is wrong, or reaches sample, is status 1 with DuckDB's reason."""
+    result = run("query", sql, "--out", sample)
+
+    assert result.returncode == 1
+    assert result.stdout == ""
+    assert result.stderr.startswith("error: query: ")
+
+
+def ask_shell(sample: Path, text: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        shell_command(sample), input=text, capture_output=True, text=True, check=False
+    )
+
+
+def test_sql_is_a_session_of_an_older_client(sample: Path) -> None:
+    """`sql` runs DuckDB 1.4's own client: it opens the file and answers from every view."""
+    views = "select view_name from duckdb_views() where not internal"
+    names = ask_shell(sample, f".mode list\n.headers off\n{views};\n").stdout.split()
+    assert "snapshots" in names
+
+    counts = "".join(f"select count(columns(*)) from {name};\n" for name in names)
+    result = ask_shell(sample, f".mode list\n.headers off\nselect version();\n{counts}")
+
+    assert result.stderr == ""
+    assert result.stdout.startswith("v1.4.")
+    assert len(result.stdout.splitlines()) == 1 + len(names)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "create table x (i int);",
+        "from read_csv('/etc/passwd');",
+        "copy pages to '/tmp/never.csv';",
+        "attach '/tmp/never.duckdb';",
+        "install httpfs;",
+        ".shell echo here",
+        "set enable_external_access = true;",
+    ],
+)
+def test_sql_reads_the_database_and_nothing_else(sample: Path, text: str) -> None:
+    """The session can't change anything, nor reach other files, extensions or a shell."""
+    result = ask_shell(sample, text + "\n")
+
+    assert "Error" in result.stderr or "cannot be used" in result.stderr
+    assert "here" not in result.stdout
+
+
+def test_the_database_answers_wherever_it_is(sample: Path, tmp_path: Path) -> None:
+    """Copied away alone and renamed, it gives what it gave."""
+    copy = tmp_path / "copied.duckdb"
+    copy.write_bytes((sample / "coverage.duckdb").read_bytes())
+
+    with duckdb.connect(str(copy), read_only=True) as connection:
+        for (view,) in connection.execute(
+            "select view_name from duckdb_views() where not internal"
+        ).fetchall():
+            connection.execute(f"select * from {view}").fetchall()
+        assert connection.execute("select count(*) from snapshots").fetchone() == (3,)
+
+
+def test_every_table_and_view_has_a_comment(sample: Path) -> None:
+    """An explorer sees what each table, column and view is."""
+    with duckdb.connect(str(sample / "coverage.duckdb"), read_only=True) as connection:
+        for listing in (
+            "select view_name, comment from duckdb_views() where not internal",
+            "select table_name, comment from duckdb_tables()",
+            "select columns.column_name, columns.comment from duckdb_columns() as columns "
+            "inner join duckdb_tables() as tables on tables.table_name = columns.table_name",
+        ):
+            rows = connection.execute(listing).fetchall()
+            assert rows
+            assert [name for name, comment in rows if not comment] == []
+
+
+def test_help_answers_for_every_command() -> None:
+    """Each command has a help text."""
+    listing = run("--help").stdout
+    for command in ("flatten", "build", "report", "query", "sql"):
+        assert command in listing
+        assert "Usage" in run(command, "--help").stdout
+
+
+def test_help_loads_nothing_heavy() -> None:
+    """`--help` must be quick: no dataframe or database library is imported for it."""
+    code = (
+        "import sys; sys.argv = ['x', '--help']\n"
+        "try:\n import pipeline.__main__\nexcept SystemExit: pass\n"
+        "heavy = {'polars', 'pyarrow', 'duckdb', 'yaml', 'rich', 'jinja2'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert result.stdout.splitlines()[-1] == "[]"
+
+
+def test_an_output_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+    """Where OUT is a file, the message names it, and nothing is lost."""
+    (tmp_path / "file").write_text("mine")
+
+    result = run("flatten", SAMPLE, "--out", tmp_path / "file" / "out")
+
+    assert result.returncode == 1
+    assert "can't be written" in result.stderr
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["query", "from snapshots"], ["report"], ["--version"], ["flatten", "--help"]],
+    ids=lambda command: command[0],
+)
+def test_output_that_finds_no_room_is_said(
+    sample: Path, tmp_path: Path, command: list[str]
+) -> None:
+    """Status 1, and what the system says of it."""
+    out = Path(shutil.copytree(sample, tmp_path / "out"))
+    options = [] if command[-1].startswith("-") else ["--out", str(out)]
+    with Path("/dev/full").open("w") as full:
+        result = subprocess.run(
+            [sys.executable, "-m", "pipeline", *command, *options],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+
+    assert result.returncode == 1
+    assert result.stderr == (
+        "error: standard output: No space left on device; write to another place\n"
+    )
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_who_wants_no_output_gets_none(sample: Path, closed: str) -> None:
+    """A caller may close stdout and stderr; what was asked for is done."""
+    command = f"{sys.executable} -m pipeline query 'from snapshots' --out {sample} {closed}"
+
+    result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+
+    assert (result.returncode, result.stderr) == (0, "")
+    assert bool(result.stdout) is (closed == "2>&-")
+
+
+@pytest.mark.parametrize("arguments", [["query", "select '\udcff'"], ["build", "--out", "\udcff"]])
+def test_what_is_no_text_is_wrong_usage(sample: Path, arguments: list[str]) -> None:
+    """Status 2, as DuckDB and Parquet's writers know nothing but UTF-8."""
+    result = run(*arguments, *(["--out", sample] if "query" in arguments else []))
+
+    assert result.returncode == 2
+    assert "is not UTF-8" in result.stderr

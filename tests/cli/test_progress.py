@@ -1,0 +1,86 @@
+"""The bars that a terminal shows; everywhere else there is none."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline.tables import workers
+from pipeline.tables.refresh import Listener, refresh_tables
+from tests.conftest import run_on_terminal
+from tests.fetch.serving import serve
+from tests.writing import site_page, write_pages
+
+PACKAGES = ("adiak", "bzip2", "zlib")
+
+
+def show_bar(*arguments: object) -> tuple[int, str]:
+    """Run `cache-coverage` with a terminal as its stderr; give its status and what that shows."""
+    wide = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
+    return run_on_terminal(*arguments, stdout=subprocess.DEVNULL, env=wide)
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Give a source of a few pages."""
+    return write_pages(
+        tmp_path / "in", {f"v1.0.0/{name}/specs.md": site_page(name, "v1.0.0") for name in PACKAGES}
+    )
+
+
+def test_flatten_has_a_bar_on_a_terminal(source: Path, tmp_path: Path) -> None:
+    """It tells pages of all, pages a second and the time left, and gives way to what is said."""
+    status, screen = show_bar("flatten", source, "--out", tmp_path / "out")
+
+    assert status == 0
+    assert "Traceback" not in screen
+    for part in ("reading pages", "3/3", "pages/s, 0:00:00 left"):
+        assert part in screen
+    assert screen.splitlines()[-1].endswith("3 pages taken, 3 specs in 1 snapshot")
+
+
+def test_a_run_without_news_has_no_bar(source: Path, tmp_path: Path) -> None:
+    """Where nothing is to be read, there is nothing to show."""
+    refresh_tables([source], tmp_path / "out")
+
+    status, screen = show_bar("flatten", source, "--out", tmp_path / "out")
+
+    assert status == 0
+    assert "reading pages" not in screen
+
+
+def test_fetch_has_a_bar_on_a_terminal(tmp_path: Path) -> None:
+    """It tells indexes of all, and the megabytes that came."""
+    with serve() as site:
+        site.files["build_cache/index.json"] = b'{"database": {"version": "7", "installs": {}}}'
+
+        status, screen = show_bar("fetch", site.url, "--to", tmp_path / "cache")
+
+    assert status == 0
+    assert "Traceback" not in screen
+    for part in ("fetching indexes", "1/1", "0.0 MB"):
+        assert part in screen
+    assert "1 index, 1 new or changed" in screen.splitlines()[-1]
+
+
+@pytest.mark.parametrize("pool_pages", [0, 6000])
+def test_every_page_found_is_read(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool_pages: int
+) -> None:
+    """The bar is told of as many pages read as found, by a pool's workers and by one process."""
+    told = {"finds": 0, "reads": 0}
+
+    class Counter(Listener):
+        def finds(self, page_count: int, ahead: int) -> None:
+            told["finds"] += page_count
+
+        def reads(self, page_count: int) -> None:
+            told["reads"] += page_count
+
+    monkeypatch.setattr(workers, "POOL_PAGES", pool_pages)
+    refresh_tables([source], tmp_path / "out", listener=Counter())
+
+    assert told == {"finds": 3, "reads": 3}

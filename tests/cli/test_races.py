@@ -1,0 +1,211 @@
+"""Several commands on one OUT at once: each waits its turn, and nobody reads what is half there."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipeline.outputs import hold_lock
+from pipeline.warehouse.database import shell_command
+from tests.conftest import run_command
+from tests.tables.test_refresh import read_all, read_fresh
+from tests.writing import make_spec, site_page, write_pages
+
+TAG = "develop-2025-03-30"
+WAITING = "waiting for another run on it to end"
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a folder with the source of a snapshot, and all outputs of it."""
+    folder = tmp_path_factory.mktemp("races")
+    write_pages(folder / "in", {f"{TAG}/zlib/specs.md": site_page("zlib", TAG)})
+    for command in (["flatten", folder / "in"], ["build"], ["report"]):
+        assert run_command(*command, "--out", folder / "out").returncode == 0
+    return folder
+
+
+@pytest.fixture
+def source(made: Path, tmp_path: Path) -> Path:
+    """Give a source of its own to each test."""
+    return Path(shutil.copytree(made / "in", tmp_path / "in"))
+
+
+@pytest.fixture
+def out(made: Path, tmp_path: Path) -> Path:
+    """Give outputs of its own to each test."""
+    return Path(shutil.copytree(made / "out", tmp_path / "out"))
+
+
+def change(source: Path) -> None:
+    """Add a package to the snapshot."""
+    write_pages(source, {f"{TAG}/adiak/specs.md": site_page("adiak", TAG, [make_spec(5)])})
+
+
+def start(*arguments: object) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "pipeline", *map(str, arguments)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def count_packages(out: Path) -> int:
+    result = run_command("query", "select count(*) as n from pages", "--out", out, "--format=csv")
+    return int(result.stdout.split()[1])
+
+
+# Which lock who holds, and who waits for it.
+TURNS = {
+    "a flatten waits for a flatten": ("run", False, "flatten"),
+    "a flatten waits for one of a tag": ("run", True, "flatten"),
+    "a flatten of a tag waits for one of all": ("run", False, "flatten --tag"),
+    "a flatten waits to publish while a build reads": ("publication", True, "flatten"),
+    "a build waits for a build": ("build", False, "build"),
+    "a build waits while a flatten publishes": ("publication", False, "build"),
+    "a report waits for a report": ("reports", False, "report"),
+}
+
+
+@pytest.mark.parametrize("turn", TURNS)
+def test_the_second_waits_and_says_so(source: Path, out: Path, turn: str) -> None:
+    """While the other is at work nothing changes; afterwards the second does all it has to."""
+    lock, is_shared, name = TURNS[turn]
+    change(source)
+    if name in ("build", "report"):
+        run_command("flatten", source, "--out", out)
+    command = {
+        "flatten": ["flatten", source],
+        "flatten --tag": ["flatten", source, "--tag", TAG],
+    }.get(name, [name])
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.*") if path.is_file()}
+
+    with hold_lock(out / "tables" / ".state" / lock, is_shared=is_shared):
+        second = start(*command, "--out", out)
+        assert second.stderr
+        assert second.stderr.readline() == f"{out}: {WAITING}\n"
+        assert second.poll() is None
+        after = {path: path.stat().st_mtime_ns for path in before}
+    _, words = second.communicate()
+
+    assert after == before
+    assert second.returncode == 0, words
+    if name.startswith("flatten"):
+        assert read_all(out) == read_fresh(source)
+    elif name == "build":
+        assert count_packages(out) == 2
+
+
+def test_some_share_their_locks(source: Path, out: Path) -> None:
+    """Runs on tags of their own do not wait for each other, nor do different commands."""
+    state = out / "tables" / ".state"
+    with hold_lock(state / "run", is_shared=True):
+        flattened = run_command("flatten", source, "--tag", TAG, "--out", out)
+    with hold_lock(state / "publication", is_shared=True):
+        built = run_command("build", "--check-all", "--out", out)
+    with hold_lock(state / "build"):
+        reported = run_command("report", "--out", out)
+
+    assert [run.returncode for run in (flattened, built, reported)] == [0, 0, 0]
+    assert WAITING not in flattened.stderr + built.stderr + reported.stderr
+
+
+@pytest.mark.parametrize(
+    ("lock", "command"), [("run", "flatten"), ("build", "build"), ("reports", "report")]
+)
+def test_a_dead_process_keeps_no_lock(source: Path, out: Path, lock: str, command: str) -> None:
+    """A run that was killed while it held the lock stops nobody."""
+    code = (
+        "import sys, time; from pathlib import Path; from pipeline.outputs import hold_lock\n"
+        "with hold_lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code, str(out / "tables" / ".state" / lock)],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert holder.stdout
+    assert holder.stdout.readline() == "held\n"
+    holder.send_signal(signal.SIGKILL)
+    holder.wait()
+    holder.stdout.close()
+
+    result = run_command(command, *([source] if command == "flatten" else []), "--out", out)
+
+    assert result.returncode == 0
+    assert WAITING not in result.stderr
+
+
+def test_all_at_once(source: Path, out: Path) -> None:
+    """Three of each command side by side all end well, and leave whole and current outputs."""
+    change(source)
+
+    runs = [
+        start(*command, "--out", out)
+        for command in (["flatten", source], ["build"], ["report"])
+        for _ in range(3)
+    ]
+    words = [run.communicate()[1] for run in runs]
+
+    assert [run.returncode for run in runs] == [0] * 9, words
+    assert read_all(out) == read_fresh(source)
+    for command in ("build", "report"):
+        assert run_command(command, "--out", out).returncode == 0
+    assert count_packages(out) == 2
+    assert (out / "reports" / "summary.md").is_file()
+    assert sorted(path.name for path in out.iterdir()) == ["coverage.duckdb", "reports", "tables"]
+
+
+def test_builds_never_see_half_a_publication(source: Path, out: Path) -> None:
+    """While snapshots come and go, every build passes its own checks."""
+    other = source.parent / "other"
+    write_pages(
+        other,
+        {
+            f"{tag}/p{number}/specs.md": site_page(f"p{number}", tag, [make_spec(number)])
+            for tag in (TAG, "v1.0.0", "v2.0.0")
+            for number in range(3)
+        },
+    )
+    builds = []
+    for turn in range(4):
+        flatten = start("flatten", other if turn % 2 == 0 else source, "--out", out)
+        while flatten.poll() is None:
+            builds.append(run_command("build", "--out", out))
+        flatten.communicate()
+        assert flatten.returncode == 0
+
+    assert [build.stderr for build in builds if build.returncode] == []
+    assert len(builds) >= 4
+
+
+def test_a_reader_breaks_no_build_and_keeps_what_it_had(source: Path, out: Path) -> None:
+    """Whoever has the database open, as a library or as a session, reads on in the old one."""
+    database = out / "coverage.duckdb"
+    session = subprocess.Popen(
+        shell_command(out), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    )
+    assert session.stdin
+    assert session.stdout
+    question = "select 'pages: ' || count(*) from pages"
+    session.stdin.write(f".mode list\n.headers off\n{question};\n")
+    assert session.stdout.readline() == "pages: 1\n"
+    with duckdb.connect(str(database), read_only=True) as reader:
+        change(source)
+        run_command("flatten", source, "--out", out)
+        built = run_command("build", "--out", out)
+        assert built.returncode == 0, built.stderr
+        assert reader.execute(question).fetchall() == [("pages: 1",)]
+        assert reader.execute("select count(*) from specs").fetchall() == [(1,)]
+    session.stdin.write(f"{question};\n")
+    assert session.stdout.readline() == "pages: 1\n"
+    session.communicate()
+
+    assert count_packages(out) == 2

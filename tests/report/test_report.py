@@ -1,0 +1,108 @@
+"""The files of the report: the same bytes for the same tables, and every row in them."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from pipeline.report.data import encode
+from pipeline.warehouse.database import open_warehouse, run_query
+from tests.conftest import run_command
+from tests.writing import SAMPLE
+
+GOLDEN = Path(__file__).parents[1] / "golden"
+FILES = sorted(str(path.relative_to(GOLDEN)) for path in GOLDEN.rglob("*.*"))
+
+
+def test_the_golden_files_are_all_there_are(sample: Path) -> None:
+    """summary.md and each CSV file have a golden file; `make golden` writes them anew."""
+    reports = sample / "reports"
+    found = [reports / "summary.md", *(reports / "csv").iterdir()]
+    assert sorted(str(path.relative_to(reports)) for path in found) == FILES
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_is_as_its_golden_file(sample: Path, name: str) -> None:
+    """Byte by byte: there is no time of day in it, no version, no path."""
+    assert (sample / "reports" / name).read_bytes() == (GOLDEN / name).read_bytes()
+
+
+def test_a_second_report_is_the_same(tmp_path: Path) -> None:
+    """Made again from tables made again, every file of the reports has the same bytes."""
+    trees = []
+    for _ in range(2):
+        for command in (["flatten", SAMPLE], ["build"], ["report"]):
+            assert run_command(*command, "--out", tmp_path / "out").returncode == 0
+        reports = tmp_path / "out" / "reports"
+        trees.append({path: path.read_bytes() for path in reports.rglob("*.*")})
+        shutil.rmtree(tmp_path / "out")
+    assert trees[0] == trees[1]
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name.startswith("csv/")])
+def test_a_csv_file_has_every_row_of_its_view(sample: Path, name: str) -> None:
+    """Read back, it is the view: each column by its name, each value, null empty."""
+    path = sample / "reports" / name
+    with open_warehouse(sample) as connection:
+        rows = connection.sql(f"from {path.stem} order by all").pl()
+    read = pl.read_csv(path, schema=rows.schema)
+    assert read.equals(rows)
+
+
+def test_the_page_names_only_files_that_are_there(sample: Path) -> None:
+    """Each link leads to a part of the page or to a file of the outputs, none to elsewhere."""
+    reports = sample / "reports"
+    html = (reports / "index.html").read_text()
+    links = re.findall(r'\b(?:href|src)="([^"]*)"', html)
+    ids = {f"#{name}" for name in re.findall(r'\bid="([^"]*)"', html)}
+    files = {link for link in links if not link.startswith(("#", "data:"))}
+    assert {link for link in links if link.startswith("#")} <= ids
+    assert [link for link in files if not (reports / link).is_file()] == []
+    assert "../coverage.duckdb" in files
+    assert {f"csv/{path.name}" for path in (reports / "csv").iterdir()} <= files
+    assert not re.search(r"https?://(?!www\.w3\.org/)", html)
+
+
+def test_charts_take_their_colours_from_the_page(sample: Path) -> None:
+    """The drawings are readable in light and dark: they have no colours or styles of their own."""
+    html = (sample / "reports" / "index.html").read_text()
+    drawings = re.findall(r"<svg .*?</svg>", html, re.DOTALL)
+    assert len(drawings) == 2
+    for drawing in drawings:
+        assert 'role="img" aria-label="' in drawing
+        assert not re.findall(r"#[0-9a-fA-F]{6}\b", drawing)
+        assert "<style" not in drawing
+        assert "<text" in drawing
+
+
+def test_the_trend_is_drawn_and_written(sample: Path) -> None:
+    """The table beside the drawing has the numbers of view coverage_trend, the newest first."""
+    html = (sample / "reports" / "index.html").read_text()
+    trend = html[html.index('<section id="trend">') : html.index('<section id="waste">')]
+    rows = [re.findall(r">([^<>\n]+)</t[hd]>", row) for row in trend.split("<tr>")[2:]]
+    with open_warehouse(sample) as connection:
+        expected = run_query(
+            connection,
+            "select snapshot_date, package_count, spec_count, cell_count, environment_count, "
+            "lost_cell_count, gained_cell_count, upgraded_cell_count, rebuilt_cell_count "
+            "from coverage_trend order by tag desc",
+        ).values
+    assert rows == [["–" if cell is None else str(cell) for cell in row] for row in expected]
+
+
+def test_tables_share_their_values() -> None:
+    """A text is written once for all columns of its name; null stays null, lists are lists."""
+    one = pl.DataFrame({"os": ["b", None], "stacks": ['["x"]', "[]"], "n": [1, None]})
+    other = pl.DataFrame(
+        {"os": ["a", "b"], "is_in_root": [True, False], "hash": ["h" * 32, "i" * 32]}
+    )
+    values, tables = encode({"one": one, "other": other})
+    assert values == {"os": ["a", "b"], "stacks": [["x"], []]}
+    assert tables == {
+        "one": {"os": [1, None], "stacks": [0, 1], "n": [1, None]},
+        "other": {"os": [0, 1], "is_in_root": [1, 0], "hash": "h" * 32 + "i" * 32},
+    }

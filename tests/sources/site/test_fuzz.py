@@ -1,0 +1,74 @@
+"""Any bytes: no traceback, no row that is not in the page, and all readers of one mind."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from tests.fuzz.oracle import check_page
+from tests.fuzz.seeds import SEEDS, TOKENS
+from tests.sources.site.test_bad_pages import ACCEPTED, LAUGHING, SPEC, WHOLE, spec_page
+
+CORPUS = sorted((Path(__file__).parents[2] / "fuzz" / "corpus").iterdir())
+
+EDITS = st.lists(
+    st.tuples(
+        st.floats(0, 1, exclude_max=True),
+        st.sampled_from([0, 0, 1, 2, 5, 40]),
+        st.sampled_from(TOKENS) | st.binary(max_size=4),
+    ),
+    max_size=6,
+)
+
+
+def edited(seed: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
+    """Cut bytes out of a page and put others in."""
+    for place, length, text in edits:
+        start = int(place * len(seed))
+        seed = seed[:start] + text + seed[start + length :]
+    return seed
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_seeds_hold(seed: bytes) -> None:
+    """What fuzzing starts from is right by itself."""
+    check_page(seed)
+
+
+# The same examples in every run: to find others is for `make fuzz`.
+@settings(max_examples=300, derandomize=True)
+@given(st.sampled_from(SEEDS), EDITS)
+@example(b"", [])
+def test_pages_with_faults_put_in(seed: bytes, edits: list[tuple[float, int, bytes]]) -> None:
+    """A page edited at random is read by all in one way, or refused with a reason."""
+    check_page(edited(seed, edits))
+
+
+@settings(derandomize=True)
+@given(st.binary(max_size=300))
+def test_any_bytes(data: bytes) -> None:
+    """Bytes that are no page at all are refused with a reason."""
+    check_page(data)
+
+
+@pytest.mark.parametrize("file", CORPUS, ids=lambda file: file.name)
+def test_what_fuzzing_once_found(file: Path) -> None:
+    """No input that was once misread is misread again."""
+    check_page(file.read_bytes())
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *ACCEPTED.values(),
+        *(text for text, *_ in WHOLE.values()),
+        *map(spec_page, SPEC),
+        *LAUGHING.values(),
+    ],
+)
+def test_every_bad_page_holds(text: str | bytes) -> None:
+    """The readers agree on each page of the table of faults, too."""
+    check_page(text if isinstance(text, bytes) else text.encode())

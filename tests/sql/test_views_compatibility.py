@@ -1,0 +1,252 @@
+"""The views and macros of sql/5_compatibility: what a host, or a user of a compiler, can use."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.warehouse.database import open_warehouse
+from tests.rows import WEEK_1, WEEK_2, Spec, ask, open_views
+
+THIRD, TWO_THIRDS = 100 / 3, 200 / 3
+BUILD = ("zlib", "1.2", "gcc@11.4.0")
+
+
+def test_usable_on_is_of_one_os() -> None:
+    """The os must be the very same; the target may be an ancestor."""
+    specs = [
+        Spec("a", stacks=("hep", "e4s", "root")),
+        Spec("b", target="zen4", stacks=()),
+        Spec("c", target="aarch64"),
+        Spec("d", os="rhel8"),
+        Spec("e", tag=WEEK_2),
+    ]
+    connection = open_views(specs)
+    rows = ask(connection, "from usable_on(?, ?, ?)", [WEEK_1, "ubuntu22.04", "zen4"])
+    assert rows == [
+        (WEEK_1, *BUILD, "ubuntu22.04", "x86_64_v3", "a", ["e4s", "hep"], "ancestor"),
+        (WEEK_1, *BUILD, "ubuntu22.04", "zen4", "b", [], "exact"),
+    ]
+    assert ask(connection, "from usable_on(?, ?, ?)", [WEEK_1, "ubuntu22.04", "x86_64"]) == []
+
+
+def test_usable_on_a_target_that_archspec_lacks() -> None:
+    """Exact matches are left."""
+    specs = [Spec("a", target="graviton2"), Spec("b", target="aarch64")]
+    rows = ask(
+        open_views(specs),
+        "select hash, target_match from usable_on(?, ?, ?)",
+        [WEEK_1, "ubuntu22.04", "graviton2"],
+    )
+    assert rows == [("a", "exact")]
+
+
+LIBCS = [
+    Spec("a", os="centos7"),
+    Spec("b", os="rhel8"),
+    Spec("c", os="rocky8", target="x86_64"),
+    Spec("d", os="ubuntu22.04"),
+    Spec("e", os="alpine3"),
+    Spec("f", os="sequoia", platform="darwin"),
+    Spec("g", os="centos7", platform="cray"),
+    Spec("h", os="novel"),
+    Spec("i", os="centos7", target="zen4"),
+    Spec("j", os="centos7", tag=WEEK_2),
+]
+
+
+@pytest.mark.parametrize(
+    ("host_os", "usable"),
+    [
+        # No newer glibc, no other platform.
+        ("rhel8", [("a", "older libc"), ("b", "exact"), ("c", "older libc")]),
+        # musl runs no glibc, and a newer macOS is not known to run an older one's.
+        ("alpine3", [("e", "exact")]),
+        ("sequoia", [("f", "exact")]),
+        ("novel", [("h", "exact")]),
+        # The host's own os is enough, whatever the platform.
+        ("centos7", [("a", "exact"), ("g", "exact")]),
+        ("nowhere", []),
+    ],
+)
+def test_usable_on_any_os_takes_older_glibc(host_os: str, usable: list[tuple[str, str]]) -> None:
+    """Another os serves where its glibc is not newer; without that knowledge, none does."""
+    rows = ask(
+        open_views(LIBCS),
+        "select hash, os_match, is_host_libc_known from usable_on_any_os(?, ?, ?)",
+        [WEEK_1, host_os, "x86_64_v3"],
+    )
+    known = host_os in ("rhel8", "centos7")
+    assert rows == [(*match, known) for match in usable]
+
+
+def test_usable_on_any_os_has_the_columns_of_usable_on() -> None:
+    """With the operating system's match beside the target's."""
+    rows = ask(
+        open_views([Spec("a", os="rhel8", target="x86_64")]),
+        "from usable_on_any_os(?, ?, ?)",
+        [WEEK_1, "ubuntu22.04", "zen4"],
+    )
+    assert rows == [
+        (WEEK_1, *BUILD, "rhel8", "x86_64", "a", ["e4s"], "ancestor", "older libc", True)
+    ]
+
+
+def test_compatible_coverage_shows_exact_and_compatible_side_by_side() -> None:
+    """Zen 4 finds little built for it, and much that runs on it; a package counts once."""
+    specs = [
+        Spec("a"),
+        Spec("b", target="x86_64"),
+        Spec("a", package="adiak"),
+        Spec("a", package="blt", target="zen4"),
+        Spec("c", os="rhel8", target="graviton2"),
+    ]
+    rows = ask(
+        open_views(specs),
+        """
+        from compatible_coverage
+        where os = 'ubuntu22.04' and host_target <> 'x86_64_v4'
+            or os = 'rhel8' and host_target = 'zen4'
+        """,
+    )
+    assert rows == [
+        (WEEK_1, "rhel8", "zen4", 0, 0, 3, 0.0, 0.0),
+        (WEEK_1, "ubuntu22.04", "x86_64", 1, 1, 3, THIRD, THIRD),
+        (WEEK_1, "ubuntu22.04", "x86_64_v3", 2, 2, 3, TWO_THIRDS, TWO_THIRDS),
+        (WEEK_1, "ubuntu22.04", "zen4", 1, 3, 3, THIRD, 100.0),
+    ]
+
+
+def test_compatible_coverage_has_the_hosts_that_archspec_knows() -> None:
+    """Families of which the snapshot has nothing, and names that archspec lacks, have no row."""
+    specs = [Spec("a", target="neoverse_v1"), Spec("b", target="graviton2")]
+    rows = ask(
+        open_views(specs),
+        """
+        select host_target, exact_package_count, compatible_package_count
+        from compatible_coverage
+        """,
+    )
+    assert rows == [("aarch64", 0, 0), ("neoverse_v1", 1, 1)]
+
+
+def test_coverage_compiler_os_available_counts_agnostic_packages_for_every_compiler() -> None:
+    """A package built both ways counts once; `none` is no compiler that one uses."""
+    specs = [
+        Spec("a", package="adiak"),
+        Spec("a", package="adiak", tag=WEEK_2, compiler="none"),
+        Spec("b", package="adiak", compiler="none"),
+        Spec("c", package="blt", compiler="none"),
+        Spec("d", package="camp", compiler="none", os="rhel8"),
+        Spec("e", package="camp", compiler="cce@18.0.0", os="rhel9"),
+    ]
+    rows = ask(open_views(specs), "from coverage_compiler_os_available")
+    assert rows == [
+        (WEEK_1, "cce@18.0.0", "rhel9", 1, 0, 1, 3, THIRD, THIRD),
+        (WEEK_1, "gcc@11.4.0", "ubuntu22.04", 1, 2, 2, 3, THIRD, TWO_THIRDS),
+    ]
+
+
+def test_usable_cells_are_built_for_or_usable() -> None:
+    """A binary serves its platform's hosts that run it; what needs no compiler serves any."""
+    specs = [
+        Spec("a"),
+        Spec("b", package="adiak", target="zen4"),
+        Spec("c", package="script", compiler="none"),
+        Spec("d", package="mac", platform="darwin", os="sonoma", compiler="apple-clang@15"),
+    ]
+    rows = ask(open_views(specs), "select columns(* exclude tag) from usable_cells")
+    gcc, linux = "gcc@11.4.0", "ubuntu22.04"
+    assert rows == [
+        ("adiak", gcc, linux, "zen4", True),
+        ("mac", "apple-clang@15", "sonoma", "x86_64_v3", True),
+        ("script", gcc, linux, "x86_64_v3", False),
+        ("script", gcc, linux, "zen4", False),
+        ("script", "none", linux, "x86_64_v3", True),
+        ("script", "none", linux, "zen4", False),
+        ("zlib", gcc, linux, "x86_64_v3", True),
+        ("zlib", gcc, linux, "zen4", False),
+    ]
+
+
+def test_matrix_cells_have_totals_of_distinct_packages() -> None:
+    """A total counts a package once, however many of its cells have it; null stands for all."""
+    specs = [
+        Spec("a"),
+        Spec("b", compiler="gcc@12.1.0", target="zen4"),
+        Spec("c", package="adiak"),
+    ]
+    rows = ask(
+        open_views(specs),
+        "select columns(* exclude (tag, snapshot_package_count)) from matrix_cells",
+    )
+    old, new, linux, v3, zen4 = "gcc@11.4.0", "gcc@12.1.0", "ubuntu22.04", "x86_64_v3", "zen4"
+    one, two = (50.0,), (100.0,)
+    assert rows == [
+        (old, linux, None, 2, 2, *two, *two),
+        (old, None, v3, 2, 2, *two, *two),
+        (old, None, zen4, 0, 2, 0.0, *two),
+        (old, None, None, 2, 2, *two, *two),
+        (new, linux, None, 1, 1, *one, *one),
+        (new, None, zen4, 1, 1, *one, *one),
+        (new, None, None, 1, 1, *one, *one),
+        (None, linux, v3, 2, 2, *two, *two),
+        (None, linux, zen4, 1, 2, *one, *two),
+        (None, linux, None, 2, 2, *two, *two),
+        (None, None, v3, 2, 2, *two, *two),
+        (None, None, zen4, 1, 2, *one, *two),
+        (None, None, None, 2, 2, *two, *two),
+    ]
+
+
+def test_matrix_cells_agree_with_the_views_of_one_matrix(sample: Path) -> None:
+    """Each cell counts what the coverage views count, exact and compatible."""
+    with open_warehouse(sample) as connection:
+        for row, column in (("os", "target"), ("compiler", "os"), ("compiler", "target")):
+            (absent,) = {"os", "target", "compiler"} - {row, column}
+            cells = ask(
+                connection,
+                f"select tag, {row}, {column}, exact_package_count from matrix_cells "
+                f"where {absent} is null and {row} is not null and {column} is not null "
+                "and exact_package_count > 0",
+            )
+            view = f"coverage_{row}_{column}"
+            assert cells == ask(
+                connection, f"select tag, {row}, {column}, package_count from {view}"
+            )
+        compatible = ask(
+            connection,
+            "select tag, os, target, compatible_package_count from matrix_cells "
+            "where os is not null and target is not null and compiler is null",
+        )
+        hosts = ask(
+            connection,
+            "select tag, os, host_target, compatible_package_count from compatible_coverage",
+        )
+        available = ask(
+            connection,
+            "select tag, compiler, os, compatible_package_count from matrix_cells "
+            "where os is not null and compiler is not null and compiler <> 'none'",
+        )
+        of_compilers = ask(
+            connection,
+            "select tag, compiler, os, available_package_count from coverage_compiler_os_available",
+        )
+    assert compatible
+    assert set(compatible) <= set(hosts)
+    assert available == of_compilers
+
+
+def test_package_snapshots_sum_a_package_up() -> None:
+    """Its newest version is Spack's newest; what is older than that lags."""
+    specs = [
+        Spec("a", version="1.9"),
+        Spec("b", version="1.10", target="zen4", stacks=("hep", "root")),
+        Spec("c", version="1.10", target="zen4"),
+        Spec("d", package="alone", stacks=()),
+    ]
+    assert ask(open_views(specs), "from package_snapshots") == [
+        (WEEK_1, "alone", "1.2", 1, 0, [], 1),
+        (WEEK_1, "zlib", "1.10", 2, 1, ["e4s", "hep"], 3),
+    ]
