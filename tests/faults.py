@@ -45,7 +45,7 @@ def main() -> None:
             raise OSError(code, os.strerror(code), str(arguments[0]))
 
     sys.addaudithook(watch)
-    from pipeline.cli.commands import main as run
+    from pipeline.cli.main import main as run
 
     try:
         run(command)

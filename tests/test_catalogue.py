@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli.commands import main
+from pipeline.cli.main import main
 from pipeline.warehouse.database import SQL_FOLDER, header, open_warehouse, run_query, view_files
 from tests.conftest import Run
 

@@ -19,7 +19,7 @@ import duckdb
 import pytest
 
 from pipeline import outputs
-from pipeline.cli.commands import INTERRUPTED
+from pipeline.cli.main import INTERRUPTED
 from pipeline.outputs import replace_folder
 from pipeline.report.write import write_reports
 from pipeline.tables.refresh import refresh_tables
