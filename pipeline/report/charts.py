@@ -1,88 +1,168 @@
-"""Charts as static SVG that takes its colours from the page, so that it fits light and dark."""
+"""Charts as geometry: scales, ticks and positions, which a template turns into SVG.
+
+The template takes its colours from the page, so a chart fits light and dark, and shows each value
+on hover. Lengths are in the units of the SVG's viewBox.
+"""
 
 from __future__ import annotations
 
-import io
-import re
-from typing import TYPE_CHECKING, Any
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-# Colours that no chart needs stand for the page's own until the SVG is written.
-COLOURS = {"#010101": "var(--ink)", "#020202": "var(--quiet)", "#030303": "var(--rule)"}
-INK, QUIET, RULE = COLOURS
-LINE = "#040404"
-COLOURS[LINE] = "var(--accent)"
-MARKED = 20
+WIDTH = 540
+LEFT, RIGHT = 58, 14  # margins: the labels of the y axis, half a marker
+TOP, BOTTOM = 30, 24  # of a panel: its title, its space below the x axis
+PANEL_HEIGHT = 90  # between both
+MAX_TICKS = 6
+TREND_PANELS = {"package_count": "packages", "spec_count": "specs", "cell_count": "cells"}
 
 
-def draw_trend(rows: list[dict[str, Any]]) -> str:
-    """Draw packages, specs and cells of the weekly snapshots, each in a panel of its own."""
-    names = {"package_count": "packages", "spec_count": "specs", "cell_count": "cells"}
-    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+@dataclass(frozen=True)
+class Tick:
+    """A label of an axis and its place there."""
 
-    figure, panels = make_figure(len(names), 4.4)
-    days = [row["snapshot_date"] for row in rows]
-    for panel, (name, title) in zip(panels, names.items(), strict=True):
-        # Few points are seen better as points; many are a line.
-        marker = "o" if len(rows) < MARKED else ""
-        panel.plot(days, [row[name] for row in rows], color=LINE, marker=marker, markersize=3)
-        panel.set_ylim(bottom=0)
-        panel.set_title(title, loc="left", color=INK, fontsize=9, fontweight="bold")
-    locator = AutoDateLocator(minticks=2, maxticks=6)  # type: ignore[no-untyped-call]
-    panels[-1].xaxis.set_major_locator(locator)
-    panels[-1].xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
-    return write_svg(figure, "Packages, specs and cells of each weekly snapshot")
+    at: float
+    label: str
 
 
-def draw_lifetimes(rows: list[dict[str, Any]]) -> str:
-    """Draw how many specs stayed for how many weekly snapshots, as bars."""
-    from matplotlib.ticker import MaxNLocator
+@dataclass(frozen=True)
+class Mark:
+    """A value: a point of a line, or a bar down to the axis; `text` is what hovering shows."""
 
-    figure, (panel,) = make_figure(1, 2.3)
-    panel.bar([row["tag_count"] for row in rows], [row["spec_count"] for row in rows], color=LINE)
-    panel.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10))
-    panel.set_xlabel("weekly snapshots that have the spec", color=QUIET, fontsize=8)
-    panel.set_title("specs", loc="left", color=INK, fontsize=9, fontweight="bold")
-    return write_svg(figure, "How many specs stayed for how many weekly snapshots")
+    x: float
+    y: float
+    text: str
 
 
-def make_figure(panel_count: int, height: float) -> tuple[Figure, list[Axes]]:
-    """Make panels one above another, in the page's colours; `height` is in inches."""
-    from matplotlib.figure import Figure
-    from matplotlib.ticker import MaxNLocator, StrMethodFormatter
+@dataclass(frozen=True)
+class Panel:
+    """One plot with its own y axis, which starts at zero; `top` and `base` bound it."""
 
-    figure = Figure(figsize=(5.4, height), layout="constrained")
-    figure.patch.set_alpha(0)
-    panels = list(figure.subplots(panel_count, sharex=True, squeeze=False)[:, 0])
-    for panel in panels:
-        panel.patch.set_alpha(0)
-        panel.spines[["top", "right", "left"]].set_visible(False)
-        panel.spines["bottom"].set_color(RULE)
-        panel.grid(axis="y", color=RULE, linewidth=0.6)
-        panel.set_axisbelow(True)
-        panel.tick_params(colors=QUIET, labelsize=8, length=0)
-        panel.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=4))
-        panel.yaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
-    return figure, panels
+    title: str
+    top: float
+    base: float
+    ticks: list[Tick]
+    marks: list[Mark]
 
 
-def write_svg(figure: Figure, label: str) -> str:
-    """Write the figure as an element of the page: text is text, the same bytes each time."""
-    import matplotlib as mpl
+@dataclass(frozen=True)
+class Chart:
+    """Panels one above another over one x axis; `step` is the width that a value has there."""
 
-    text = io.StringIO()
-    with mpl.rc_context({"svg.fonttype": "none", "svg.hashsalt": label}):
-        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None})
-    svg = text.getvalue()
-    svg = svg[svg.index("<svg") :]
-    # What is for a file of its own would reach the page around it, and sizes and fonts are its own.
-    svg = re.sub(r"\s*<(metadata|style\b[^>]*)>.*?</(metadata|style)>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r"font-family: [^;]*; ", "", svg)
-    svg = re.sub(r'<g id="[^"]*">', "<g>", svg)
-    svg = re.sub(r'^<svg [^>]*(viewBox="[^"]*")[^>]*>', r"<svg \1>", svg)
-    for colour, variable in COLOURS.items():
-        svg = svg.replace(colour, variable)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{label}" ', 1)
+    label: str
+    width: float
+    height: float
+    left: float
+    right: float
+    panels: list[Panel]
+    ticks: list[Tick]
+    x_title: str
+    step: float
+    has_bars: bool
+
+
+def trend_chart(rows: Sequence[dict[str, Any]]) -> Chart:
+    """Return the chart of packages, specs and cells of the weekly snapshots, in date order."""
+    days: list[datetime.date] = [row["snapshot_date"] for row in rows]
+    span = (days[-1] - days[0]).days
+    inner = WIDTH - LEFT - RIGHT
+    # A single snapshot has its place in the middle.
+    places = [LEFT + inner * ((day - days[0]).days / span if span else 0.5) for day in days]
+    shown = spread(len(days), MAX_TICKS)
+    return make_chart(
+        "Packages, specs and cells of each weekly snapshot",
+        panels={
+            title: [
+                (x, row[name], f"{row['snapshot_date']}: {row[name]:,} {title}")
+                for x, row in zip(places, rows, strict=True)
+            ]
+            for name, title in TREND_PANELS.items()
+        },
+        ticks=[Tick(places[index], str(days[index])) for index in shown],
+        x_title="",
+        step=inner / max(1, len(days) - 1),
+        has_bars=False,
+    )
+
+
+def lifetime_chart(rows: Sequence[dict[str, Any]]) -> Chart:
+    """Return the chart of how many specs are in how many weekly snapshots, as bars."""
+    longest = max(row["tag_count"] for row in rows)
+    step = (WIDTH - LEFT - RIGHT) / longest
+    places = {weeks: LEFT + step * (weeks - 0.5) for weeks in range(1, longest + 1)}
+    return make_chart(
+        "How many specs are in how many weekly snapshots",
+        panels={
+            "specs": [
+                (
+                    places[row["tag_count"]],
+                    row["spec_count"],
+                    f"{row['tag_count']:,} weekly snapshot{'s' * (row['tag_count'] > 1)}: "
+                    f"{row['spec_count']:,} spec{'s' * (row['spec_count'] > 1)}",
+                )
+                for row in rows
+            ]
+        },
+        ticks=[Tick(places[index + 1], f"{index + 1:,}") for index in spread(longest, 12)],
+        x_title="weekly snapshots that have the spec",
+        step=step,
+        has_bars=True,
+    )
+
+
+def make_chart(
+    label: str,
+    panels: dict[str, list[tuple[float, int, str]]],
+    ticks: list[Tick],
+    x_title: str,
+    step: float,
+    has_bars: bool,
+) -> Chart:
+    """Return a chart of panels, each given by its title and its values: x, value, text."""
+    made = []
+    top = TOP
+    for title, values in panels.items():
+        base = top + PANEL_HEIGHT
+        numbers = axis_numbers(max(value for _, value, _ in values))
+        scale = PANEL_HEIGHT / numbers[-1]
+        made.append(
+            Panel(
+                title,
+                top,
+                base,
+                [Tick(base - number * scale, f"{number:,}") for number in numbers],
+                [Mark(x, base - value * scale, text) for x, value, text in values],
+            )
+        )
+        top = base + TOP
+    height = made[-1].base + BOTTOM + (14 if x_title else 0)
+    right = WIDTH - RIGHT
+    return Chart(label, WIDTH, height, LEFT, right, made, ticks, x_title, step, has_bars)
+
+
+def axis_numbers(largest: int) -> list[int]:
+    """Return round whole numbers from 0 to one that is not below `largest`, at most five.
+
+    >>> axis_numbers(209), axis_numbers(1), axis_numbers(0)
+    ([0, 100, 200, 300], [0, 1], [0, 1])
+    """
+    for power in count():
+        for step in (10**power, 2 * 10**power, 5 * 10**power):
+            steps = max(1, -(-largest // step))
+            if steps <= 4:
+                return [step * index for index in range(steps + 1)]
+    raise AssertionError("unreachable: steps grow without end")
+
+
+def spread(length: int, limit: int) -> list[int]:
+    """Return the first and last index of `length` things, and up to `limit` in all, evenly.
+
+    >>> spread(3, 6), spread(11, 6), spread(1, 6)
+    ([0, 1, 2], [0, 2, 4, 6, 8, 10], [0])
+    """
+    if length <= limit:
+        return list(range(length))
+    return [round(index * (length - 1) / (limit - 1)) for index in range(limit)]

@@ -22,7 +22,7 @@ from pipeline.outputs import (
     lock_path,
     replace_folder,
 )
-from pipeline.report.charts import draw_lifetimes, draw_trend
+from pipeline.report.charts import lifetime_chart, trend_chart
 from pipeline.report.csv_files import csv_views, write_csv_files
 from pipeline.report.data import HISTORY, VIEWS, write_data
 from pipeline.report.facts import headlines, read_facts
@@ -76,8 +76,8 @@ def write_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str
     (folder / "dictionary.md").write_text(write_dictionary(connection), encoding="utf-8")
     shown = facts | {
         "charts": {
-            "trend": draw_trend(facts["trend"]) if facts["trend"] else "",
-            "lifetimes": draw_lifetimes(facts["lifetimes"]) if facts["lifetimes"] else "",
+            "trend": trend_chart(facts["trend"]) if facts["trend"] else None,
+            "lifetimes": lifetime_chart(facts["lifetimes"]) if facts["lifetimes"] else None,
         },
         "page_data": page_data(connection, facts, own),
         "csv_rows": {name: frames[name].height for name in csv_names},
@@ -136,5 +136,6 @@ def environment() -> jinja2.Environment:
     templates.filters["shown"] = lambda value: printable(str(value))
     templates.filters["n"] = lambda value: "–" if value is None else f"{value:,}"
     templates.filters["counted"] = counted
+    templates.filters["r"] = lambda value: f"{value:.1f}"
     templates.filters["pct"] = lambda value: f"{value:.1f}"
     return templates

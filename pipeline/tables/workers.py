@@ -9,7 +9,6 @@ import atexit
 import gc
 import os
 import signal
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -141,13 +140,11 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
 def get_ready() -> None:
     """Load in a worker what it needs, while the pages are still being found.
 
-    Garbage is looked for less often there: records of pages by the thousand are none. Arrow would
-    load NumPy for a third of the start, if it could be had. Who is dismissed goes at once, and so
-    does who is left behind by a run that was killed.
+    Garbage is looked for less often there: records of pages by the thousand are none. Who is
+    dismissed goes at once, and so does who is left behind by a run that was killed.
     """
     Thread(target=follow_parent, daemon=True).start()
     gc.set_threshold(100_000)
-    sys.modules.setdefault("numpy", None)  # type: ignore[arg-type]
     import pipeline.tables.partitions  # noqa: F401
 
     atexit.register(os._exit, 0)

@@ -68,15 +68,13 @@ def test_the_page_names_only_files_that_are_there(sample: Path) -> None:
 
 
 def test_charts_take_their_colours_from_the_page(sample: Path) -> None:
-    """The drawings are readable in light and dark: they have no colours or styles of their own."""
+    """The charts are readable in light and dark: no colour or style is their own."""
     html = (sample / "reports" / "index.html").read_text()
     drawings = re.findall(r"<svg .*?</svg>", html, re.DOTALL)
     assert len(drawings) == 2
     for drawing in drawings:
         assert 'role="img" aria-label="' in drawing
-        assert not re.findall(r"#[0-9a-fA-F]{6}\b", drawing)
-        assert "<style" not in drawing
-        assert "<text" in drawing
+        assert not re.findall(r"#[0-9a-fA-F]{3,6}\b|style=|<style", drawing)
 
 
 def test_the_trend_is_drawn_and_written(sample: Path) -> None:

@@ -444,7 +444,7 @@ def test_a_pool_gives_what_one_process_gives(
 
 
 def test_a_pool_reads_indexes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Workers, who do without NumPy, read a build cache's indexes as one process does."""
+    """Workers read a build cache's indexes as one process does."""
     mirror = Path(__file__).parents[1] / "mirror"
     alone = read_fresh(mirror)
     monkeypatch.setattr(workers, "POOL_PAGES", 0)
