@@ -188,3 +188,5 @@ TARGETS = Table(
 )
 
 TABLES = (SPEC_STACKS, PAGES, REJECTS, DEPENDENCIES, SPEC_COMPILERS, TARGETS)
+# Those with one partition per snapshot.
+SNAPSHOT_TABLES = tuple(table for table in TABLES if table.partitioned)

@@ -77,7 +77,7 @@ def fetch(
             jobs=jobs,
             retries=retries,
             timeout=timeout,
-            listener=bar,
+            progress=bar,
         )
     of_tags = f" of {counted(outcome.tag_count, 'snapshot')}" if outcome.tag_count else ""
     indexes = f"{outcome.index_count:,} index{'' if outcome.index_count == 1 else 'es'}"

@@ -13,7 +13,7 @@ from pipeline.errors import RejectedError
 from pipeline.text import counted
 
 if TYPE_CHECKING:
-    from pipeline.tables.state import Outcome
+    from pipeline.tables.state import TablesSummary
 
 
 @click.command()
@@ -58,34 +58,34 @@ def flatten(
     from pipeline.tables.workers import dask_executor
 
     with (
-        progress_bar(out) as listener,
+        progress_bar(out) as progress,
         dask_executor(scheduler) if scheduler else nullcontext() as executor,
     ):
-        outcome = refresh_tables(
+        summary = refresh_tables(
             sources,
             out,
             only=tags,
             stack=stack,
             follow_links=follow_links,
             executor=executor,
-            listener=listener,
+            progress=progress,
         )
     say(
-        f"{out / 'tables'}: {counted(outcome.page_count, 'page')} taken, "
-        f"{counted(outcome.spec_count, 'spec')} in {counted(outcome.tag_count, 'snapshot')}"
+        f"{out / 'tables'}: {counted(summary.page_count, 'page')} taken, "
+        f"{counted(summary.spec_count, 'spec')} in {counted(summary.tag_count, 'snapshot')}"
     )
-    if outcome.rejected:
-        message = describe_rejects(outcome, out)
+    if summary.rejected:
+        message = describe_rejects(summary, out)
         if strict:
             raise RejectedError(message)
         say(f"warning: {message}")
 
 
-def describe_rejects(outcome: Outcome, out: Path) -> str:
+def describe_rejects(summary: TablesSummary, out: Path) -> str:
     """Say how many things were refused, and why."""
-    codes = ", ".join(f"{code} {count:,}" for code, count in outcome.rejected.items())
+    codes = ", ".join(f"{code} {count:,}" for code, count in summary.rejected.items())
     return (
-        f"{sum(outcome.rejected.values()):,} rejected ({codes}); each with its reason in "
+        f"{sum(summary.rejected.values()):,} rejected ({codes}); each with its reason in "
         f"{out / 'tables' / 'rejects'}: once it is built, "
         f"cache-coverage query 'from rejects' --out {out}"
     )

@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from pipeline.tables.refresh import Listener
+from pipeline.progress import Progress
 from pipeline.text import is_terminal, printable
 
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress as RichProgress
 
 
-class Bar(Listener):
+class Bar(Progress):
     """Tells a run's progress on stderr: pages read, pages a second, and the time left."""
 
-    def __init__(self, out: Path, progress: Progress | None) -> None:
+    def __init__(self, out: Path, progress: RichProgress | None) -> None:
         self.out = out
         self.progress = progress
-        self.found_count = 0
+        self.total = 0
 
-    def waits(self) -> None:
+    def wait(self) -> None:
         """Say why nothing happens."""
         say_waiting(self.out)
 
@@ -36,18 +36,22 @@ class Bar(Listener):
             self.progress.start()
             self.progress.add_task("", **fields)
 
-    def finds(self, page_count: int, ahead: int) -> None:
+    def add_total(self, count: int) -> None:
         """Begin the bar, or make it longer."""
-        self.found_count += page_count
+        self.total += count
         self.begin()
         for task in self.progress.tasks if self.progress else ():
-            task.total = self.found_count + ahead
+            task.total = self.total
 
-    def reads(self, page_count: int) -> None:
+    def advance(self, count: int) -> None:
         """Move the bar."""
         if self.progress:
             for task in self.progress.task_ids:
-                self.progress.advance(task, page_count)
+                self.progress.advance(task, count)
+
+    def warn(self, message: str) -> None:
+        """Say what is not as asked for."""
+        click.echo(f"warning: {printable(message)}", err=True)
 
 
 class FetchBar(Bar):
@@ -55,20 +59,16 @@ class FetchBar(Bar):
 
     byte_count = 0
 
-    def starts(self, page_count: int) -> None:
-        """Begin the bar."""
-        self.begin(total=page_count, megabytes=0.0)
+    def begin(self, **fields: Any) -> None:
+        """Begin the bar, without a byte yet."""
+        super().begin(megabytes=0.0, **fields)
 
-    def receives(self, byte_count: int) -> None:
+    def add_bytes(self, count: int) -> None:
         """Count bytes."""
-        self.byte_count += byte_count
+        self.byte_count += count
         if self.progress:
             for task in self.progress.task_ids:
                 self.progress.update(task, megabytes=self.byte_count / 1e6)
-
-    def warns(self, text: str) -> None:
-        """Say what is not as asked for."""
-        click.echo(f"warning: {printable(text)}", err=True)
 
 
 def say_waiting(out: Path) -> None:
@@ -82,7 +82,7 @@ def has_bars() -> bool:
 
 
 @contextmanager
-def progress_bar(out: Path) -> Iterator[Listener]:
+def progress_bar(out: Path) -> Iterator[Progress]:
     """Give what tells of a run on `out`."""
     if not has_bars():
         yield Bar(out, None)
@@ -106,7 +106,7 @@ def fetch_bar(to: Path) -> Iterator[FetchBar]:
 
 
 @contextmanager
-def drawn(progress: Progress) -> Iterator[Progress]:
+def drawn(progress: RichProgress) -> Iterator[RichProgress]:
     """Take a bar away in the end, if it was begun."""
     try:
         yield progress

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 from pipeline.errors import FetchError, ForbiddenError, MissingError, OutputError
 from pipeline.fetch.catalogue import (
@@ -26,30 +25,12 @@ from pipeline.fetch.catalogue import (
 )
 from pipeline.fetch.client import Downloads, origin_of
 from pipeline.fetch.tree import Tree, open_tree
+from pipeline.progress import Progress
 from pipeline.sources.mirror.layout import INDEXES, LIST, Blob, index_blob, split_index
 from pipeline.sources.rejects import PageError
 
 # So many failures are told one by one; the others are counted.
 TOLD_FAILURES = 10
-
-
-class Listener(Protocol):
-    """Who is told of a run while it goes on."""
-
-    def waits(self) -> None:
-        """Another run is at work on the same tree, and has to end first."""
-
-    def starts(self, index_count: int) -> None:
-        """So many indexes are to be brought."""
-
-    def reads(self, index_count: int) -> None:
-        """So many more indexes are done."""
-
-    def receives(self, byte_count: int) -> None:
-        """So many more bytes came."""
-
-    def warns(self, text: str) -> None:
-        """Something is not as asked for, and the run goes on."""
 
 
 @dataclass(frozen=True)
@@ -71,7 +52,7 @@ def fetch_cache(
     jobs: int,
     retries: int,
     timeout: float,
-    listener: Listener,
+    progress: Progress,
 ) -> Outcome:
     """Bring the indexes of a cache with a list, or of a single mirror, into the tree `to`.
 
@@ -94,9 +75,9 @@ def fetch_cache(
             retries=retries,
             timeout=timeout,
             login=(origin_of(base), login) if login else None,
-            receives=listener.receives,
+            receives=progress.add_bytes,
         ) as downloads:
-            fetch = Fetch(downloads, tree, listener)
+            fetch = Fetch(downloads, tree, progress)
             listed = None if layout else await fetch.bring_list(f"{base}/{LIST}")
             if listed is not None:
                 return await fetch.bring_stacks(listed, tags, stacks, s3_host, jobs)
@@ -108,7 +89,7 @@ def fetch_cache(
             return await fetch.bring_mirror(base, layout)
 
     try:
-        with open_tree(to, listener.waits) as tree:
+        with open_tree(to, progress.wait) as tree:
             return asyncio.run(run(tree))
     except OSError as error:
         raise OutputError(f"{to}: can't be written ({error}); free or name another") from error
@@ -120,7 +101,7 @@ class Fetch:
 
     downloads: Downloads
     tree: Tree
-    listener: Listener
+    progress: Progress
 
     async def bring_list(self, address: str) -> dict[str, list[ListEntry]] | None:
         """Bring and read the list of snapshots; None if there is none."""
@@ -155,7 +136,7 @@ class Fetch:
                 mirrors[mirror.index_path] = mirror
             except FetchError as error:
                 failures.append(str(error))
-        self.listener.starts(len(mirrors))
+        self.progress.add_total(len(mirrors))
         slots = asyncio.Semaphore(jobs)
 
         async def settle(mirror: Mirror) -> bool | FetchError:
@@ -165,14 +146,14 @@ class Fetch:
                 except FetchError as error:
                     return error
                 finally:
-                    self.listener.reads(1)
+                    self.progress.advance(1)
 
         results = await asyncio.gather(*map(settle, mirrors.values()))
         settled = list(zip(mirrors.values(), results, strict=True))
         there = [mirror for mirror, result in settled if not isinstance(result, MissingError)]
         for mirror, result in settled:
             if isinstance(result, MissingError) and there:
-                self.listener.warns(f"{mirror.folder}: listed, but not there: {result}")
+                self.progress.warn(f"{mirror.folder}: listed, but not there: {result}")
             elif isinstance(result, FetchError):
                 failures.append(f"{result}{hint_at_host(mirror)}")
         if failures:
@@ -193,7 +174,7 @@ class Fetch:
 
     async def bring_mirror(self, base: str, layout: int | None) -> Outcome:
         """Bring the index of a single mirror, in the newest layout that it has."""
-        self.listener.starts(1)
+        self.progress.add_total(1)
         failures = []
         for tried in [layout] if layout else sorted(INDEXES, reverse=True):
             mirror = Mirror("", base, tried, base)
@@ -202,7 +183,7 @@ class Fetch:
             except (MissingError, ForbiddenError) as error:
                 failures.append(str(error))
                 continue
-            self.listener.reads(1)
+            self.progress.advance(1)
             self.remove_gone([mirror], lambda folder: not folder)
             return Outcome(index_count=1, tag_count=0, brought_count=int(is_new))
         raise FetchError(tell_all(f"{base}: no {LIST} and no index there", failures))
@@ -255,7 +236,7 @@ class Fetch:
                 self.tree.remove(path)
                 gone.add(folder)
         for folder in sorted(gone - {mirror.folder for mirror in there}):
-            self.listener.warns(f"{folder}: no longer in the cache, its index here is removed")
+            self.progress.warn(f"{folder}: no longer in the cache, its index here is removed")
 
 
 def hint_at_host(mirror: Mirror) -> str:

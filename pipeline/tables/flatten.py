@@ -1,24 +1,32 @@
-"""Decoded pages to tables: checks of values, canonical forms, one row per spec and stack.
+"""Turn decoded pages into tables: check values, canonicalise names, one row per spec and stack.
 
-Pure: frames in, frames out, no files.
+Pure functions from frames to frames; no files.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, fields, replace
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 
 import polars as pl
 
 from pipeline.names import A_NAME, HASH, NAME
-from pipeline.schemas import DEPENDENCIES, PAGES, REJECTS, SPEC_COMPILERS, SPEC_STACKS
+from pipeline.schemas import (
+    DEPENDENCIES,
+    PAGES,
+    REJECTS,
+    SNAPSHOT_TABLES,
+    SPEC_COMPILERS,
+    SPEC_STACKS,
+    Table,
+)
 from pipeline.sources.decoded import DECLARED_LISTS, Decoded
 from pipeline.sources.rejects import Reject, RejectCode, shown
 
 NO_COMPILER = "none"
-NAMED = ("os", "platform", "target")  # columns of a spec that are names
-# Spack 1.0 made compilers packages; these are the ones whose name changed with it.
+NAMED = ("os", "platform", "target")  # columns of a spec that hold names
+# Spack 1.0 turned compilers into packages; these changed their names.
 RENAMED_COMPILERS = {
     "arm": "acfl",
     "clang": "llvm",
@@ -31,27 +39,20 @@ IS_NAME = rf"^{NAME}$"
 COMPILER = re.compile(rf"(?P<name>{NAME})@=?(?P<version>[A-Za-z0-9][A-Za-z0-9._+=-]*)")
 
 
-@dataclass(frozen=True)
-class Tables:
-    """The tables that pages and indexes give, their tag still a column."""
-
-    spec_stacks: pl.DataFrame
-    pages: pl.DataFrame
-    rejects: pl.DataFrame
-    dependencies: pl.DataFrame = field(default_factory=lambda: DEPENDENCIES.empty)
-    spec_compilers: pl.DataFrame = field(default_factory=lambda: SPEC_COMPILERS.empty)
+# The tables of some pages and indexes, `tag` still a column.
+Tables = dict[Table, pl.DataFrame]
 
 
 @dataclass(frozen=True)
 class Check:
-    """A value that specs are refused for: where it is, when it is bad, what it should be."""
+    """A reason to refuse a spec: the column, when its value is bad, and what was expected."""
 
     column: str
     is_bad: pl.Expr
     expected: str
 
     def message(self) -> pl.Expr:
-        """Say what was expected and what was found; for the few bad rows only, since slow."""
+        """Return the message of a reject; slow, so evaluate it for bad rows only."""
         found = pl.col(self.column).map_elements(
             lambda value: shown(value if isinstance(value, str | int) else list(value)),
             return_dtype=pl.String,
@@ -60,7 +61,7 @@ class Check:
 
 
 def flatten_pages(decoded: Decoded) -> Tables:
-    """Give the tables of some pages, conforming to their schemas and sorted by their keys."""
+    """Return the tables of decoded pages, conforming to their schemas and sorted by their keys."""
     heads = (
         decoded.pages.select("page_number", "tag", "package", "page")
         .sort("tag", "package")
@@ -106,42 +107,46 @@ def flatten_pages(decoded: Decoded) -> Tables:
     if not bad.is_empty():
         refused = REJECTS.conform(bad.join(heads, on="page_number", how="left"))
         rejects = pl.concat([rejects, refused])
-    return Tables(
-        # Sorted, and rid of columns that the schema lacks, before rows multiply.
-        SPEC_STACKS.conform(
+    return {
+        # Sort and drop columns before explode multiplies the rows.
+        SPEC_STACKS: SPEC_STACKS.conform(
             specs.rename({"stacks": "stack"})
-            # A page's place is that of its tag and package, and quicker to compare.
+            # `place` ranks tag and package, and is one integer to compare.
             .sort("place", "hash")
             .select(SPEC_STACKS.schema.names())
             .explode("stack", empty_as_null=True)
         ),
-        PAGES.conform(pages).sort("tag", "package", "page"),
-        rejects.sort("page", "item"),
-        *tables_of_indexes(decoded, bad),
+        PAGES: PAGES.conform(pages).sort("tag", "package", "page"),
+        REJECTS: rejects.sort("page", "item"),
+        DEPENDENCIES: flatten_dependencies(decoded.dependencies, bad),
+        SPEC_COMPILERS: flatten_compilers(decoded.compilers, bad),
+    }
+
+
+def flatten_dependencies(dependencies: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
+    """Return table dependencies without the rows of refused specs."""
+    if dependencies.is_empty():  # as of all pages
+        return DEPENDENCIES.empty
+    return DEPENDENCIES.conform(without_specs(dependencies, bad))
+
+
+def flatten_compilers(compilers: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
+    """Return table spec_compilers, names in Spack 1.0's form, without those of refused specs."""
+    if compilers.is_empty():  # as of all pages
+        return SPEC_COMPILERS.empty
+    named = without_specs(compilers, bad).rename({"compiler": "written"})
+    return SPEC_COMPILERS.conform(
+        named.join(read_compilers(compilers["compiler"]), on="written", maintain_order="left")
     )
 
 
-def tables_of_indexes(decoded: Decoded, bad: pl.DataFrame) -> Iterator[pl.DataFrame]:
-    """Yield tables dependencies and spec_compilers of specs that were taken, if there are any."""
-    if decoded.dependencies.is_empty() and decoded.compilers.is_empty():
-        return
-    dependencies, compilers = (
-        frame.join(bad, on="hash", how="anti", maintain_order="left")
-        for frame in (decoded.dependencies, decoded.compilers)
-    )
-    yield DEPENDENCIES.conform(dependencies)
-    yield SPEC_COMPILERS.conform(canonical_compilers(compilers))
-
-
-def canonical_compilers(compilers: pl.DataFrame) -> pl.DataFrame:
-    """Give specs' compilers in Spack 1.0's form."""
-    return compilers.rename({"compiler": "written"}).join(
-        read_compilers(compilers["compiler"]), on="written", maintain_order="left"
-    )
+def without_specs(frame: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
+    """Return `frame` without the rows of refused specs."""
+    return frame.join(bad, on="hash", how="anti", maintain_order="left")
 
 
 def read_compilers(written: pl.Series) -> pl.DataFrame:
-    """Give each valid compiler once: as written, and in Spack 1.0's form, whole and in parts.
+    """Return each valid compiler once, as written and in Spack 1.0's form.
 
     Columns: written, compiler, compiler_name, compiler_version (null for `none`).
     """
@@ -152,7 +157,7 @@ def read_compilers(written: pl.Series) -> pl.DataFrame:
 
 
 def read_compiler(written: str) -> tuple[str, str, str | None] | None:
-    """Give a compiler in Spack 1.0's form, its name and its version; None where it is none.
+    """Return a compiler in Spack 1.0's form, its name and its version; None if it is invalid.
 
     >>> read_compiler("oneapi@=2024.2.1")
     ('intel-oneapi-compilers@2024.2.1', 'intel-oneapi-compilers', '2024.2.1')
@@ -171,14 +176,13 @@ def read_compiler(written: str) -> tuple[str, str, str | None] | None:
 def set_bad_specs_aside(
     specs: pl.DataFrame, compilers: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Split specs into those whose values are right, and those refused.
+    """Split specs into accepted and refused ones; the latter gain columns code and message.
 
-    Of several good specs of a page with one hash the first is kept. The refused have the columns
-    code and message besides their own.
+    Of several valid specs of one page and hash the first is accepted.
     """
     checks = value_checks(specs, compilers)
     is_bad = specs.select(pl.any_horizontal(check.is_bad for check in checks)).to_series()
-    # Where none is bad, nothing is copied.
+    # A filter copies the frame, and nearly always there is nothing to remove.
     good = specs.filter(~is_bad) if is_bad.any() else specs
     is_first = good.select(
         pl.struct("page_number", "hash").is_first_distinct().alias("is_first")
@@ -200,9 +204,9 @@ def set_bad_specs_aside(
 
 
 def value_checks(specs: pl.DataFrame, compilers: pl.DataFrame) -> list[Check]:
-    """Give what specs are refused for, in the order in which it is said.
+    """Return the reasons to refuse a spec; the first that applies is reported.
 
-    All but hashes take few values: each is looked at once, however many specs have it.
+    All columns but `hash` have few distinct values: each is checked once, not once per spec.
     """
     names = pl.concat([*(specs[column] for column in NAMED), specs["stacks"].explode()]).unique()
     bad_names = names.filter(~names.str.contains(IS_NAME))
@@ -221,16 +225,16 @@ def value_checks(specs: pl.DataFrame, compilers: pl.DataFrame) -> list[Check]:
 
 
 def has_any(column: str, values: pl.Series) -> pl.Expr:
-    """Whether a list holds any of `values`, of which there are nearly always none."""
+    """Return whether a list holds any of `values`, which are nearly always none."""
     if values.is_empty():
         return pl.lit(False)
     return pl.col(column).list.eval(pl.element().is_in(values.implode())).list.any()
 
 
 def canonical_variants(variants: pl.Series) -> pl.Series:
-    """Write the `:=` of newer pages, a value handed on to dependencies, as `=`.
+    """Write `:=` (Spack 1.0: the value propagates to dependencies) as `=`.
 
-    There are few different variants; each is looked at once.
+    There are few distinct variants; each is rewritten once.
     """
     written = variants.explode().unique().drop_nulls()
     written = written.filter(written.str.contains("^[^=]*:="))
@@ -240,7 +244,7 @@ def canonical_variants(variants: pl.Series) -> pl.Series:
 
 
 def sorted_lists(lists: pl.Series) -> pl.Series:
-    """Sort each list and rid it of repeats; nearly all are so already, and that is quickly seen."""
+    """Sort each list and drop repeats; checking first is cheaper, since nearly all are sorted."""
     values = (
         lists.alias("value").to_frame().with_row_index("list").explode("value", empty_as_null=True)
     )
@@ -250,38 +254,32 @@ def sorted_lists(lists: pl.Series) -> pl.Series:
 
 
 def rejects_to_frame(rejects: Sequence[Reject]) -> pl.DataFrame:
-    """Give rejects as rows of their table."""
+    """Return rejects as rows of table rejects."""
     return pl.DataFrame([asdict(reject) for reject in rejects], schema=REJECTS.schema)
 
 
 def combine_tables(parts: Sequence[Tables]) -> Tables:
-    """Put tables together into one set, of two pages for one tag and package the first kept."""
-    if len(parts) == 1 and parts[0].pages.select("tag", "package").is_unique().all():
+    """Combine tables into one set; of several pages of one tag and package the first is kept."""
+    if len(parts) == 1 and parts[0][PAGES].select("tag", "package").is_unique().all():
         return parts[0]
-    return drop_duplicate_pages(
-        Tables(*(pl.concat(frames) for frames in zip(*map(frames_of, parts), strict=True)))
-    )
+    combined = {table: pl.concat(part[table] for part in parts) for table in SNAPSHOT_TABLES}
+    return sort_tables(reject_duplicate_pages(combined))
 
 
-def frames_of(tables: Tables) -> tuple[pl.DataFrame, ...]:
-    """Give the tables' frames, in their order."""
-    return tuple(getattr(tables, column.name) for column in fields(Tables))
+def reject_duplicate_pages(tables: Tables) -> Tables:
+    """Reject each page whose tag and package an earlier page, by path, has.
 
-
-def drop_duplicate_pages(tables: Tables) -> Tables:
-    """Refuse each page whose tag and package an earlier page has, by path; sort all by key.
-
-    An index stands for a page of each package that it has, so only with its package is a page one.
+    An index stands for one page of each package in it, so rows are told apart by page and package.
     """
     page = ("page", "package")
-    # One that goes by its whole path is of a further source, and comes last.
-    pages = tables.pages.sort(pl.col("page").str.starts_with("/"), "page")
+    # An absolute path is that of a page of a further source whose name was taken: it comes last.
+    pages = tables[PAGES].sort(pl.col("page").str.starts_with("/"), "page")
     is_first = pages.select(
         pl.struct("tag", "package").is_first_distinct().alias("is_first")
     ).to_series()
     again = pages.filter(~is_first)
     if again.is_empty():
-        return sort_tables(replace(tables, pages=pages))
+        return tables
     kept = pages.filter(is_first).select("tag", "package", pl.col("page").alias("kept"))
     refused = again.join(kept, on=("tag", "package"), how="left").with_columns(
         pl.lit(None, pl.Int64).alias("item"),
@@ -292,29 +290,20 @@ def drop_duplicate_pages(tables: Tables) -> Tables:
             "expected one page for {} in {}, found {} before it", "package", "tag", "kept"
         ).alias("message"),
     )
-    return sort_tables(
-        replace(
-            tables,
-            spec_stacks=tables.spec_stacks.join(again, on=page, how="anti"),
-            pages=pages.filter(is_first),
-            rejects=pl.concat(
-                [tables.rejects.join(again, on=page, how="anti"), REJECTS.conform(refused)]
-            ),
-        )
-    )
+    return tables | {
+        SPEC_STACKS: tables[SPEC_STACKS].join(again, on=page, how="anti"),
+        PAGES: pages.filter(is_first),
+        REJECTS: pl.concat(
+            [tables[REJECTS].join(again, on=page, how="anti"), REJECTS.conform(refused)]
+        ),
+    }
 
 
 def sort_tables(tables: Tables) -> Tables:
-    """Sort tables by their keys; what two indexes say of a spec alike is kept once, as it comes."""
-    return Tables(
-        tables.spec_stacks.sort(*SPEC_STACKS.key),
-        tables.pages.sort(*PAGES.key),
-        tables.rejects.sort(*REJECTS.key),
-        *(
-            frame.unique(table.key, keep="first", maintain_order=True)
-            for frame, table in (
-                (tables.dependencies, DEPENDENCIES),
-                (tables.spec_compilers, SPEC_COMPILERS),
-            )
-        ),
-    )
+    """Sort tables by their keys; where several indexes describe one spec, keep the first."""
+    return {
+        table: frame.unique(table.key, keep="first", maintain_order=True)
+        if table in (DEPENDENCIES, SPEC_COMPILERS)
+        else frame.sort(table.key)
+        for table, frame in tables.items()
+    }

@@ -1,7 +1,7 @@
-"""Parquet in and out: where a table's files are, and how they are written.
+"""Where the Parquet files of tables are, and how they are read and written.
 
-A partition is one file, written elsewhere first and then renamed into its place, so that it is
-whole at any moment.
+A partition is one file. It is written as a draft and then renamed into place, so it is never seen
+half-written.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pipeline.errors import ANOTHER_PLACE, OutputError
 from pipeline.schemas import TABLES, Table
 
 PART = "part-0.parquet"
-# What Hive, and with it every reader, calls the partition of rows without a tag.
+# The name that Hive, and with it every reader, gives to the partition of null.
 NO_TAG = "__HIVE_DEFAULT_PARTITION__"
 # A partition without a row, of no tag that a page could name: where there is no snapshot, it lets
 # readers see the table, and that tags are text.
@@ -30,13 +30,7 @@ DAMAGED = ("can't be read", "remove the folder of tables and flatten again")
 
 @contextmanager
 def telling(path: Path, problem: str, remedy: str) -> Iterator[None]:
-    """Say which file it was where Polars could not write or read one.
-
-    Raises
-    ------
-    OutputError
-        It could not.
-    """
+    """Raise OutputError, naming the file, where Polars or the system can't read or write it."""
     try:
         yield
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -44,28 +38,28 @@ def telling(path: Path, problem: str, remedy: str) -> Iterator[None]:
 
 
 def table_glob(folder: Path, table: Table) -> str:
-    """Give the pattern of a table's files below `folder`."""
+    """Return the glob pattern of a table's files below `folder`."""
     return f"{glob.escape(str(folder))}/{table.name}/{'*/' if table.partitioned else ''}{PART}"
 
 
 def part_path(folder: Path, table: Table, tag: str | None = None) -> Path:
-    """Give the file of a table below `folder`, or of its partition for `tag`."""
+    """Return the file of a table below `folder`, or of its partition for `tag`."""
     if not table.partitioned:
         return folder / table.name / PART
     return folder / table.name / f"tag={NO_TAG if tag is None else tag}" / PART
 
 
-def draft_path(draft: Path, table: Table) -> Path:
-    """Give the file of a table, or of one of its partitions, in a draft of that.
+def draft_file(draft: Path, table: Table) -> Path:
+    """Return a table's file in a draft: one snapshot's rows of all tables, not yet published.
 
-    A draft is what its files' names begin with: folders would cost more than what they hold.
+    A draft is a common prefix of file names, since creating a folder costs more than its files.
     """
     return draft.with_name(f"{draft.name}.{table.name}")
 
 
-def write_draft_part(frame: pl.DataFrame, draft: Path, table: Table) -> None:
-    """Write a table, or one partition of it, into a draft."""
-    path = draft_path(draft, table)
+def write_draft(frame: pl.DataFrame, draft: Path, table: Table) -> None:
+    """Write a table, or one partition of it, to a draft."""
+    path = draft_file(draft, table)
     stored = frame.drop("tag") if table.partitioned else frame
     with telling(path, "can't be written", ANOTHER_PLACE):
         if stored.is_empty():
@@ -75,7 +69,7 @@ def write_draft_part(frame: pl.DataFrame, draft: Path, table: Table) -> None:
 
 
 def write_parquet(frame: pl.DataFrame, file: Path | BytesIO) -> None:
-    """Write a frame: one group of rows, so there is none that its statistics would rule out."""
+    """Write a frame as one row group, without statistics: there is no other group to skip."""
     frame.write_parquet(
         file, compression="zstd", compression_level=COMPRESSION_LEVEL, statistics=False
     )
@@ -83,24 +77,24 @@ def write_parquet(frame: pl.DataFrame, file: Path | BytesIO) -> None:
 
 @cache
 def empty_part(table: Table) -> bytes:
-    """Give the file of a table without rows, which most snapshots have of some tables."""
+    """Return the bytes of a table without rows, which most snapshots have of some tables."""
     file = BytesIO()
     write_parquet(table.empty.drop("tag") if table.partitioned else table.empty, file)
     return file.getvalue()
 
 
 def read_part(folder: Path, table: Table, tag: str | None = None) -> pl.DataFrame:
-    """Read a table below `folder`, or one partition of it, back."""
+    """Read a table below `folder`, or one partition of it."""
     return read_file(part_path(folder, table, tag), table, tag)
 
 
-def read_draft_part(draft: Path, table: Table, tag: str | None) -> pl.DataFrame:
-    """Read one partition of a table back from a draft."""
-    return read_file(draft_path(draft, table), table, tag)
+def read_draft(draft: Path, table: Table, tag: str | None) -> pl.DataFrame:
+    """Read one partition of a table from a draft."""
+    return read_file(draft_file(draft, table), table, tag)
 
 
 def read_file(path: Path, table: Table, tag: str | None) -> pl.DataFrame:
-    """Read a table's file, the tag a column again."""
+    """Read a table's file, its tag as a column."""
     with telling(path, *DAMAGED):
         frame = pl.read_parquet(path, hive_partitioning=False)
     if table.partitioned:
@@ -109,7 +103,7 @@ def read_file(path: Path, table: Table, tag: str | None) -> pl.DataFrame:
 
 
 def read_table(folder: Path, table: Table, *columns: str | pl.Expr) -> pl.DataFrame:
-    """Read some columns of a whole table below `folder`, or what is computed of them."""
+    """Read some columns of a whole table below `folder`, or expressions of them."""
     # Tags are text, whatever they look like.
     tags = {"tag": pl.String()} if table.partitioned else None
     files = pl.scan_parquet(
@@ -120,27 +114,27 @@ def read_table(folder: Path, table: Table, *columns: str | pl.Expr) -> pl.DataFr
 
 
 def part_paths(folder: Path, tags: Iterable[str | None]) -> list[str]:
-    """Give the files of every table that hold what some tags have."""
+    """Return the files of all tables with rows of these tags."""
     return sorted({str(part_path(folder, table, tag)) for table in TABLES for tag in tags})
 
 
 def stored_tags(folder: Path, table: Table) -> set[str | None]:
-    """Give the tags that a table has partitions for."""
+    """Return the tags of a table's partitions."""
     names = {
         path.parent.name.removeprefix("tag=") for path in folder.glob(f"{table.name}/*/{PART}")
     }
     return {None if name == NO_TAG else name for name in names - {NO_SNAPSHOT}}
 
 
-def publish_part(draft: Path, folder: Path, table: Table, tag: str | None = None) -> None:
-    """Rename a partition from its draft into its place below `folder`."""
+def publish_draft(draft: Path, folder: Path, table: Table, tag: str | None = None) -> None:
+    """Rename a draft of a table or partition into its place below `folder`."""
     path = part_path(folder, table, tag)
     path.parent.mkdir(parents=True, exist_ok=True)
-    draft_path(draft, table).replace(path)
+    draft_file(draft, table).replace(path)
 
 
 def remove_part(folder: Path, table: Table, tag: str | None) -> None:
-    """Remove the partition of a tag that is gone."""
+    """Remove a table's partition for a tag, if there is one."""
     path = part_path(folder, table, tag)
     path.unlink(missing_ok=True)
     if path.parent.is_dir():

@@ -1,7 +1,7 @@
-"""One snapshot's folder to its partitions: a pure function, run wherever there is a worker.
+"""Read one group of files and write its partitions: what a worker does.
 
-The pages of one folder of the site are one snapshot, and are read together. What they give is
-written as a draft for each tag that they name, to be published by `refresh`.
+The files of one folder are nearly always one snapshot, and are read together. The rows of each tag
+that they name become a draft, which `publish` moves into place.
 """
 
 from __future__ import annotations
@@ -11,41 +11,39 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.schemas import DEPENDENCIES, PAGES, REJECTS, SPEC_COMPILERS, SPEC_STACKS
+from pipeline.schemas import REJECTS
 from pipeline.sources.files import PageFile, read_bytes
 from pipeline.sources.rejects import PageError, RejectCode
 from pipeline.sources.site.decode import decode_pages
-from pipeline.tables.flatten import Tables, combine_tables, flatten_pages, frames_of
-from pipeline.tables.parquet import write_draft_part
+from pipeline.tables.flatten import Tables, combine_tables, flatten_pages
+from pipeline.tables.parquet import write_draft
 
-# In the order of the fields of Tables.
-PAGE_TABLES = (SPEC_STACKS, PAGES, REJECTS, DEPENDENCIES, SPEC_COMPILERS)
 Drafts = dict[str | None, Path]  # by tag
-# Bytes of pages decoded at once: enough to keep the readers busy, little enough for a laptop.
+# Pages decoded at once: enough to amortise each call to Arrow and Polars, and a bound on memory.
 BATCH_BYTES = 32 * 1024 * 1024
 
 
 def draft_group(
     files: Sequence[PageFile], draft: Path, only: frozenset[str] = frozenset()
 ) -> tuple[Drafts, bool]:
-    """Read one folder's pages and indexes and write the drafts of their tags as `write_draft`.
+    """Read a group of pages and indexes and write a draft for each tag, as `write_drafts` does.
 
-    Gives the drafts, and whether the system let all of them be read.
+    Returns the drafts, and whether every file could be read.
     """
     pages = [file for file in files if file.mirror is None]
     indexes = [file for file in files if file.mirror is not None]
-    parts = [read_batch(batch) for batch in batch_pages(pages)]
+    parts = [flatten_batch(batch) for batch in read_batches(pages)]
     if indexes:
         from pipeline.sources.mirror.decode import decode_indexes
 
         parts.append(flatten_pages(decode_indexes(indexes)))
     tables = combine_tables(parts)
-    is_whole = RejectCode.UNREADABLE not in tables.rejects["code"]
-    return write_draft(tables, draft, only), is_whole
+    is_whole = RejectCode.UNREADABLE not in tables[REJECTS]["code"]
+    return write_drafts(tables, draft, only), is_whole
 
 
-def batch_pages(files: Sequence[PageFile]) -> Iterator[list[tuple[str, bytes | PageError]]]:
-    """Read pages' bytes, or why they can't be read, so many at once as memory should hold."""
+def read_batches(files: Sequence[PageFile]) -> Iterator[list[tuple[str, bytes | PageError]]]:
+    """Yield batches of pages: each page's path with its bytes, or why it can't be read."""
     batch: list[tuple[str, bytes | PageError]] = []
     byte_count = 0
     for file in files:
@@ -62,8 +60,8 @@ def batch_pages(files: Sequence[PageFile]) -> Iterator[list[tuple[str, bytes | P
     yield batch
 
 
-def read_batch(batch: Sequence[tuple[str, bytes | PageError]]) -> Tables:
-    """Give the tables of some pages."""
+def flatten_batch(batch: Sequence[tuple[str, bytes | PageError]]) -> Tables:
+    """Return the tables of a batch of pages."""
     decoded = decode_pages([(page, data) for page, data in batch if isinstance(data, bytes)])
     decoded.rejects.extend(
         error.reject(page) for page, error in batch if isinstance(error, PageError)
@@ -71,17 +69,16 @@ def read_batch(batch: Sequence[tuple[str, bytes | PageError]]) -> Tables:
     return flatten_pages(decoded)
 
 
-def write_draft(tables: Tables, draft: Path, only: frozenset[str] = frozenset()) -> Drafts:
-    """Write a draft for each tag found, its name beginning with that of `draft`; give them by tag.
+def write_drafts(tables: Tables, draft: Path, only: frozenset[str] = frozenset()) -> Drafts:
+    """Write a draft for each tag in `tables`, its name `draft` with a number; return them by tag.
 
-    With `only` no other tag is written, though it is given.
+    With `only`, drafts of other tags are returned but not written.
     """
-    frames = dict(zip(PAGE_TABLES, frames_of(tables), strict=True))
-    tags = pl.concat(frame["tag"] for frame in frames.values()).unique().to_list()
+    tags = pl.concat(frame["tag"] for frame in tables.values()).unique().to_list()
     drafts = {tag: draft.with_name(f"{draft.name}.{number}") for number, tag in enumerate(tags)}
     for tag in set(tags) & only if only else tags:
         is_of_tag = pl.col("tag").eq_missing(pl.lit(tag, pl.String))
-        for table, frame in frames.items():
+        for table, frame in tables.items():
             of_tag = frame if len(tags) == 1 else frame.filter(is_of_tag)
-            write_draft_part(of_tag, drafts[tag], table)
+            write_draft(of_tag, drafts[tag], table)
     return drafts

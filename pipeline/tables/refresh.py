@@ -16,10 +16,10 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain, count, islice
 from pathlib import Path
-from typing import Any
 
 from pipeline.errors import OutputError, not_written
 from pipeline.outputs import TABLES_FOLDER, clear_drafts, hold_lock, lock_path, staged, try_lock
+from pipeline.progress import Progress
 from pipeline.sources.discovery import Search, no_page_of
 from pipeline.sources.files import PackedPages, PageFile, pack_pages, unpack_pages
 from pipeline.sources.listings import Listings
@@ -27,8 +27,8 @@ from pipeline.sources.mirror.layout import is_snapshot
 from pipeline.sources.rejects import Reject
 from pipeline.tables.state import (
     GroupState,
-    Outcome,
     State,
+    TablesSummary,
     fingerprint,
     is_unchanged,
     outdated,
@@ -38,19 +38,7 @@ from pipeline.tables.workers import Task, Workers
 
 Tags = set[str | None]
 Drafts = dict[str | None, Path]  # by tag found
-
-
-class Listener:
-    """What a run tells of itself while it goes on; this one keeps it to itself."""
-
-    def waits(self) -> None:
-        """Another run is at work on the same tables, and has to end first."""
-
-    def finds(self, page_count: int, ahead: int) -> None:
-        """So many more pages are to be read, and about so many more may be."""
-
-    def reads(self, page_count: int) -> None:
-        """So many more pages have been read."""
+Owners = Mapping[str | None, Sequence[Path]]  # each tag's drafts
 
 
 def refresh_tables(
@@ -61,8 +49,8 @@ def refresh_tables(
     stack: str | None = None,
     follow_links: bool = False,
     executor: Executor | None = None,
-    listener: Listener | None = None,
-) -> Outcome:
+    progress: Progress | None = None,
+) -> TablesSummary:
     """Make the tables below `out` those of the pages below `sources`.
 
     Only groups of pages with a new, changed or deleted page are read: by the workers of
@@ -78,7 +66,7 @@ def refresh_tables(
     OutputError
         A table can't be written.
     """
-    listener = listener or Listener()
+    progress = progress or Progress()
     state = State(out / TABLES_FOLDER)
     mirror = (only[0] if len(only) == 1 else None, stack)
     search = Search(
@@ -91,15 +79,15 @@ def refresh_tables(
             if is_alone:
                 clear_drafts(out, TABLES_FOLDER)
         with (
-            hold_lock(lock_path(out, "run"), is_shared=bool(only), waits=listener.waits),
-            Workers(executor, listener.reads) as workers,
+            hold_lock(lock_path(out, "run"), is_shared=bool(only), waits=progress.wait),
+            Workers(executor, progress.advance) as workers,
             ExitStack() as closing,
         ):
             drafts = Path(tempfile.mkdtemp(prefix=f".{TABLES_FOLDER}.", dir=out))
             closing.callback(shutil.rmtree, drafts, ignore_errors=True)
-            refresh = Refresh(out, frozenset(only), drafts, workers, listener)
+            refresh = Refresh(out, frozenset(only), drafts, workers, progress)
             for folder, pages in chain(first, groups):
-                refresh.take_group(folder, pages, search.ahead)
+                refresh.take_group(folder, pages)
             return refresh.finish(search.rejects, search.listings)
     except BrokenExecutor as error:
         raise OutputError(
@@ -145,11 +133,11 @@ def draft_snapshot(pages: PackedPages, draft: Path, run: Run) -> tuple[Drafts, G
     return drafts, state if is_whole else outdated(state)
 
 
-def publish_drafts(*arguments: Any) -> Outcome:
-    """Do the last task, likewise."""
+def publish(tables: Path, owners: Owners, unread: Sequence[Reject], drafts: Path) -> TablesSummary:
+    """Publish the drafts as `publish_drafts` does, likewise."""
     from pipeline.tables.publish import publish_drafts
 
-    return publish_drafts(*arguments)
+    return publish_drafts(tables, owners, unread, drafts)
 
 
 class Refresh:
@@ -161,13 +149,13 @@ class Refresh:
         only: frozenset[str],
         drafts: Path,
         workers: Workers,
-        listener: Listener,
+        progress: Progress,
     ) -> None:
         self.tables = out / TABLES_FOLDER
         self.only = only
         self.folder = drafts.resolve()
         self.workers = workers
-        self.listener = listener
+        self.progress = progress
         self.state = State(self.tables)
         self.known = self.state.read_groups()
         self.run = Run(self.tables.resolve(), only, fingerprint(), time.time_ns())
@@ -177,11 +165,8 @@ class Refresh:
         self.drafts: dict[str, Drafts] = {}  # by group read
         self.states: dict[str, GroupState] = {}  # likewise
 
-    def take_group(self, folder: str, pages: Sequence[PageFile], ahead: int) -> None:
-        """Take a group of pages, and have it read at once if it is not just as it was read.
-
-        So many more may be `ahead`.
-        """
+    def take_group(self, folder: str, pages: Sequence[PageFile]) -> None:
+        """Take a group of pages, and have it read at once if it is not just as it was read."""
         if not may_hold(folder, pages, self.only):
             return
         packed = pack_pages(pages)
@@ -191,23 +176,22 @@ class Refresh:
             self.groups[folder] = known.pages  # Not once more.
             return
         self.groups[folder] = packed
-        # Where nothing is known, they are all to be read.
-        self.read(folder, len(pages), 0 if self.known or self.only else ahead * len(pages))
+        self.read(folder, len(pages))
 
-    def finish(self, unread: Sequence[Reject], listings: Mapping[str, Listings]) -> Outcome:
+    def finish(self, unread: Sequence[Reject], listings: Mapping[str, Listings]) -> TablesSummary:
         """Publish what is read, and what else it touches; give what the tables then hold.
 
         `unread` is what could not be read while pages were found, `listings` the folders walked.
         """
         gone = set() if self.only else set(self.known) - set(self.groups)
-        outcome = self.state.read_outcome()
-        is_settled = outcome and not (self.stale or gone or unread)
+        summary = self.state.read_summary()
+        is_settled = summary and not (self.stale or gone or unread)
         touched = set() if is_settled else self.read_with_fellows(gone, {None} if unread else set())
         self.check_only()
-        with hold_lock(self.state.folder / "publication", waits=self.listener.waits):
-            if outcome and is_settled:
+        with hold_lock(self.state.folder / "publication", waits=self.progress.wait):
+            if summary and is_settled:
                 self.state.write_listings(listings, is_part=bool(self.only))
-                return outcome
+                return summary
             return self.publish(touched, gone, unread, listings)
 
     def read_with_fellows(self, gone: Iterable[str], touched: Tags) -> Tags:
@@ -228,12 +212,12 @@ class Refresh:
             for group in fellows:
                 self.read(group, len(unpack_pages(self.groups[group])))
 
-    def read(self, group: str, page_count: int, ahead: int = 0) -> None:
-        """Have a group of so many pages read into a draft; so many more are likely to follow."""
+    def read(self, group: str, page_count: int) -> None:
+        """Have a group of so many pages read into a draft."""
         arguments = self.groups[group], self.folder / next(self.draft_names), self.run
         self.stale.add(group)
-        self.listener.finds(page_count, ahead)
-        self.workers.submit(group, Task(draft_snapshot, arguments, page_count), ahead)
+        self.progress.add_total(page_count)
+        self.workers.submit(group, Task(draft_snapshot, arguments, page_count))
 
     def check_only(self) -> None:
         """Refuse tags that were asked for and that no page names."""
@@ -248,7 +232,7 @@ class Refresh:
         gone: Iterable[str],
         unread: Sequence[Reject],
         listings: Mapping[str, Listings],
-    ) -> Outcome:
+    ) -> TablesSummary:
         """Put the drafts' partitions into their places, and remember what they were made of."""
         owners = {
             tag: [drafts[tag] for drafts in self.drafts.values() if tag in drafts]
@@ -260,17 +244,15 @@ class Refresh:
             state = State(tables)
             state.forget_groups(gone)
             arguments = tables, owners, unread, self.folder
-            self.workers.submit("publication", Task(publish_drafts, arguments))
+            self.workers.submit("publication", Task(publish, arguments))
             for group, group_state in self.changed_states(state, owners).items():
                 state.write_group(group, group_state)
             state.write_listings(listings, is_part=bool(self.only))
-            outcome: Outcome = dict(self.workers.results())["publication"]
-            state.write_outcome(outcome)
-        return outcome
+            summary: TablesSummary = dict(self.workers.results())["publication"]
+            state.write_summary(summary)
+        return summary
 
-    def changed_states(
-        self, state: State, owners: Mapping[str | None, Sequence[Path]]
-    ) -> dict[str, GroupState]:
+    def changed_states(self, state: State, owners: Owners) -> dict[str, GroupState]:
         """Give what to remember of groups that were read, or whose rows are gone by this run.
 
         A run for some tags leaves others' partitions alone: a group that has, or had, rows there

@@ -38,7 +38,7 @@ class GroupState(msgspec.Struct, frozen=True):
     digests: dict[bytes, str]
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class TablesSummary(msgspec.Struct, frozen=True):
     """What the tables hold, and what was refused, by code."""
 
     page_count: int
@@ -137,14 +137,14 @@ class State:
         """Remember what the database was built from."""
         self._write(self.folder / "database", signature)
 
-    def read_outcome(self) -> Outcome | None:
+    def read_summary(self) -> TablesSummary | None:
         """Give what the tables held when they were last published."""
-        outcome: Outcome | None = self._read(self.folder / "outcome", Outcome)
-        return outcome
+        summary: TablesSummary | None = self._read(self.folder / "summary", TablesSummary)
+        return summary
 
-    def write_outcome(self, outcome: Outcome) -> None:
+    def write_summary(self, summary: TablesSummary) -> None:
         """Remember what the tables hold."""
-        self._write(self.folder / "outcome", outcome)
+        self._write(self.folder / "summary", summary)
 
     def _file(self, kind: str, name: str) -> Path:
         digest = hashlib.sha256(os.fsencode(name)).hexdigest()

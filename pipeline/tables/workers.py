@@ -67,14 +67,11 @@ class Workers:
             self.pool.shutdown(wait=False, cancel_futures=True)
             self.executor = self.pool = None
 
-    def submit(self, name: str, task: Task, ahead: int = 0) -> None:
-        """Have a task done: at once, where there are workers by then.
-
-        About so many more pages are `ahead`.
-        """
+    def submit(self, name: str, task: Task) -> None:
+        """Have a task done: at once, where there are workers by then."""
         self.page_count += task.page_count
         self.waiting[name] = task
-        if self.executor is None and self.page_count + ahead > POOL_PAGES:
+        if self.executor is None and self.page_count > POOL_PAGES:
             self.executor = self.pool = start_pool()
         if self.executor:
             for waiting, started in self.waiting.items():

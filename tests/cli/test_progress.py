@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.progress import Progress
 from pipeline.tables import workers
-from pipeline.tables.refresh import Listener, refresh_tables
+from pipeline.tables.refresh import refresh_tables
 from tests.conftest import run_on_terminal
 from tests.fetch.serving import serve
 from tests.writing import site_page, write_pages
@@ -71,16 +72,16 @@ def test_every_page_found_is_read(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool_pages: int
 ) -> None:
     """The bar is told of as many pages read as found, by a pool's workers and by one process."""
-    told = {"finds": 0, "reads": 0}
+    told = {"total": 0, "done": 0}
 
-    class Counter(Listener):
-        def finds(self, page_count: int, ahead: int) -> None:
-            told["finds"] += page_count
+    class Counter(Progress):
+        def add_total(self, count: int) -> None:
+            told["total"] += count
 
-        def reads(self, page_count: int) -> None:
-            told["reads"] += page_count
+        def advance(self, count: int) -> None:
+            told["done"] += count
 
     monkeypatch.setattr(workers, "POOL_PAGES", pool_pages)
-    refresh_tables([source], tmp_path / "out", listener=Counter())
+    refresh_tables([source], tmp_path / "out", progress=Counter())
 
-    assert told == {"finds": 3, "reads": 3}
+    assert told == {"total": 3, "done": 3}

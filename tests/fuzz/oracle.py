@@ -52,8 +52,8 @@ def check_page(data: bytes) -> Tables:
     check_yaml(data)
     tables = combine_tables([flatten_pages(fast)])
     check_tables(tables, fast)
-    if not tables.spec_stacks.is_empty():
-        check_rows(tables.spec_stacks, read_plainly(data))
+    if not tables[SPEC_STACKS].is_empty():
+        check_rows(tables[SPEC_STACKS], read_plainly(data))
     return tables
 
 
@@ -92,21 +92,21 @@ def check_yaml(data: bytes) -> None:
 def check_tables(tables: Tables, decoded: Decoded) -> None:
     """Prove that the tables are as declared, and count each entry once: as a spec or a reject."""
     for frame, table in (
-        (tables.spec_stacks, SPEC_STACKS),
-        (tables.pages, PAGES),
-        (tables.rejects, REJECTS),
+        (tables[SPEC_STACKS], SPEC_STACKS),
+        (tables[PAGES], PAGES),
+        (tables[REJECTS], REJECTS),
     ):
         table.conform(frame)
-    assert len(tables.pages) + len(tables.rejects.filter(pl.col("item").is_null())) == 1
-    for page in tables.pages.to_dicts():
-        rejected = tables.rejects["item"].drop_nulls()
-        accepted = tables.spec_stacks.select("hash").n_unique() if page["spec_count"] else 0
+    assert len(tables[PAGES]) + len(tables[REJECTS].filter(pl.col("item").is_null())) == 1
+    for page in tables[PAGES].to_dicts():
+        rejected = tables[REJECTS]["item"].drop_nulls()
+        accepted = tables[SPEC_STACKS].select("hash").n_unique() if page["spec_count"] else 0
         assert page["entry_count"] == decoded.pages["entry_count"][0]
         assert page["spec_count"] == accepted
         assert page["rejected_count"] == len(rejected) == rejected.n_unique()
         assert page["entry_count"] == page["spec_count"] + page["rejected_count"]
-        assert page["spec_stack_count"] == len(tables.spec_stacks)
-    for message in tables.rejects["message"]:
+        assert page["spec_stack_count"] == len(tables[SPEC_STACKS])
+    for message in tables[REJECTS]["message"]:
         assert printable(message) == message
         assert len(message) < 500
 

@@ -41,22 +41,22 @@ def test_one_row_per_spec_and_stack() -> None:
         "tarball": None,
         "page": "0.md",
     }
-    assert tables.spec_stacks.to_dicts() == [row | {"stack": "e4s"}, row | {"stack": "root"}]
+    assert tables[SPEC_STACKS].to_dicts() == [row | {"stack": "e4s"}, row | {"stack": "root"}]
 
 
 def test_a_spec_in_no_stack_keeps_one_row() -> None:
     """An empty stack list loses no spec: one row, its stack null."""
     tables = tables_of(site_page(specs=[make_spec(stacks=[])]))
 
-    assert tables.spec_stacks["stack"].to_list() == [None]
-    assert tables.pages["spec_stack_count"].to_list() == [1]
+    assert tables[SPEC_STACKS]["stack"].to_list() == [None]
+    assert tables[PAGES]["spec_stack_count"].to_list() == [1]
 
 
 def test_a_stack_named_twice_counts_once() -> None:
     """The key of spec_stacks holds even where a page repeats a stack."""
     tables = tables_of(site_page(specs=[make_spec(stacks=["root", "e4s", "root"])]))
 
-    assert tables.spec_stacks["stack"].to_list() == ["e4s", "root"]
+    assert tables[SPEC_STACKS]["stack"].to_list() == ["e4s", "root"]
 
 
 COMPILERS = {
@@ -80,14 +80,14 @@ COMPILERS = {
 @pytest.mark.parametrize("written", COMPILERS)
 def test_compilers_take_their_form_of_spack_1(written: str) -> None:
     """Every dialect's compiler ends in Spack 1.0's name, whole and in parts."""
-    rows = tables_of(site_page(specs=[make_spec(compiler=written, stacks=["root"])])).spec_stacks
+    rows = tables_of(site_page(specs=[make_spec(compiler=written, stacks=["root"])]))[SPEC_STACKS]
 
     assert rows.select("compiler", "compiler_name", "compiler_version").row(0) == COMPILERS[written]
 
 
 def test_meta_is_kept_in_the_same_form() -> None:
     """A page's own list of compilers is canonical too, so that it can be held against specs."""
-    pages = tables_of(site_page(specs=[make_spec(compiler="oneapi@=1.0")])).pages
+    pages = tables_of(site_page(specs=[make_spec(compiler="oneapi@=1.0")]))[PAGES]
 
     assert pages["declared_compilers"].to_list() == [["intel-oneapi-compilers@1.0"]]
     assert pages["declared_stack_counts"].to_list() == [
@@ -99,7 +99,7 @@ def test_variants_lose_the_mark_of_propagation_and_nothing_else() -> None:
     """`:=` is written `=`, but only where it joins name and value; order is kept."""
     variants = ["b:=2", "+a", "cflags=x:=y", "languages:='c,c++'"]
 
-    rows = tables_of(site_page(specs=[make_spec(variants=variants, stacks=[])])).spec_stacks
+    rows = tables_of(site_page(specs=[make_spec(variants=variants, stacks=[])]))[SPEC_STACKS]
 
     assert rows["variants"].to_list() == [["b=2", "+a", "cflags=x:=y", "languages='c,c++'"]]
 
@@ -143,12 +143,12 @@ def test_a_bad_value_refuses_its_spec_alone(case: str) -> None:
 
     tables = tables_of(site_page(specs=[make_spec(1), make_spec(2) | change, make_spec(3)]))
 
-    (reject,) = tables.rejects.to_dicts()
+    (reject,) = tables[REJECTS].to_dicts()
     assert (reject["code"], reject["item"], reject["line"]) == ("bad-value", 1, 6)
     assert reject["hash"] == change.get("hash", make_hash(2))
     assert words in reject["message"]
-    assert tables.spec_stacks["hash"].unique().sort().to_list() == [make_hash(1), make_hash(3)]
-    assert tables.pages.select("entry_count", "spec_count", "rejected_count").row(0) == (3, 2, 1)
+    assert tables[SPEC_STACKS]["hash"].unique().sort().to_list() == [make_hash(1), make_hash(3)]
+    assert tables[PAGES].select("entry_count", "spec_count", "rejected_count").row(0) == (3, 2, 1)
 
 
 def test_of_two_specs_with_one_hash_the_first_is_kept() -> None:
@@ -157,8 +157,11 @@ def test_of_two_specs_with_one_hash_the_first_is_kept() -> None:
 
     tables = tables_of(site_page(specs=specs))
 
-    assert tables.rejects.select("item", "code").rows() == [(0, "bad-value"), (2, "duplicate-spec")]
-    assert tables.spec_stacks["os"].unique().to_list() == ["a"]
+    assert tables[REJECTS].select("item", "code").rows() == [
+        (0, "bad-value"),
+        (2, "duplicate-spec"),
+    ]
+    assert tables[SPEC_STACKS]["os"].unique().to_list() == ["a"]
 
 
 def test_of_two_pages_for_one_package_the_first_by_path_is_kept() -> None:
@@ -167,9 +170,9 @@ def test_of_two_pages_for_one_package_the_first_by_path_is_kept() -> None:
         site_page(specs=[make_spec(1)]), site_page(specs=[make_spec(2), make_spec(3, os="")])
     )
 
-    assert tables.spec_stacks["page"].unique().to_list() == ["0.md"]
-    assert tables.pages["page"].to_list() == ["0.md"]
-    (reject,) = tables.rejects.to_dicts()
+    assert tables[SPEC_STACKS]["page"].unique().to_list() == ["0.md"]
+    assert tables[PAGES]["page"].to_list() == ["0.md"]
+    (reject,) = tables[REJECTS].to_dicts()
     assert reject == {
         "page": "1.md",
         "tag": "develop-2025-03-30",
@@ -186,13 +189,13 @@ def test_a_package_may_be_in_two_snapshots() -> None:
     """The same specs in two tags are no duplicates."""
     tables = tables_of(site_page(), site_page(tag="develop"))
 
-    assert tables.rejects.is_empty()
-    assert tables.pages["tag"].to_list() == ["develop", "develop-2025-03-30"]
+    assert tables[REJECTS].is_empty()
+    assert tables[PAGES]["tag"].to_list() == ["develop", "develop-2025-03-30"]
 
 
 def test_a_slip_of_ours_raises() -> None:
     """A frame that lacks a column, has another type or a null where none may be is refused."""
-    good = tables_of(site_page()).spec_stacks
+    good = tables_of(site_page())[SPEC_STACKS]
 
     with pytest.raises(SchemaError, match="spec_stacks: columns missing: hash"):
         SPEC_STACKS.conform(good.drop("hash"))
@@ -293,16 +296,16 @@ def test_a_page_gives_back_just_its_specs_and_stacks(
             }
             for stack in sorted(spec["stacks"]) or [None]
         ]
-    assert tables.spec_stacks.to_dicts() == expected
-    assert tables.rejects.is_empty()
-    assert tables.pages.select("entry_count", "spec_count", "spec_stack_count").row(0) == (
+    assert tables[SPEC_STACKS].to_dicts() == expected
+    assert tables[REJECTS].is_empty()
+    assert tables[PAGES].select("entry_count", "spec_count", "spec_stack_count").row(0) == (
         len(specs),
         len(specs),
         len(expected),
     )
     for frame, table in (
-        (tables.spec_stacks, SPEC_STACKS),
-        (tables.pages, PAGES),
-        (tables.rejects, REJECTS),
+        (tables[SPEC_STACKS], SPEC_STACKS),
+        (tables[PAGES], PAGES),
+        (tables[REJECTS], REJECTS),
     ):
         assert frame.schema == table.schema

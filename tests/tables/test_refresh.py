@@ -22,12 +22,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from pipeline.errors import OutputError, SourceError
-from pipeline.schemas import TARGETS
+from pipeline.schemas import SNAPSHOT_TABLES, TARGETS
 from pipeline.sources import discovery, files
 from pipeline.sources.rejects import PageError, RejectCode
 from pipeline.tables import partitions, refresh, state, workers
 from pipeline.tables.parquet import read_part, stored_tags
-from pipeline.tables.partitions import PAGE_TABLES
 from pipeline.tables.refresh import refresh_tables
 from pipeline.tables.state import fingerprint
 from tests.conftest import run_command
@@ -44,7 +43,7 @@ def read_all(out: Path) -> Stored:
     tables = out / "tables"
     parts: Stored = {
         (table.name, tag): read_part(tables, table, tag).to_dicts()
-        for table in PAGE_TABLES
+        for table in SNAPSHOT_TABLES
         for tag in stored_tags(tables, table)
     }
     return parts | {("targets", None): read_part(tables, TARGETS).to_dicts()}
@@ -269,7 +268,7 @@ def test_a_run_may_keep_to_some_tags(source: Path, tmp_path: Path, groups_read: 
     """--tag reads and publishes those snapshots alone, the folders of others unopened."""
     refresh_tables([source], tmp_path / "out", only=TAGS[:1])
     assert groups_read == [TAGS[0]]
-    assert stored_tags(tmp_path / "out/tables", PAGE_TABLES[0]) == {TAGS[0]}
+    assert stored_tags(tmp_path / "out/tables", SNAPSHOT_TABLES[0]) == {TAGS[0]}
 
     refresh_tables([source], tmp_path / "out", only=TAGS[1:])
 
