@@ -12,6 +12,7 @@ OUT ?= outputs
 FORMAT ?= table
 Q ?=
 FUZZ_SECONDS ?= 60
+UPGRADE ?=
 # Empty: as the benchmark has them.
 SNAPSHOTS ?=
 PACKAGES ?=
@@ -27,10 +28,10 @@ PIP := "$(VENV)/bin/python" -m pip -qq --disable-pip-version-check install
 export COVERAGE_QUERY = $(value Q)
 unexport Q
 
-.PHONY: help install tables db reports sql query test lint fuzz fresh audit bench dictionary golden clean distclean pins
+.PHONY: help install tables db reports sql query test test-all lint fuzz fresh audit bench dictionary golden clean distclean pins
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## make .venv from Python 3.11+ with pinned dependencies
 	@:
@@ -66,13 +67,19 @@ query: $(STAMP) ## one query, printed: make query Q="select …" [FORMAT=table|c
 	@[ -f "$(DATABASE)" ] || [ -z "$(MAY_BUILD)" ] || $(MAKE) db >&2
 	@"$(COVERAGE)" query --out "$(OUT)" --format "$(FORMAT)" -- "$$COVERAGE_QUERY"
 
-test: $(STAMP) ## prove it
-	@"$(VENV)/bin/python" -m pytest -q -rs -n auto
+PYTEST = "$(VENV)/bin/python" -m pytest -q -rs -n auto
+test: $(STAMP) ## run the tests, but for the slow ones
+	@$(PYTEST) -m "not slow"
 
-lint: $(STAMP) ## check format, style and types
+test-all: test ## run the tests, then the slow ones: kills, races, browsers, long properties
+	@$(PYTEST) -m slow
+
+lint: $(STAMP) ## check format, style, types and the layers of imports
 	@"$(VENV)/bin/ruff" format --check --quiet .
 	@"$(VENV)/bin/ruff" check --quiet .
 	@"$(VENV)/bin/mypy" --no-error-summary
+	@"$(VENV)/bin/lint-imports" pyproject.toml --no-logo --no-cache > "$(VENV)/imports.txt" \
+		|| { cat "$(VENV)/imports.txt"; exit 1; }
 
 # Apart from .venv too: atheris has no wheel for every Python, and pip-audit brings much along.
 $(VENV)/%/.stamp: requirements-%.txt $(STAMP)
@@ -129,9 +136,9 @@ distclean: clean ## clean, and remove .venv
 	@rm -rf "$(VENV)"
 
 # The tool that pins lies apart, so that the environment stays as it is pinned.
-PIN = "$(VENV)/pin/bin/uv" pip compile --quiet --universal --python-version 3.11 --upgrade \
+PIN = "$(VENV)/pin/bin/uv" pip compile --quiet --universal --python-version 3.11 $(UPGRADE) \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
-pins: $(STAMP) ## pin anew what pyproject.toml names, with hashes and no index host
+pins: $(STAMP) ## pin what pyproject.toml names, with hashes; UPGRADE=--upgrade takes the newest
 	@$(PIP) --upgrade --target "$(VENV)/pin" uv >&2
 	@$(PIN) pyproject.toml --output-file requirements.txt >&2
 	@$(PIN) pyproject.toml --group dev --constraint requirements.txt --output-file requirements-dev.txt >&2

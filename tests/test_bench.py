@@ -34,6 +34,7 @@ def test_the_corpus_is_always_the_same(tmp_path: Path) -> None:
     assert len(pages[0]) == 6
 
 
+@pytest.mark.slow
 def test_the_benchmark_prints_every_measure() -> None:
     """On a tiny corpus each command and view has its line."""
     size = ["--snapshots", "2", "--packages", "3", "--records", "9", "--runs", "1"]

@@ -28,6 +28,8 @@ from tests.conftest import run_command
 from tests.tables.test_refresh import read_all, read_fresh
 from tests.writing import make_spec, site_page, write_pages
 
+pytestmark = pytest.mark.slow
+
 SLOW = (
     "select count(*) from range(1_000_000_000_000_000) as a(i) where i % 7 = 3 and i * i % 11 = 5"
 )

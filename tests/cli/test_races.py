@@ -17,6 +17,8 @@ from tests.conftest import run_command
 from tests.tables.test_refresh import read_all, read_fresh
 from tests.writing import make_spec, site_page, write_pages
 
+pytestmark = pytest.mark.slow
+
 TAG = "develop-2025-03-30"
 WAITING = "waiting for another run on it to end"
 

@@ -16,6 +16,8 @@ from tests.report.browsing import open_browser, open_report, violations
 from tests.rows import WEEK_1, WEEK_2, WEEK_3
 from tests.writing import make_spec, site_page, write_pages
 
+pytestmark = pytest.mark.slow
+
 MODES = ("exact", "compatible")
 MARKUP = '</script><script>window.harmed = true</script><img src=x onerror="window.harmed = true">'
 LONG = "long-" + 195 * "x"

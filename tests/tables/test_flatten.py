@@ -252,6 +252,7 @@ def written(number: int, spec: dict[str, Any], *, is_old: bool) -> dict[str, Any
     return values | ({"tarball": f"https://example.org/{number}"} if is_old else {})
 
 
+@pytest.mark.slow
 @given(
     st.lists(SPECS, max_size=4),
     st.booleans(),

@@ -415,6 +415,7 @@ def test_what_could_not_be_read_is_tried_again(
     assert read_all(tmp_path / "out") == read_fresh(source)
 
 
+@pytest.mark.slow
 def test_runs_on_different_tags_side_by_side(source: Path, tmp_path: Path) -> None:
     """Several processes with their own tags write into one folder at the same time."""
     out = tmp_path / "out"
@@ -463,6 +464,7 @@ def cluster() -> Iterator[str]:
         yield started.scheduler_address
 
 
+@pytest.mark.slow
 def test_a_dask_cluster_gives_what_one_process_gives(
     source: Path, tmp_path: Path, cluster: str
 ) -> None:
@@ -473,6 +475,7 @@ def test_a_dask_cluster_gives_what_one_process_gives(
     assert read_all(tmp_path / "out") == read_fresh(source)
 
 
+@pytest.mark.slow
 def test_a_scheduler_that_does_not_answer_is_said(source: Path, tmp_path: Path) -> None:
     """Status 1 with the address."""
     result = run_command("flatten", source, "--out", tmp_path, "--scheduler", "127.0.0.1:9")
@@ -582,4 +585,4 @@ class Changes(RuleBasedStateMachine):
 
 
 Changes.TestCase.settings = settings(max_examples=40, stateful_step_count=12, deadline=None)
-TestChanges = Changes.TestCase
+TestChanges = pytest.mark.slow(Changes.TestCase)

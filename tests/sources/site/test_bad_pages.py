@@ -367,6 +367,7 @@ def test_of_two_pages_the_first_by_path_is_kept(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_page_of_200_megabytes_is_not_read(tmp_path: Path) -> None:
     """It is refused by its size alone: at once, and without its bytes in memory."""
     source = write_pages(tmp_path / "in", {"a/zlib/specs.md": PLAIN, "b/big/specs.md": PLAIN})
@@ -380,6 +381,7 @@ def test_a_page_of_200_megabytes_is_not_read(tmp_path: Path) -> None:
     assert reject["message"] == f"expected at most {MAX_PAGE_BYTES} bytes, found 200000000"
 
 
+@pytest.mark.slow
 def test_a_page_of_100_000_specs(tmp_path: Path) -> None:
     """All of them are there, with the faulty ones among them refused."""
     specs = [make_spec(number, stacks=["root"]) for number in range(100_000)]
