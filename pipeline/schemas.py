@@ -93,6 +93,37 @@ SPEC_STACKS = Table(
         Column("size_bytes", COUNT, "Size of the binary package in bytes.", nullable=True),
         Column("tarball", TEXT, "URL of the binary package; older pages only.", nullable=True),
         PAGE,
+        Column(
+            "flags",
+            TEXTS,
+            "Compiler flags, as `cflags=-O3`, one entry per kind; null: read from a page.",
+            nullable=True,
+        ),
+        Column(
+            "namespace",
+            TEXT,
+            "Package repository of the recipe, as `builtin`; indexes only.",
+            nullable=True,
+        ),
+        Column(
+            "package_hash",
+            TEXT,
+            "Hash of the recipe as concretized; indexes only.",
+            nullable=True,
+        ),
+        Column(
+            "build_spec",
+            TEXT,
+            "Hash of the spec that a spliced spec was built as; null: not spliced.",
+            nullable=True,
+        ),
+        Column(
+            "provided_virtuals",
+            TEXTS,
+            "Virtual packages, as `mpi`, that specs of the snapshot take from it, sorted; null: "
+            "read from a page.",
+            nullable=True,
+        ),
     ),
 )
 
@@ -152,12 +183,29 @@ DEPENDENCIES = Table(
         Column("hash", TEXT, "Hash of the spec, or of a dependency that has no binary itself."),
         Column("dependency_hash", TEXT, "Hash of the spec that it depends on."),
         Column("dependency_name", TEXT, "Package of the spec that it depends on."),
-        Column("deptypes", TEXTS, "What for: `build`, `link`, `run`, `test`."),
+        Column(
+            "deptypes",
+            TEXTS,
+            "What for: `build`, `link`, `run`, `test`; all four where the index names none, as "
+            "Spack reads it.",
+        ),
         Column("virtuals", TEXTS, "Virtual packages that it provides there, as `mpi` or `c`."),
         Column(
             "is_external",
             pl.Boolean(),
             "Whether it is a part of the host, as its glibc, which no build cache holds.",
+        ),
+        Column(
+            "dependency_version",
+            TEXT,
+            "Version of the spec that it depends on; null: the index has no record of it.",
+            nullable=True,
+        ),
+        Column(
+            "external_path",
+            TEXT,
+            "Prefix on the build host of an external dependency, as `/usr`.",
+            nullable=True,
         ),
     ),
 )

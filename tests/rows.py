@@ -54,6 +54,11 @@ class Spec:
     variants: Sequence[str] = ("+shared",)
     size_bytes: int | None = None
     tarball: str | None = None
+    flags: Sequence[str] | None = None
+    namespace: str | None = None
+    package_hash: str | None = None
+    build_spec: str | None = None
+    provided_virtuals: Sequence[str] | None = None
 
     def rows(self) -> list[dict[str, Any]]:
         """Give the spec's rows of spec_stacks: one a stack, or one without."""
@@ -78,7 +83,13 @@ def page(package: str = "zlib", tag: str = WEEK_1, **declared: Any) -> dict[str,
 
 
 def needs(
-    name: str, dependency: str, deptypes: Sequence[str] = ("link",), *, tag: str = WEEK_1
+    name: str,
+    dependency: str,
+    deptypes: Sequence[str] = ("link",),
+    *,
+    tag: str = WEEK_1,
+    version: str | None = None,
+    path: str | None = None,
 ) -> dict[str, Any]:
     """Give a row of dependencies, each spec's hash its package's name; glibc is the host's."""
     return {
@@ -89,6 +100,8 @@ def needs(
         "deptypes": list(deptypes),
         "virtuals": [],
         "is_external": dependency == "glibc",
+        "dependency_version": version,
+        "external_path": path,
     }
 
 

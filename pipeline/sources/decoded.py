@@ -19,6 +19,14 @@ LISTS = ("versions", "variants", "stacks")
 TEXTS = ("hash", "compiler", "os", "platform", "target")
 DECLARED_LISTS = ("compilers", "oss", "platforms", "stacks", "targets", "versions")
 
+# What only an index of a build cache says of a spec; pages leave it null.
+INDEX_COLUMNS: dict[str, pl.DataType] = {
+    "flags": pl.List(pl.String()),
+    "namespace": pl.String(),
+    "package_hash": pl.String(),
+    "build_spec": pl.String(),
+    "provided_virtuals": pl.List(pl.String()),
+}
 DECODED_SPECS = pl.Schema(
     {
         "page_number": pl.Int64(),
@@ -28,6 +36,7 @@ DECODED_SPECS = pl.Schema(
         **dict.fromkeys(LISTS, pl.List(pl.String())),
         "size_bytes": pl.Int64(),
         "tarball": pl.String(),
+        **INDEX_COLUMNS,
     }
 )
 DECODED_PAGES = pl.Schema(
@@ -50,9 +59,11 @@ DECODED_DEPENDENCIES = pl.Schema(
         "hash": pl.String(),
         "dependency_hash": pl.String(),
         "dependency_name": pl.String(),
+        "dependency_version": pl.String(),
         "deptypes": pl.List(pl.String()),
         "virtuals": pl.List(pl.String()),
         "is_external": pl.Boolean(),
+        "external_path": pl.String(),
     }
 )
 DECODED_COMPILERS = pl.Schema(
@@ -80,19 +91,25 @@ class Decoded:
 
 @cache
 def arrow_form(columns: tuple[tuple[str, pl.DataType], ...]) -> pa.Schema:
-    """Give the Arrow schema of a frame with such columns."""
+    """Return the Arrow schema of a frame with these columns."""
     return pl.DataFrame(schema=dict(columns)).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
 
 
 def columns_to_frame(
     columns: Mapping[str, Sequence[Any] | pa.Array], schema: pl.Schema
 ) -> pl.DataFrame:
-    """Give lists of values as a frame, by way of Arrow: of lists it makes columns much faster."""
+    """Return lists of values as a frame of `schema`; a column that is not given is null.
+
+    Arrow builds columns from Python lists several times faster than Polars.
+    """
     arrow = arrow_form(tuple(schema.items()))
-    arrays = [
-        values
-        if isinstance(values := columns[column.name], pa.Array)
-        else pa.array(values, column.type)
-        for column in arrow
-    ]
+    row_count = len(next(iter(columns.values())))
+    arrays = []
+    for column in arrow:
+        values = columns.get(column.name)
+        if values is None:
+            values = pa.nulls(row_count, column.type)
+        elif not isinstance(values, pa.Array):
+            values = pa.array(values, column.type)
+        arrays.append(values)
     return pl.DataFrame(pa.table(arrays, schema=arrow))

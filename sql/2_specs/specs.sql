@@ -19,6 +19,11 @@ select
     any_value(tarball) as tarball,
     any_value(page) as page,
     coalesce(list(stack order by stack) filter (where stack <> 'root'), []) as stacks,
-    coalesce(bool_or(stack = 'root'), false) as is_in_root
+    coalesce(bool_or(stack = 'root'), false) as is_in_root,
+    arg_min(flags, 1) as flags,
+    any_value(namespace) as namespace,
+    any_value(package_hash) as package_hash,
+    any_value(build_spec) as build_spec,
+    arg_min(provided_virtuals, 1) as provided_virtuals
 from spec_stacks
 group by tag, package, hash;

@@ -1,5 +1,6 @@
 -- Builds that a snapshot holds more than once: equal in everything but the hash.
--- Grain: one row per tag, package, version, compiler, os, platform, target and variants.
+-- Grain: one row per tag, package, version, compiler, os, platform, target, variants, flags and
+-- namespace; the last two are null where read from a page, which tells neither.
 -- Reads: specs
 create or replace view duplicate_builds as
 select
@@ -11,6 +12,8 @@ select
     platform,
     target,
     variants,
+    flags,
+    namespace,
     count(*) as spec_count,
     list(hash order by hash) as hashes
 from specs

@@ -17,7 +17,7 @@ DEPENDENCIES = (
     needs("hdf5", "cmake", ["build"]),
     needs("hdf5", "mpich", ["build", "link"]),
     needs("mpich", "xz", ["run"]),
-    needs("mpich", "glibc"),
+    needs("mpich", "glibc", version="2.36", path="/usr"),
     needs("cmake", "curl"),
 )
 
@@ -59,11 +59,11 @@ def test_closures_go_all_the_way(whole: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_closure_is_that_of_one_spec(whole: duckdb.DuckDBPyConnection) -> None:
-    """With what the snapshot knows of each; the host's part is no spec."""
+    """Each with what the index records; the host's glibc has a version and a path, but no stack."""
     assert ask(whole, "select * from closure($1, $2)", [WEEK_1, "hdf5"]) == [
-        (WEEK_1, "hdf5", "glibc", "glibc", True, None, [], False),
-        (WEEK_1, "hdf5", "mpich", "mpich", False, "1.2", ["e4s"], True),
-        (WEEK_1, "hdf5", "xz", "xz", False, "1.2", ["e4s"], True),
+        (WEEK_1, "hdf5", "glibc", "glibc", True, "2.36", [], False, "/usr"),
+        (WEEK_1, "hdf5", "mpich", "mpich", False, "1.2", ["e4s"], True, None),
+        (WEEK_1, "hdf5", "xz", "xz", False, "1.2", ["e4s"], True, None),
     ]
     assert ask(whole, "select * from closure($1, $2)", [WEEK_2, "hdf5"]) == []
 

@@ -146,7 +146,20 @@ def test_duplicate_builds_differ_in_nothing_but_the_hash() -> None:
     ]
     build = ("1.2", "gcc@11.4.0", "ubuntu22.04", "linux", "x86_64_v3", ["+shared", "~ipo"])
     rows = ask(open_views(specs), "from duplicate_builds")
-    assert rows == [(WEEK_1, "zlib", *build, 2, ["a", "b"])]
+    assert rows == [(WEEK_1, "zlib", *build, None, None, 2, ["a", "b"])]
+
+
+def test_builds_with_other_flags_or_namespace_are_no_duplicates() -> None:
+    """A hash is all that two specs with the same flags and namespace differ in."""
+    specs = [
+        Spec("a", flags=["cflags=-O3"], namespace="builtin"),
+        Spec("b", flags=["cflags=-O2"], namespace="builtin"),
+        Spec("c", flags=[], namespace="builtin"),
+        Spec("d", flags=["cflags=-O3"], namespace="mysite"),
+        Spec("e", flags=["cflags=-O3"], namespace="builtin"),
+    ]
+    rows = ask(open_views(specs), "select flags, namespace, hashes from duplicate_builds")
+    assert rows == [(["cflags=-O3"], "builtin", ["a", "e"])]
 
 
 def test_hash_lifetimes_span_the_weekly_snapshots() -> None:

@@ -17,26 +17,35 @@ def test_specs_has_each_spec_once_with_its_stacks_sorted() -> None:
             variants=("~b", "+a"),
             size_bytes=7,
             tarball="https://example.org/a",
+            flags=["cflags=-O3"],
+            namespace="builtin",
+            package_hash="h",
+            build_spec="c",
+            provided_virtuals=["blas", "lapack"],
         ),
         Spec("b", stacks=("e4s",), compiler="none", variants=()),
         Spec("a", tag=WEEK_2, package="adiak", stacks=("root",)),
     ]
     rows = ask(open_views(specs), "select * exclude (platform, os, target) from specs")
     gcc = ("gcc@11.4.0", "gcc", "11.4.0")
+    nothing = (None,) * 5
     assert rows == [
         (
             *(WEEK_1, "zlib", "a", "1.2"),
             *("intel-oneapi-compilers@2024.2.1", "intel-oneapi-compilers", "2024.2.1"),
             *(["~b", "+a"], 7, "https://example.org/a", f"{WEEK_1}/zlib/specs.md"),
             *(["e4s", "hep"], True),
+            *(["cflags=-O3"], "builtin", "h", "c", ["blas", "lapack"]),
         ),
         (
             *(WEEK_1, "zlib", "b", "1.2", "none", "none", None),
             *([], None, None, f"{WEEK_1}/zlib/specs.md", ["e4s"], False),
+            *nothing,
         ),
         (
             *(WEEK_2, "adiak", "a", "1.2", *gcc),
             *(["+shared"], None, None, f"{WEEK_2}/adiak/specs.md", [], True),
+            *nothing,
         ),
     ]
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
+import polars as pl
 import pyarrow as pa
 
 from pipeline.names import A_NAME, HASH, IS_NAME
@@ -29,6 +30,7 @@ from pipeline.sources.mirror.index import (
     Node,
     compiler_of,
     compilers_of,
+    flags_of,
     read_index,
     read_node,
     read_record,
@@ -41,8 +43,19 @@ from pipeline.sources.rejects import PageError, Reject, RejectCode, shown
 IS_HASH = re.compile(HASH)
 INDEX_LINE = 1  # Spack writes an index on one line
 
+# Of DECODED_PAGES and DECODED_DEPENDENCIES; the rest follows, or is not in an index.
+PAGE_COLUMNS = ("page_number", "page", "tag", "package", "entry_count", "byte_count")
+EDGE_COLUMNS = ("tag", "hash", "dependency_hash", "dependency_name", "deptypes", "virtuals")
+
 Installs = Mapping[str, msgspec.Raw]
 Key = tuple[str, str]
+RECORD_COLUMNS = {
+    "tag": pl.String(),
+    "dependency_hash": pl.String(),
+    "dependency_version": pl.String(),
+    "is_external": pl.Boolean(),
+    "external_path": pl.String(),
+}
 
 
 def decode_indexes(files: Sequence[PageFile]) -> Decoded:
@@ -71,9 +84,11 @@ class Gathering:
     """Specs as they come, column by column: the records themselves would take far more memory."""
 
     def __init__(self) -> None:
-        self.specs: dict[str, list[Any]] = {name: [] for name in DECODED_SPECS}
-        self.pages: dict[str, list[Any]] = {name: [] for name in DECODED_PAGES}
-        self.dependencies: dict[str, list[Any]] = {name: [] for name in DECODED_DEPENDENCIES}
+        self.specs: dict[str, list[Any]] = {
+            name: [] for name in DECODED_SPECS if name != "provided_virtuals"
+        }
+        self.pages: dict[str, list[Any]] = {name: [] for name in PAGE_COLUMNS}
+        self.dependencies: dict[str, list[Any]] = {name: [] for name in EDGE_COLUMNS}
         self.compilers: dict[str, list[Any]] = {name: [] for name in DECODED_COMPILERS}
         self.rejects: list[Reject] = []
         self.stacks: dict[Key, list[str]] = {}  # of each spec met, by tag and hash
@@ -153,11 +168,8 @@ class Gathering:
         """Give the number of the page that a package's specs are put on."""
         number = self.numbers.setdefault((tag, package), len(self.numbers))
         if number == len(self.pages["page"]):
-            for name, values in self.pages.items():
-                values.append(0 if name in ("entry_count", "byte_count") else None)
-            known = {"page_number": number, "page": page, "tag": tag, "package": package}
-            for name, value in known.items():
-                self.pages[name][number] = value
+            values = (number, page, tag, package, 0, 0)
+            self.add(self.pages, **dict(zip(PAGE_COLUMNS, values, strict=True)))
         return number
 
     def row_of(self, node: Node, key: Key, installs: Installs) -> dict[str, Any]:
@@ -190,6 +202,10 @@ class Gathering:
             "versions": [node.version],
             "variants": [self.variants.setdefault(variant, variant) for variant in variants],
             "tarball": None,
+            "flags": flags_of(node.parameters),
+            "namespace": node.namespace,
+            "package_hash": node.package_hash,
+            "build_spec": node.build_spec and node.build_spec.hash,
         }
 
     def check_dependencies(self, node: Node) -> None:
@@ -223,30 +239,75 @@ class Gathering:
         )
 
     def decoded(self) -> Decoded:
-        """Give all that was taken as frames."""
-        external = set[Key]()
-        for key, raw in self.mere.items():
-            if key in self.stacks:
+        """Return all that was taken as frames."""
+        specs = columns_to_frame(self.specs, DECODED_SPECS)
+        pages = columns_to_frame(self.pages, DECODED_PAGES)
+        records = self.take_bare_records(specs, pages)
+        lists = pa.array(list(self.lists), pa.large_list(pa.large_string()))
+        edges: dict[str, list[Any] | pa.Array] = self.dependencies | {
+            name: lists.take(pa.array(self.dependencies[name], pa.int64()))
+            for name in ("deptypes", "virtuals")
+        }
+        dependencies = (
+            columns_to_frame(edges, DECODED_DEPENDENCIES)
+            .select(EDGE_COLUMNS)
+            .join(records, on=("tag", "dependency_hash"), how="left", maintain_order="left")
+            .with_columns(pl.col("is_external").fill_null(False))
+            .select(DECODED_DEPENDENCIES.names())
+        )
+        return Decoded(
+            add_provided_virtuals(specs, pages, dependencies),
+            pages,
+            self.rejects,
+            dependencies,
+            columns_to_frame(self.compilers, DECODED_COMPILERS),
+        )
+
+    def take_bare_records(self, specs: pl.DataFrame, pages: pl.DataFrame) -> pl.DataFrame:
+        """Take the dependencies of records without a binary; return what every record says.
+
+        Columns: tag, dependency_hash, dependency_version, is_external, external_path.
+        """
+        rows = []
+        for (tag, spec_hash), raw in self.mere.items():
+            if (tag, spec_hash) in self.stacks:
                 continue
             try:
                 node = read_node(raw)
                 self.check_dependencies(node)
             except PageError:
-                continue  # It is no spec of this cache, and what it needs is not known.
-            if node.external is not None:
-                external.add(key)
-            self.add_dependencies(*key, node)
-        needed = zip(self.dependencies["tag"], self.dependencies["dependency_hash"], strict=True)
-        lists = pa.array(list(self.lists), pa.large_list(pa.large_string()))
-        dependencies: dict[str, list[Any] | pa.Array] = self.dependencies | {
-            name: lists.take(pa.array(self.dependencies[name], pa.int64()))
-            for name in ("deptypes", "virtuals")
-        }
-        dependencies["is_external"] = [key in external for key in needed]
-        return Decoded(
-            columns_to_frame(self.specs, DECODED_SPECS),
-            columns_to_frame(self.pages, DECODED_PAGES),
-            self.rejects,
-            columns_to_frame(dependencies, DECODED_DEPENDENCIES),
-            columns_to_frame(self.compilers, DECODED_COMPILERS),
+                continue  # Not a spec of this cache, and what it needs is not known.
+            path = node.external and node.external.path
+            rows.append((tag, spec_hash, node.version, node.external is not None, path))
+            self.add_dependencies(tag, spec_hash, node)
+        bare = pl.DataFrame(rows, RECORD_COLUMNS, orient="row")
+        built = specs.join(pages, on="page_number").select(
+            "tag",
+            pl.col("hash").alias("dependency_hash"),
+            pl.col("versions").list.first().alias("dependency_version"),
+            pl.lit(False).alias("is_external"),
+            pl.lit(None, pl.String).alias("external_path"),
         )
+        return pl.concat([bare, built])
+
+
+def add_provided_virtuals(
+    specs: pl.DataFrame, pages: pl.DataFrame, dependencies: pl.DataFrame
+) -> pl.DataFrame:
+    """Return specs with the virtual packages that others of their snapshot take from them."""
+    provided = (
+        dependencies.filter(pl.col("virtuals").list.len() > 0)
+        .select("tag", pl.col("dependency_hash").alias("hash"), pl.col("virtuals"))
+        .unique()
+        .explode("virtuals")
+        .group_by("tag", "hash")
+        .agg(pl.col("virtuals").unique().sort().alias("provided_virtuals"))
+    )
+    tags = pages.select("page_number", "tag")
+    return (
+        specs.drop("provided_virtuals")
+        .join(tags, on="page_number", how="left", maintain_order="left")
+        .join(provided, on=("tag", "hash"), how="left", maintain_order="left")
+        .with_columns(pl.col("provided_virtuals").fill_null([]))
+        .select(DECODED_SPECS.names())
+    )

@@ -25,7 +25,8 @@ from pipeline.sources.rejects import PageError, RejectCode, shown
 MAX_INDEX_BYTES = 2_000_000_000
 # That a compiler may be the provider of; a spec's compiler is that of the first it has.
 LANGUAGES = ("c", "cxx", "fortran")
-# Lists of parameters that are compiler flags, and no variants.
+DEPTYPES = ("build", "link", "run", "test")
+# Parameters that are lists of compiler flags, and no variants (Spack's `FlagMap`).
 FLAGS = {"cflags", "cppflags", "cxxflags", "fflags", "ldflags", "ldlibs"}
 PATCH_LETTERS = 7  # of a patch's hash that stand in a variant
 TOO_DEEP = "expected lists and mappings in each other as an index has them, found far more"
@@ -74,14 +75,26 @@ class Edge(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def deptypes(self) -> tuple[str, ...]:
-        """What it is needed for: `build`, `link`, `run`, `test`."""
-        return self.parameters.deptypes or self.type
+        """What it is needed for; an edge without types counts for all of them, as in Spack."""
+        return self.parameters.deptypes or self.type or DEPTYPES
 
 
 class Annotations(msgspec.Struct, frozen=True, gc=False):
     """What a spec was in an older form of file."""
 
     compiler: Compiler | str | None = None
+
+
+class External(msgspec.Struct, frozen=True, gc=False):
+    """Where a spec is that Spack did not build."""
+
+    path: str | None = None
+
+
+class BuildSpec(msgspec.Struct, frozen=True, gc=False):
+    """The spec that a spliced spec was built as."""
+
+    hash: str
 
 
 class Node(msgspec.Struct, frozen=True, gc=False):
@@ -95,7 +108,10 @@ class Node(msgspec.Struct, frozen=True, gc=False):
     hash: str | None = None
     compiler: Compiler | None = None
     annotations: Annotations = Annotations()
-    external: Any = None
+    external: External | None = None
+    namespace: str | None = None
+    package_hash: str | None = None
+    build_spec: BuildSpec | None = None
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
@@ -230,6 +246,21 @@ def variants_of(parameters: Mapping[str, object]) -> list[str]:
         elif name not in FLAGS:
             variants.append(f"{name}={text_of(name, value)}")
     return variants
+
+
+def flags_of(parameters: Mapping[str, object]) -> list[str]:
+    """Return a spec's compiler flags, one entry per kind that is set.
+
+    Examples
+    --------
+    >>> flags_of({"shared": True, "cflags": ["-O3", "-g"], "ldflags": []})
+    ['cflags=-O3 -g']
+    """
+    return [
+        f"{name}={' '.join(map(str, value))}"
+        for name, value in parameters.items()
+        if name in FLAGS and isinstance(value, list) and value
+    ]
 
 
 def text_of(name: str, value: object) -> str:

@@ -18,6 +18,7 @@ from pipeline.sources.decoded import (
     DECLARED_LISTS,
     DECODED_PAGES,
     DECODED_SPECS,
+    INDEX_COLUMNS,
     LISTS,
     TEXTS,
     Decoded,
@@ -139,6 +140,7 @@ def decode_details(
         item=pl.int_range(pl.len()) - pl.col("start"),
         line=pl.lit(DETAILS_LINE, pl.Int64),
         size_bytes=SIZE_NUMBER_KEY if SIZE_NUMBER_KEY in specs.columns else pl.lit(None, pl.Int64),
+        **{name: pl.lit(None, dtype) for name, dtype in INDEX_COLUMNS.items()},
     )
     size = pl.when(pl.col("size_bytes").is_null()).then(pl.lit(NO_SIZE))
     if not specs.select(pl.col("size").eq_missing(size).all()).item():

@@ -16,9 +16,10 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pipeline.sources.decoded import INDEX_COLUMNS
 from pipeline.sources.mirror.layout import RESERVED_NAMES
 from tests.conftest import run_command
-from tests.writing import make_hash, make_spec, site_page, write_pages
+from tests.writing import make_hash, make_spec, site_page, write_pages, yaml_page
 
 TESTS = Path(__file__).parents[2]
 SHARED = TESTS.parent.parent / "shared"
@@ -128,7 +129,7 @@ def test_a_mirror_gives_the_rows_of_its_pages(name: str, tmp_path: Path) -> None
 
     found = [
         table(tmp_path / source, "spec_stacks")
-        .drop("tarball", "page")
+        .drop("tarball", "page", *INDEX_COLUMNS)
         .with_columns(pl.col("variants").list.sort())
         for source in ("mirror", "pages")
     ]
@@ -171,6 +172,11 @@ def test_the_rows_of_a_real_index(tmp_path: Path) -> None:
         "size_bytes": None,
         "tarball": None,
         "page": "develop-2024-10-20/build_cache/index.json",
+        "flags": [],
+        "namespace": "builtin",
+        "package_hash": "jn4oa7z5td3x5osrokekoy7scf4pjqtk5yvrc2en5ir6ll3m3guq====",
+        "build_spec": None,
+        "provided_virtuals": [],
     }
 
 
@@ -454,6 +460,71 @@ def test_parameters_are_variants(tmp_path: Path) -> None:
     ]
 
 
+def test_what_pages_do_not_tell_of_a_spec(tmp_path: Path) -> None:
+    """Flags by kind, namespace, recipe, the spec that it was spliced from, virtuals provided."""
+    mpich = node(
+        "mpich",
+        2,
+        parameters={"cflags": ["-O3", "-g"], "ldflags": [], "fflags": ["-O2"]},
+        namespace="mysite",
+        package_hash="wb3kxnr====",
+        build_spec={"name": "mpich", "hash": make_hash(7)},
+    )
+    users = [
+        node("hdf5", 1, dependencies=[edge("mpich", 2, virtuals=("mpi",))]),
+        node("cmake", 3, dependencies=[edge("mpich", 2, virtuals=("mpi", "fortran-rt"))]),
+    ]
+    write_layout_2(tmp_path / "in" / SNAPSHOT / "e4s", index(mpich, *users, mere=(3,)))
+
+    flatten(tmp_path / "in", out=tmp_path / "out")
+
+    rows = table(tmp_path / "out", "spec_stacks").select("package", *INDEX_COLUMNS).rows()
+    assert rows == [
+        ("hdf5", [], None, None, None, []),
+        (
+            "mpich",
+            ["cflags=-O3 -g", "fflags=-O2"],
+            "mysite",
+            "wb3kxnr====",
+            make_hash(7),
+            ["fortran-rt", "mpi"],
+        ),
+    ]
+
+
+def test_pages_leave_null_what_only_an_index_tells(tmp_path: Path) -> None:
+    """Whichever reader they take: the one for pages as the site writes them, or the YAML one."""
+    pages: dict[str, str | bytes] = {
+        "a/zlib/specs.md": site_page(),
+        "a/xz/specs.md": yaml_page("xz"),
+    }
+    source = write_pages(tmp_path / "in", pages)
+
+    flatten(source, out=tmp_path / "out")
+
+    rows = table(tmp_path / "out", "spec_stacks").select(*INDEX_COLUMNS).unique().rows()
+    assert rows == [(None,) * 5]
+
+
+@pytest.mark.parametrize("version", ["7", "8"])
+def test_an_edge_without_types_counts_for_all(version: str, tmp_path: Path) -> None:
+    """As Spack reads what it writes after a splice: it links, and it may be the compiler."""
+    own = {"name": "gcc", "version": "14.2.0"} if version == "7" else None
+    hdf5 = node(
+        "hdf5", 1, compiler=own, dependencies=[edge("xz", 2, ()), edge("gcc", 9, (), ("c",))]
+    )
+    data = index(hdf5, node("xz", 2, compiler=own), GCC, version=version, mere=(9,))
+    write_layout_3(tmp_path / "in" / SNAPSHOT / "e4s", data)
+
+    flatten(tmp_path / "in", out=tmp_path / "out")
+
+    found = table(tmp_path / "out", "dependencies")
+    every = ["build", "link", "run", "test"]
+    assert found.select("dependency_name", "deptypes").rows() == [("xz", every), ("gcc", every)]
+    compilers = table(tmp_path / "out", "spec_stacks").filter(package="hdf5")["compiler"]
+    assert compilers.to_list() == ["gcc@14.2.0"]
+
+
 @pytest.mark.parametrize("is_signed", [False, True])
 def test_the_size_is_in_the_manifest_of_a_spec(is_signed: bool, tmp_path: Path) -> None:
     """Where a mirror of layout 3 has it; signed as Spack signs it, or not."""
@@ -615,7 +686,7 @@ def test_a_mirror_whose_folder_is_no_utf8_is_refused(tmp_path: Path) -> None:
 
 
 def test_dependencies_are_kept_with_what_they_are_for(tmp_path: Path) -> None:
-    """Those of a dependency without a binary, too; what is a part of the host is told apart."""
+    """Those of a dependency without a binary, too; an external has its version and path."""
     write_layout_2(
         tmp_path / "in" / SNAPSHOT / "e4s",
         index(
@@ -627,8 +698,8 @@ def test_dependencies_are_kept_with_what_they_are_for(tmp_path: Path) -> None:
                     edge("glibc", 3, ("link",), ("libc",)),
                 ],
             ),
-            node("mpich", 2, dependencies=[edge("xz", 4, ("run",))]),
-            node("glibc", 3, external={"path": "/usr"}),
+            node("mpich", 2, version="3.1", dependencies=[edge("xz", 4, ("run",))]),
+            node("glibc", 3, version="2.36", external={"path": "/usr", "module": None}),
             mere=(2, 3),
         ),
     )
@@ -636,9 +707,9 @@ def test_dependencies_are_kept_with_what_they_are_for(tmp_path: Path) -> None:
     flatten(tmp_path / "in", out=tmp_path / "out")
 
     assert table(tmp_path / "out", "dependencies").drop("tag").rows() == [
-        (make_hash(1), make_hash(2), "mpich", ["build", "link"], ["mpi"], False),
-        (make_hash(1), make_hash(3), "glibc", ["link"], ["libc"], True),
-        (make_hash(2), make_hash(4), "xz", ["run"], [], False),
+        (make_hash(1), make_hash(2), "mpich", ["build", "link"], ["mpi"], False, "3.1", None),
+        (make_hash(1), make_hash(3), "glibc", ["link"], ["libc"], True, "2.36", "/usr"),
+        (make_hash(2), make_hash(4), "xz", ["run"], [], False, None, None),
     ]
     assert rows_of(tmp_path / "out") == [(SNAPSHOT, "hdf5", "e4s")]
 
