@@ -74,12 +74,16 @@ test: $(STAMP) ## run the tests, but for the slow ones
 test-all: test ## run the tests, then the slow ones: kills, races, browsers, long properties
 	@$(PYTEST) -m slow
 
-lint: $(STAMP) ## check format, style, types and the layers of imports
+lint: $(STAMP) $(VENV)/.sql-linted ## check format, style, types and the layers of imports
 	@"$(VENV)/bin/ruff" format --check --quiet .
 	@"$(VENV)/bin/ruff" check --quiet .
 	@"$(VENV)/bin/mypy" --no-error-summary
 	@"$(VENV)/bin/lint-imports" pyproject.toml --no-logo --no-cache > "$(VENV)/imports.txt" \
 		|| { cat "$(VENV)/imports.txt"; exit 1; }
+
+$(VENV)/.sql-linted: $(STAMP) .sqlfluff $(wildcard sql/*/*.sql)
+	@"$(VENV)/bin/sqlfluff" lint --disable-progress-bar --quiet sql >&2
+	@touch "$@"
 
 # Apart from .venv too: atheris has no wheel for every Python, and pip-audit brings much along.
 $(VENV)/%/.stamp: requirements-%.txt $(STAMP)

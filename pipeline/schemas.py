@@ -159,8 +159,8 @@ PAGES = Table(
 
 REJECTS = Table(
     "rejects",
-    "One row per thing not taken: a spec, or a whole page where item is null.",
-    ("page", "item"),
+    "One row per thing not taken: a spec; or, where item is null, a page: it may have several.",
+    ("page", "item", "code"),
     (
         PAGE,
         Column("tag", TEXT, "Snapshot, where the page could still tell it.", nullable=True),

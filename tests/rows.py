@@ -9,8 +9,8 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from pipeline.schemas import DEPENDENCIES, PAGES, SPEC_STACKS, TARGETS
-from pipeline.warehouse.database import create_views, load_frames
+from pipeline.schemas import DEPENDENCIES, PAGES, SPEC_STACKS, TABLES, TARGETS
+from pipeline.warehouse.database import create_table, create_views
 
 # Three weekly snapshots in a row.
 WEEK_1, WEEK_2, WEEK_3 = "develop-2025-03-16", "develop-2025-03-23", "develop-2025-03-30"
@@ -109,6 +109,15 @@ def spec_stacks(specs: Iterable[Spec]) -> pl.DataFrame:
     """Give table spec_stacks of these specs."""
     rows = [row for spec in specs for row in spec.rows()]
     return pl.DataFrame(rows, schema=SPEC_STACKS.schema)
+
+
+def load_frames(connection: duckdb.DuckDBPyConnection, **frames: pl.DataFrame) -> None:
+    """Create every table from the frame of its name, empty where none is given."""
+    for table in TABLES:
+        frame = table.conform(frames.get(table.name, table.empty))
+        connection.register("frame", frame.to_arrow())
+        create_table(connection, table, "select * from frame")
+        connection.unregister("frame")
 
 
 def open_views(

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli.main import main
-from pipeline.warehouse.database import SQL_FOLDER, header, open_warehouse, run_query, view_files
+from pipeline.warehouse.database import open_warehouse, run_query
+from pipeline.warehouse.views import SQL_FOLDER, header, view_files
 from tests.conftest import Run
 
 ROOT = Path(__file__).parents[1]

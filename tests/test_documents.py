@@ -10,8 +10,9 @@ import pytest
 from pipeline.errors import SchemaError
 from pipeline.schemas import TABLES
 from pipeline.warehouse.columns import VIEW_COLUMNS
-from pipeline.warehouse.database import open_warehouse, run_query, view_files
+from pipeline.warehouse.database import open_warehouse, run_query
 from pipeline.warehouse.dictionary import write_dictionary
+from pipeline.warehouse.views import load_views
 from tests.rows import open_views
 
 ROOT = Path(__file__).parent.parent
@@ -30,11 +31,11 @@ def test_the_dictionary_is_current(sample: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [*(table.name for table in TABLES), *(file.stem for file in view_files())]
+    "name", [*(table.name for table in TABLES), *(view.path for view in load_views())]
 )
 def test_the_dictionary_has_everything(name: str) -> None:
     """Each table, view and macro has its section."""
-    assert re.search(rf"^### {name}\b", DICTIONARY, re.MULTILINE)
+    assert re.search(rf"^### {re.escape(name)}\b", DICTIONARY, re.MULTILINE)
 
 
 def test_every_column_is_described_in_the_database(sample: Path) -> None:
@@ -77,11 +78,11 @@ def test_the_stack_to_add_is_the_one_that_adds(sample: Path) -> None:
     by_hand = """
         select stack, count(distinct package) filter (
             where package not in (
-                select package from stack_specs
+                select package from steps.stack_specs
                 where tag = 'develop-2025-03-30' and stack = 'e4s'
             )
         )
-        from stack_specs where tag = 'develop-2025-03-30' and stack <> 'e4s' group by stack
+        from steps.stack_specs where tag = 'develop-2025-03-30' and stack <> 'e4s' group by stack
     """
     with open_warehouse(sample) as connection:
         recipe = run_query(connection, dict(RECIPES)["Which stack do I add to the one that I use?"])

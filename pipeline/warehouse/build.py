@@ -14,7 +14,8 @@ from pipeline.outputs import DATABASE, TABLES_FOLDER, clear_drafts, draft_path, 
 from pipeline.schemas import TABLES
 from pipeline.tables.state import State, fingerprint
 from pipeline.warehouse.checks import check_files, check_warehouse
-from pipeline.warehouse.database import create_views, load_tables, quote, view_files
+from pipeline.warehouse.database import create_views, load_tables, quote
+from pipeline.warehouse.views import view_files
 
 # The oldest client that must open the file; a newer storage format would lock users out.
 STORAGE_VERSION = "v1.4.0"

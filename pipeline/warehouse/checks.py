@@ -11,24 +11,25 @@ from typing import TYPE_CHECKING
 
 from pipeline.errors import CheckError
 from pipeline.rows import Rows, render_table
-from pipeline.warehouse.database import SQL_FOLDER, header, run_query
+from pipeline.warehouse.database import run_query
+from pipeline.warehouse.views import CHECKS, SQL_FOLDER, header
 
 if TYPE_CHECKING:
     import duckdb
 
 ROWS_SHOWN = 5
-EVERY_TAG = "select tag from snapshot_tags order by tag"
+EVERY_TAG = "select tag from steps.snapshot_tags order by tag"
 NEWEST_TAGS = """
     select tag
-    from snapshot_tags
-    where tag not in (select previous_tag from snapshot_tags where previous_tag is not null)
+    from steps.snapshot_tags
+    where tag not in (select previous_tag from steps.snapshot_tags where previous_tag is not null)
     order by tag
 """
 
 
 def check_files() -> list[Path]:
     """Give the checks; each file's header says what its query proves by giving no row."""
-    return sorted(SQL_FOLDER.glob("checks/*.sql"))
+    return sorted((SQL_FOLDER / CHECKS).glob("*.sql"))
 
 
 def check_warehouse(connection: duckdb.DuckDBPyConnection, *, every_snapshot: bool = False) -> None:
@@ -46,14 +47,16 @@ def check_warehouse(connection: duckdb.DuckDBPyConnection, *, every_snapshot: bo
         for asked in [{"tag": tag} for (tag,) in tags] if "$tag" in query else [{}]:
             failures = run_query(connection, query, asked)
             if failures.values:
-                findings.append(f"check {file.stem} failed: {header(query)[0]}\n{shown(failures)}")
+                findings.append(
+                    f"check {file.stem} failed: {header(query)[0]}\n{first_rows(failures)}"
+                )
                 break
     if findings:
         raise CheckError("\n".join(findings))
 
 
-def shown(failures: Rows) -> str:
-    """Give the first rows as a table, and say how many there are."""
+def first_rows(failures: Rows) -> str:
+    """Return the first rows as a table, and how many more there are."""
     table = render_table(Rows(failures.columns, failures.values[:ROWS_SHOWN]))
     more = len(failures.values) - ROWS_SHOWN
     return table.rstrip() + (f" and {more} more" if more > 0 else "")

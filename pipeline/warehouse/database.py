@@ -5,12 +5,10 @@ The questions themselves are in sql/ or the user's.
 
 from __future__ import annotations
 
-import re
 import sysconfig
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import duckdb
 
@@ -20,18 +18,9 @@ from pipeline.rows import Rows
 from pipeline.schemas import TABLES, Table
 from pipeline.tables.parquet import table_glob
 from pipeline.warehouse.columns import describe_column
-
-if TYPE_CHECKING:
-    import polars as pl
+from pipeline.warehouse.views import STEPS, load_views
 
 LOCK_SETTINGS = "set allow_persistent_secrets = false; set lock_configuration = true"
-PACKAGE = Path(__file__).parent.parent
-# Beside the package in a checkout, inside it in a wheel.
-SQL_FOLDER = next(folder for folder in (PACKAGE / "sql", PACKAGE.parent / "sql") if folder.is_dir())
-# A macro is a table macro if a table is what it is: `create or replace macro … (…) as table`.
-DEFINES = re.compile(
-    r"^create or replace (view|macro) (\w+)(?:\([^)]*\) as( table)?)?", re.MULTILINE
-)
 
 
 def load_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
@@ -46,15 +35,6 @@ def load_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
         create_table(connection, table, f"select {columns} from {source}")
 
 
-def load_frames(connection: duckdb.DuckDBPyConnection, **frames: pl.DataFrame) -> None:
-    """Load every table from the frame of its name, empty where none is given."""
-    for table in TABLES:
-        frame = table.conform(frames.get(table.name, table.empty))
-        connection.register("frame", frame.to_arrow())
-        create_table(connection, table, "select * from frame")
-        connection.unregister("frame")
-
-
 def create_table(connection: duckdb.DuckDBPyConnection, table: Table, select: str) -> None:
     """Make `table` of what `select` gives, with its declared comments."""
     connection.execute(f"create table {table.name} as {select}")
@@ -66,46 +46,31 @@ def create_table(connection: duckdb.DuckDBPyConnection, table: Table, select: st
 
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make every view and macro of sql/, in the order of their paths, with their comments."""
-    for file in view_files():
-        statement = file.read_text(encoding="utf-8")
-        connection.execute(statement)
-        defined = DEFINES.search(statement)
-        if defined is None or defined[2] != file.stem:
-            raise OutputError(f"{file}: does not define {file.stem}; name it for its view")
-        kind = defined[1] + (defined[3] or "")
-        connection.execute(f"comment on {kind} {file.stem} is {quote(header(statement)[0])}")
+    """Create every view and macro of sql/ with its comment, and those of its columns."""
+    connection.execute(f"create schema {STEPS}")
+    for view in load_views():
+        connection.execute(view.statement)
+        connection.execute(f"comment on {view.kind} {view.path} is {quote(view.sentence)}")
     comment_columns(connection)
 
 
 def comment_columns(connection: duckdb.DuckDBPyConnection) -> None:
-    """Put on each column of each view what it means.
+    """Write the meaning of each column of each view as its comment.
 
     Raises
     ------
     SchemaError
-        Of one of them nobody has said it.
+        `pipeline.warehouse.columns` has no meaning for one of them.
     """
     columns = connection.execute(
-        "select view_name, column_name from duckdb_columns() inner join duckdb_views() "
+        "select duckdb_views.schema_name, view_name, column_name "
+        "from duckdb_columns() inner join duckdb_views() "
         "on view_oid = table_oid and duckdb_views.database_oid = duckdb_columns.database_oid "
         "where not duckdb_views.internal"
     ).fetchall()
-    for view, name in columns:
+    for schema, view, name in columns:
         meaning = quote(describe_column(name))
-        connection.execute(f"comment on column {view}.{name} is {meaning}")
-
-
-def view_files() -> list[Path]:
-    """Give the files of sql/ that make views, in the order in which they build on each other."""
-    return sorted(SQL_FOLDER.glob("[0-9]_*/*.sql"))
-
-
-def header(statement: str) -> list[str]:
-    """Give the comment lines that open a file of sql/, without their dashes."""
-    lines = statement.splitlines()
-    count = next(number for number, line in enumerate(lines) if not line.startswith("--"))
-    return [line.removeprefix("--").strip() for line in lines[:count]]
+        connection.execute(f"comment on column {schema}.{view}.{name} is {meaning}")
 
 
 def open_warehouse(out: Path) -> duckdb.DuckDBPyConnection:

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from pipeline.schemas import TABLES
 from pipeline.warehouse.columns import describe_column
-from pipeline.warehouse.database import header, open_warehouse, run_query, view_files
+from pipeline.warehouse.database import open_warehouse, run_query
+from pipeline.warehouse.views import STEPS, View, load_views
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,8 +22,9 @@ HEAD = """\
 # Data dictionary
 
 Every table, view and macro of `coverage.duckdb`, as the database itself describes them. Made by
-`make dictionary` from the schemas in `pipeline/schemas.py` and the headers in `sql/`. Views stand
-in the order in which they build on each other: later ones answer, earlier ones are their steps.
+`make dictionary` from the schemas in `pipeline/schemas.py` and the headers in `sql/`. The views and
+macros that answer questions lie in the schema `main`; the helpers that they build on lie in `steps`
+and come last.
 """
 # What a macro is called with to see its columns; any other parameter is text.
 SAMPLE_ARGUMENTS = {"pairs": "[{tag: '', previous_tag: ''}]"}
@@ -49,32 +51,42 @@ def table_sections(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
 
 
 def view_sections(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
-    """Yield a section for each view and macro."""
-    macros = run_query(
-        connection,
-        "select function_name, parameters, function_type from duckdb_functions() "
-        "where not internal and function_type in ('macro', 'table_macro')",
-    ).values
-    parameters = {name: given for name, given, _ in macros}
-    scalars = {name for name, _, kind in macros if kind == "macro"}
+    """Yield a section for each view and macro: answers by theme, then steps."""
+    views = sorted(load_views(), key=lambda view: view.file)
+    parameters = dict(
+        run_query(
+            connection,
+            "select function_name, parameters from duckdb_functions() "
+            "where not internal and function_type in ('macro', 'table_macro')",
+        ).values
+    )
     yield "## Views and macros\n"
-    for file in view_files():
-        name = file.stem
-        sentence, *rest = header(file.read_text(encoding="utf-8"))
-        call = f"{name}({', '.join(parameters[name])})" if name in parameters else name
-        yield f"### {call}\n\n{sentence}\n\n{' '.join(rest)}\n"
-        if name in scalars:
-            continue
-        if name in parameters:
-            arguments = (SAMPLE_ARGUMENTS.get(given, "''") for given in parameters[name])
-            columns = describe(connection, f"from {name}({', '.join(arguments)})")
-        else:
-            columns = describe(connection, name)
-        yield column_table((column, dtype, describe_column(column)) for column, dtype in columns)
+    for view in views:
+        if view.schema != STEPS:
+            yield from view_section(connection, view, parameters.get(view.name))
+    yield f"## Steps: helpers in the schema `{STEPS}`\n"
+    for view in views:
+        if view.schema == STEPS:
+            yield from view_section(connection, view, parameters.get(view.name))
+
+
+def view_section(
+    connection: duckdb.DuckDBPyConnection, view: View, parameters: list[str] | None
+) -> Iterator[str]:
+    """Yield a view's heading with its header, and its columns; a scalar macro has none."""
+    call = view.path if parameters is None else f"{view.path}({', '.join(parameters)})"
+    yield f"### {call}\n\n{view.sentence}\n\n{view.notes}\n"
+    if view.kind == "macro":
+        return
+    if parameters is not None:
+        arguments = (SAMPLE_ARGUMENTS.get(name, "''") for name in parameters)
+        call = f"from {view.path}({', '.join(arguments)})"
+    columns = describe(connection, call)
+    yield column_table((column, dtype, describe_column(column)) for column, dtype in columns)
 
 
 def describe(connection: duckdb.DuckDBPyConnection, relation: str) -> list[tuple[str, str]]:
-    """Give the names and types of the columns of a table, view or query."""
+    """Return the names and types of the columns of a table, view or query."""
     rows = run_query(connection, f"describe {relation}").values
     return [(name, dtype.lower()) for name, dtype, *_ in rows]
 

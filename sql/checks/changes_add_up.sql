@@ -1,10 +1,10 @@
--- A snapshot has the cells of the one before, less those that were lost, and those that were gained.
+-- A snapshot has the cells of the one before, less those lost, plus those gained.
 -- Reads: snapshot_tags, spec_stacks, snapshot_changes
 with pair as (
     select
         tag,
         previous_tag
-    from snapshot_tags
+    from steps.snapshot_tags
     where tag = $tag
         and previous_tag is not null
 ),
@@ -22,9 +22,9 @@ found as (
 
 counts as (
     select
-        (select count(*) from found semi join pair on found.tag = pair.previous_tag)
+        (select count(*) from found semi join pair on pair.previous_tag = found.tag)
             as previous_cell_count,
-        (select count(*) from found semi join pair on found.tag = pair.tag) as cell_count,
+        (select count(*) from found semi join pair on pair.tag = found.tag) as cell_count,
         count(*) filter (where change = 'gained') as gained_count,
         count(*) filter (where change = 'lost') as lost_count
     from snapshot_changes

@@ -2,9 +2,9 @@
 -- Reads: cells, environments, gaps
 with counts as (
     select
-        (select count(distinct package) from cells where tag = $tag) as package_count,
+        (select count(distinct package) from steps.cells where tag = $tag) as package_count,
         (select count(*) from environments where tag = $tag) as environment_count,
-        (select count(*) from cells where tag = $tag) as cell_count,
+        (select count(*) from steps.cells where tag = $tag) as cell_count,
         (select count(*) from gaps where tag = $tag) as gap_count
 )
 

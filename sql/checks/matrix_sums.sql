@@ -1,7 +1,7 @@
 -- The specs in all cells of a matrix of a snapshot are the specs of the snapshot, none twice.
 -- Reads: snapshots, spec_stacks, and every view whose cells part a snapshot's specs
 with sums as (
-    select 'cells' as view_name, sum(spec_count) as spec_count from cells where tag = $tag
+    select 'cells' as view_name, sum(spec_count) as spec_count from steps.cells where tag = $tag
     union all
     select 'environments', sum(spec_count) from environments where tag = $tag
     union all
@@ -9,7 +9,9 @@ with sums as (
     union all
     select 'coverage_compiler_os', sum(spec_count) from coverage_compiler_os where tag = $tag
     union all
-    select 'coverage_compiler_target', sum(spec_count) from coverage_compiler_target where tag = $tag
+    select 'coverage_compiler_target', sum(spec_count)
+    from coverage_compiler_target
+    where tag = $tag
     union all
     select 'coverage_os_target', sum(spec_count) from coverage_os_target where tag = $tag
     union all

@@ -40,4 +40,6 @@ select
     total,
     pct
 from shares
-where coalesce(n < 0 or n > total or pct < 0 or pct > 100 or abs(pct - 100 * n / total) > 1e-9, true)
+where coalesce(
+    n < 0 or n > total or pct < 0 or pct > 100 or abs(pct - 100 * n / total) > 1e-9, true
+)

@@ -253,18 +253,17 @@ def measure_views(out: Path, tags: Sequence[str], run_count: int) -> None:
     import duckdb
 
     from pipeline.outputs import DATABASE
-    from pipeline.warehouse.database import DEFINES, view_files
+    from pipeline.warehouse.views import load_views
 
     connection = duckdb.connect(str(out / DATABASE), read_only=True)
     newest, previous = tags[-1], tags[-2]
     queries: dict[str, tuple[str | None, str]] = {}
-    for file in view_files():
-        defined = DEFINES.search(file.read_text())
-        if defined is None or defined[1] != "view":
+    for view in load_views():
+        if view.kind != "view":
             continue
-        columns = [name for name, *_ in connection.execute(f"describe {file.stem}").fetchall()]
-        of_newest = f"from {file.stem} where tag = '{newest}'" if "tag" in columns else None
-        queries[file.stem] = of_newest, f"from {file.stem}"
+        columns = [name for name, *_ in connection.execute(f"describe {view.path}").fetchall()]
+        of_newest = f"from {view.path} where tag = '{newest}'" if "tag" in columns else None
+        queries[view.path] = of_newest, f"from {view.path}"
     usable = f"from usable_on('{newest}', 'ubuntu22.04', 'zen4')"
     compared = f"from compare_snapshots('{previous}', '{newest}')"
     queries["usable_on"] = usable, usable

@@ -322,7 +322,7 @@ def ask_shell(sample: Path, text: str) -> subprocess.CompletedProcess[str]:
 
 def test_sql_is_a_session_of_an_older_client(sample: Path) -> None:
     """`sql` runs DuckDB 1.4's own client: it opens the file and answers from every view."""
-    views = "select view_name from duckdb_views() where not internal"
+    views = "select schema_name || '.' || view_name from duckdb_views() where not internal"
     names = ask_shell(sample, f".mode list\n.headers off\n{views};\n").stdout.split()
     assert "snapshots" in names
 
@@ -361,7 +361,7 @@ def test_the_database_answers_wherever_it_is(sample: Path, tmp_path: Path) -> No
 
     with duckdb.connect(str(copy), read_only=True) as connection:
         for (view,) in connection.execute(
-            "select view_name from duckdb_views() where not internal"
+            "select schema_name || '.' || view_name from duckdb_views() where not internal"
         ).fetchall():
             connection.execute(f"select * from {view}").fetchall()
         assert connection.execute("select count(*) from snapshots").fetchone() == (3,)

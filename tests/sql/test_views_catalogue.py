@@ -10,60 +10,119 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipeline.errors import OutputError
 from pipeline.outputs import DATABASE
 from pipeline.schemas import TABLES
-from pipeline.warehouse.database import header, shell_command, view_files
+from pipeline.warehouse import views
+from pipeline.warehouse.database import shell_command
+from pipeline.warehouse.views import View, load_views
 from tests.rows import WEEK_2, WEEK_3, ask, open_views
 
 PAIRS = f"[{{tag: '{WEEK_3}', previous_tag: '{WEEK_2}'}}]"
 # A question to each macro, on the tags of the sample.
 MACRO_CALLS = {
-    "cell_changes": f"from cell_changes({PAIRS})",
-    "cell_presence": f"from cell_presence({PAIRS})",
+    "cell_changes": f"from steps.cell_changes({PAIRS})",
+    "cell_presence": f"from steps.cell_presence({PAIRS})",
     "change_counts": f"from change_counts('{WEEK_2}', '{WEEK_3}')",
     "closure": f"from closure('{WEEK_3}', 'a')",
     "compare_snapshots": f"from compare_snapshots('{WEEK_2}', '{WEEK_3}')",
-    "spec_presence": f"from spec_presence({PAIRS})",
+    "spec_presence": f"from steps.spec_presence({PAIRS})",
     "usable_on": f"from usable_on('{WEEK_3}', 'ubuntu22.04', 'zen4')",
     "usable_on_any_os": f"from usable_on_any_os('{WEEK_3}', 'ubuntu24.04', 'zen4')",
-    "usable_specs": f"from usable_specs('{WEEK_3}', 'zen4')",
-    "version_component_key": "select version_component_key('develop')",
+    "usable_specs": f"from steps.usable_specs('{WEEK_3}', 'zen4')",
+    "version_component_key": "select steps.version_component_key('develop')",
     "version_key": "select version_key('1.10rc2')",
 }
 # The same of the small build cache, which alone tells dependencies.
 MIRROR_CALL = "from closure('develop-2024-10-20', 'ocqhxy4pr5l3poz6wry4m3aq3iaslsbm')"
-NAMES = {file.stem for file in view_files()} | {table.name for table in TABLES}
+VIEWS = load_views()
+NAMES = {view.name for view in VIEWS} | {table.name for table in TABLES}
+each_view = pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
 
 
-@pytest.mark.parametrize("file", view_files(), ids=lambda file: file.stem)
-def test_a_view_reads_what_its_header_says(file: Path) -> None:
+def body(view: View) -> str:
+    """Return a file's statement without its comments."""
+    return re.sub(r"--.*", "", view.statement)
+
+
+@each_view
+def test_a_view_reads_what_its_header_says(view: View) -> None:
     """The header's `Reads` names every table, view and macro that the statement does, no other."""
-    text = file.read_text(encoding="utf-8")
-    lines = [line for line in header(text) if line.startswith("Reads: ")]
-    stated = set(re.findall(r"\w+", lines[0].partition(";")[0])) & NAMES
-    statement = re.sub(r"--.*", "", text)
-    read = set(re.findall(r"\b(?:from|join)\s+(\w+)|(\w+)\(", statement))
-    assert stated == {name for match in read for name in match} & NAMES - {file.stem}
+    read = set(re.findall(r"\b(?:from|join)\s+(?:\w+\.)?(\w+)|(\w+)\(", body(view)))
+
+    assert set(view.reads) == {name for match in read for name in match} & NAMES - {view.name}
 
 
-@pytest.mark.parametrize("file", view_files(), ids=lambda file: file.stem)
-def test_a_macro_has_no_common_table_expression(file: Path) -> None:
+def test_views_come_after_what_they_read() -> None:
+    """Each view and macro is created once, when all that it reads is there."""
+    done: set[str] = {table.name for table in TABLES}
+    for view in VIEWS:
+        assert set(view.reads) <= done
+        done.add(view.name)
+    assert len(done) == len(TABLES) + len(VIEWS)
+
+
+@pytest.mark.parametrize(
+    ("reads", "message"),
+    [
+        ("pages, nowhere", "one.sql: 'Reads: nowhere' is no table and no file of sql/"),
+        ("two", "reads itself by way of others: "),
+        ("one", "one.sql: reads itself by way of others: one < one"),
+    ],
+)
+def test_a_wrong_header_is_refused_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: str, message: str
+) -> None:
+    """An unknown name and a cycle are errors that name the file and what is wrong."""
+    folder = tmp_path / "theme"
+    folder.mkdir()
+    for name, read in (("one", reads), ("two", "one")):
+        (folder / f"{name}.sql").write_text(
+            f"-- What it is.\n-- Grain: one row per tag.\n-- Reads: {read}\n"
+            f"create or replace view {name} as from pages;\n"
+        )
+    monkeypatch.setattr(views, "SQL_FOLDER", tmp_path)
+
+    with pytest.raises(OutputError, match=r"(one|two)\.sql: ") as raised:
+        load_views()
+
+    assert message in str(raised.value)
+
+
+@pytest.mark.parametrize("source", ["sample", "mirror_sample"])
+def test_the_grain_is_unique(source: str, request: pytest.FixtureRequest) -> None:
+    """In every view and behind every macro, no two rows are equal in the columns of `Grain:`."""
+    folder = request.getfixturevalue(source)
+    repeated = {}
+    with duckdb.connect(str(folder / DATABASE), read_only=True) as connection:
+        for view in VIEWS:
+            if view.kind == "macro":
+                continue
+            assert view.grain, view.file
+            rows = MACRO_CALLS.get(view.name, f"from {view.path}")
+            if source == "mirror_sample" and view.name == "closure":
+                rows = MIRROR_CALL
+            query = f"select {', '.join(view.grain)} {rows} group by all having count(*) > 1"
+            repeated[view.name] = connection.execute(query).fetchall()
+    assert {name: found for name, found in repeated.items() if found} == {}
+
+
+@each_view
+def test_a_macro_has_no_common_table_expression(view: View) -> None:
     """DuckDB 1.4 loses those of a macro that a newer DuckDB stored; it keeps those of a view."""
-    statement = re.sub(r"--.*", "", file.read_text(encoding="utf-8"))
-    if "create or replace macro" in statement:
-        assert not re.search(r"\bwith\b", statement)
+    if view.kind != "view":
+        assert not re.search(r"\bwith\b", body(view))
 
 
-@pytest.mark.parametrize("file", view_files(), ids=lambda file: file.stem)
-def test_unions_are_not_chained(file: Path) -> None:
+@each_view
+def test_unions_are_not_chained(view: View) -> None:
     """DuckDB 1.4 can lose the last part of three, as a newer DuckDB stores them.
 
     It stores `a union all b union all c` as `a union all (b union all c)`, of which 1.4 gives its
     Python client a and b alone. A union whose first part is a union is safe.
     """
-    statement = re.sub(r"--.*", "", file.read_text(encoding="utf-8"))
     unions = [0]
-    for word in re.findall(r"[()]|\bunion\b", statement):
+    for word in re.findall(r"[()]|\bunion\b", body(view)):
         if word == "(":
             unions.append(0)
         elif word == ")":
@@ -75,26 +134,40 @@ def test_unions_are_not_chained(file: Path) -> None:
 
 def test_every_view_and_macro_has_a_comment() -> None:
     """The first line of the file is what an explorer shows."""
-    firsts = {file.stem: header(file.read_text(encoding="utf-8"))[0] for file in view_files()}
+    sentences = {view.path: view.sentence for view in VIEWS}
     connection = open_views()
-    views = ask(connection, "select view_name, comment from duckdb_views() where not internal")
-    macros = ask(
+    path = "replace(schema_name || '.', 'main.', '')"
+    found = ask(
         connection,
-        "select function_name, comment from duckdb_functions() where function_type like '%macro'"
-        " and not internal",
+        f"select {path} || view_name, comment from duckdb_views() where not internal",
+    ) + ask(
+        connection,
+        f"select {path} || function_name, comment from duckdb_functions() "
+        "where function_type like '%macro' and not internal",
     )
-    assert dict(views) | dict(macros) == firsts
-    assert {name for name, _ in macros} == set(MACRO_CALLS)
+    assert dict(found) == sentences
+    assert {view.name for view in VIEWS if view.kind != "view"} == set(MACRO_CALLS)
+
+
+def test_an_explorer_lists_answers_first_of_all() -> None:
+    """Every view and macro that the contract names is in `main`, each helper in `steps`."""
+    contract = """
+        snapshots specs variants environments coverage_compiler_os coverage_compiler_target
+        coverage_os_target coverage_compiler_os_target package_coverage stack_coverage stack_overlap
+        root_holes gaps snapshot_changes hash_lifetimes duplicate_builds reconciliation usable_on
+        compare_snapshots
+    """
+    answers = {view.name for view in VIEWS if view.schema == "main"}
+
+    assert set(contract.split()) <= answers
+    assert {view.schema for view in VIEWS} == {"main", "steps"}
 
 
 def test_views_answer_from_an_attached_database(sample: Path, tmp_path: Path) -> None:
     """A copy under another name answers as the database does, whatever else is in use."""
     copy = shutil.copy(sample / DATABASE, tmp_path / "another name.db")
     with duckdb.connect(str(sample / DATABASE), read_only=True) as original:
-        views = [
-            name
-            for (name,) in ask(original, "select view_name from duckdb_views() where not internal")
-        ]
+        views = [view.path for view in VIEWS if view.kind == "view"]
         expected = {view: ask(original, f"from {view}") for view in views}
     # Tables and views of the same names, all empty, must not be what answers.
     connection = open_views()
@@ -114,6 +187,16 @@ def test_macros_answer_in_the_database_in_use(sample: Path, mirror_sample: Path)
         assert ask(connection, call) or "closure" in call
 
 
+def test_macros_answer_on_a_search_path(sample: Path) -> None:
+    """With both its schemas on the search path, one's own database stays in use."""
+    connection = duckdb.connect()
+    connection.execute(f"attach '{sample / DATABASE}' as other (read_only)")
+    connection.execute("set search_path = 'memory.main,other.main,other.steps'")
+    for call in MACRO_CALLS.values():
+        assert ask(connection, call) or "closure" in call
+    assert ask(connection, "select current_database()") == [("memory",)]
+
+
 @pytest.mark.parametrize("source", ["sample", "mirror_sample"])
 def test_an_older_client_answers_as_the_writer_does(
     source: str, request: pytest.FixtureRequest
@@ -121,8 +204,8 @@ def test_an_older_client_answers_as_the_writer_does(
     """DuckDB 1.4 counts the same rows in every view and behind every macro."""
     sample = request.getfixturevalue(source)
     with duckdb.connect(str(sample / DATABASE), read_only=True) as connection:
-        views = ask(connection, "select view_name from duckdb_views() where not internal")
-        calls = [f"from {view}" for (view,) in views] + [*MACRO_CALLS.values(), MIRROR_CALL]
+        views = [f"from {view.path}" for view in VIEWS if view.kind == "view"]
+        calls = [*views, *MACRO_CALLS.values(), MIRROR_CALL]
         counts = [str(len(ask(connection, call))) for call in calls]
     session = "".join(f"select count(*) from ({call});\n" for call in calls)
     result = subprocess.run(

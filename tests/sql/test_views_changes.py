@@ -1,4 +1,4 @@
-"""The view and macros of sql/5_changes: what changed between two snapshots, and why."""
+"""The view and macros of sql/changes: what changed between two snapshots, and why."""
 
 from __future__ import annotations
 
@@ -167,7 +167,7 @@ def test_cell_changes_takes_many_pairs_at_once() -> None:
         open_views(specs),
         """
         select tag, previous_tag, change
-        from cell_changes([{tag: ?, previous_tag: ?}, {tag: ?, previous_tag: ?}])
+        from steps.cell_changes([{tag: ?, previous_tag: ?}, {tag: ?, previous_tag: ?}])
         """,
         [WEEK_2, WEEK_1, WEEK_3, WEEK_1],
     )

@@ -1,4 +1,4 @@
-"""The views and macros of sql/5_compatibility: what a host, or a user of a compiler, can use."""
+"""The views and macros of sql/compatibility: what a host, or a user of a compiler, can use."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ def test_usable_cells_are_built_for_or_usable() -> None:
         Spec("c", package="script", compiler="none"),
         Spec("d", package="mac", platform="darwin", os="sonoma", compiler="apple-clang@15"),
     ]
-    rows = ask(open_views(specs), "select columns(* exclude tag) from usable_cells")
+    rows = ask(open_views(specs), "select columns(* exclude tag) from steps.usable_cells")
     gcc, linux = "gcc@11.4.0", "ubuntu22.04"
     assert rows == [
         ("adiak", gcc, linux, "zen4", True),

@@ -1,4 +1,4 @@
-"""The views and macros of sql/4_coverage: matrices, stacks, gaps, versions and page summaries."""
+"""The views and macros of sql/coverage: matrices, stacks, gaps, versions and page summaries."""
 
 from __future__ import annotations
 
@@ -265,7 +265,7 @@ def test_cell_presence_compares_the_specs_of_each_cell() -> None:
             has_common_hash,
             has_stack,
             has_lasting_stack
-        from cell_presence([{tag: ?, previous_tag: ?}])
+        from steps.cell_presence([{tag: ?, previous_tag: ?}])
         """,
         [WEEK_2, WEEK_1],
     )
@@ -283,7 +283,9 @@ def test_snapshot_hosts_run_what_archspec_says() -> None:
         Spec("c", target="aarch64", os="rhel8"),
         Spec("d", target="graviton2", os="rhel8"),
     ]
-    rows = ask(open_views(specs), "select os, host_target, binary_targets from snapshot_hosts")
+    rows = ask(
+        open_views(specs), "select os, host_target, binary_targets from steps.snapshot_hosts"
+    )
     above_v3 = ["x86_64", "x86_64_v3"]
     assert rows == [
         ("rhel8", "aarch64", ["aarch64"]),

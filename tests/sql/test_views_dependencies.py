@@ -38,7 +38,7 @@ def whole() -> duckdb.DuckDBPyConnection:
 
 def test_needs_are_what_a_spec_links_to_or_runs(whole: duckdb.DuckDBPyConnection) -> None:
     """What merely builds it is not among them."""
-    assert ask(whole, "select hash, dependency_hash, is_external from needs") == [
+    assert ask(whole, "select hash, dependency_hash, is_external from steps.needs") == [
         ("cmake", "curl", False),
         ("hdf5", "mpich", False),
         ("mpich", "glibc", True),
@@ -48,7 +48,7 @@ def test_needs_are_what_a_spec_links_to_or_runs(whole: duckdb.DuckDBPyConnection
 
 def test_closures_go_all_the_way(whole: duckdb.DuckDBPyConnection) -> None:
     """Each spec with all that it needs, directly or not."""
-    assert ask(whole, "select hash, dependency_name from closures") == [
+    assert ask(whole, "select hash, dependency_name from steps.closures") == [
         ("cmake", "curl"),
         ("hdf5", "glibc"),
         ("hdf5", "mpich"),

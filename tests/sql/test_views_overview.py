@@ -1,4 +1,4 @@
-"""The views of sql/6_overview: how the snapshots develop, and which gaps are nearly closed."""
+"""The views of sql/overview: how the snapshots develop, and which gaps are nearly closed."""
 
 from __future__ import annotations
 

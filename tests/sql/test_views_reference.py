@@ -1,4 +1,4 @@
-"""The views and macros of sql/1_reference: Spack's order of versions, and C libraries."""
+"""The views and macros of sql/reference: Spack's order of versions, and C libraries."""
 
 from __future__ import annotations
 
@@ -89,7 +89,10 @@ def test_version_component_key_sorts_words_then_numbers_then_develop(
 ) -> None:
     """Each kind of component has its own first character; a number says how long it is."""
     components = ["abc", "0", "9", "10", "stable", "develop"]
-    keys = [ask(connection, "select version_component_key(?)", [part])[0][0] for part in components]
+    keys = [
+        ask(connection, "select steps.version_component_key(?)", [part])[0][0]
+        for part in components
+    ]
     assert keys == ["0abc", "1000", "10019", "100210", "21", "27"]
 
 

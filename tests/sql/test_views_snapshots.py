@@ -1,4 +1,4 @@
-"""The views and macros of sql/3_snapshots: what each snapshot, stack, package and page holds."""
+"""The views and macros of sql/snapshots: what each snapshot, stack, package and page holds."""
 
 from __future__ import annotations
 
@@ -36,13 +36,18 @@ def test_snapshots_has_a_tag_of_which_no_spec_was_taken() -> None:
 def test_snapshot_stacks_has_each_stack_once() -> None:
     """Root is none of them."""
     specs = [Spec("a"), Spec("b", stacks=("e4s", "hep")), Spec("c", tag=WEEK_2, stacks=("root",))]
-    assert ask(open_views(specs), "from snapshot_stacks") == [(WEEK_1, "e4s"), (WEEK_1, "hep")]
+    assert ask(open_views(specs), "from steps.snapshot_stacks") == [
+        (WEEK_1, "e4s"),
+        (WEEK_1, "hep"),
+    ]
 
 
 def test_stack_sizes_counts_packages_and_specs() -> None:
     """A spec in two stacks counts in both."""
     specs = [Spec("a", stacks=("e4s", "hep")), Spec("b"), Spec("a", package="adiak")]
-    rows = ask(open_views(specs), "select tag, stack, package_count, spec_count from stack_sizes")
+    rows = ask(
+        open_views(specs), "select tag, stack, package_count, spec_count from steps.stack_sizes"
+    )
     assert rows == [(WEEK_1, "e4s", 2, 3), (WEEK_1, "hep", 1, 1)]
 
 
@@ -56,7 +61,9 @@ def test_cells_are_package_and_environment() -> None:
         Spec("e", platform="cray"),
         Spec("f", package="adiak"),
     ]
-    rows = ask(open_views(specs), "select package, platform, os, target, spec_count from cells")
+    rows = ask(
+        open_views(specs), "select package, platform, os, target, spec_count from steps.cells"
+    )
     assert rows == [
         ("adiak", *LINUX, 1),
         ("zlib", "cray", "ubuntu22.04", "x86_64_v3", 1),
@@ -185,7 +192,7 @@ def test_page_summaries_has_a_row_for_each_fact_declared() -> None:
             stacks=[],
         )
     ]
-    rows = ask(open_views([], pages), "select fact, declarations from page_summaries")
+    rows = ask(open_views([], pages), "select fact, declarations from steps.page_summaries")
     assert rows == [
         ("compilers", [{"item": name, "declared": 1} for name in ("gcc@11.4.0", "none")]),
         ("num_specs", [{"item": None, "declared": 3}]),
@@ -197,7 +204,7 @@ def test_page_summaries_has_a_row_for_each_fact_declared() -> None:
 def test_page_findings_are_what_the_specs_say() -> None:
     """Root is a stack to a page's summary; a spec in no stack is still counted."""
     specs = [Spec("a"), Spec("b", stacks=(), version="1.3", compiler="none")]
-    rows = ask(open_views(specs), "select fact, item, found from page_findings")
+    rows = ask(open_views(specs), "select fact, item, found from steps.page_findings")
     assert rows == [
         ("compilers", "gcc@11.4.0", 1),
         ("compilers", "none", 1),
@@ -228,7 +235,7 @@ def test_spec_presence_tells_which_snapshot_of_a_pair_has_a_spec() -> None:
         open_views(specs),
         """
         select tag, previous_tag, hash, is_present, was_present, has_stack, has_lasting_stack
-        from spec_presence([{tag: ?, previous_tag: ?}])
+        from steps.spec_presence([{tag: ?, previous_tag: ?}])
         """,
         PAIR,
     )
@@ -249,7 +256,7 @@ def test_usable_specs_run_on_the_target_or_are_built_for_it() -> None:
         Spec("d", target="aarch64"),
         Spec("e", target="x86_64_v4", tag=WEEK_2),
     ]
-    rows = ask(open_views(specs), "from usable_specs(?, ?)", [WEEK_1, "x86_64_v4"])
+    rows = ask(open_views(specs), "from steps.usable_specs(?, ?)", [WEEK_1, "x86_64_v4"])
     build = (WEEK_1, "zlib", "1.2", "gcc@11.4.0", "linux")
     assert rows == [
         (*build, "rhel8", "x86_64", "b", [], "ancestor"),
@@ -261,6 +268,8 @@ def test_usable_specs_of_a_target_that_nobody_describes_are_exact() -> None:
     """A name that is in no table still runs what was built for just it."""
     specs = [Spec("a", target="novel"), Spec("b", target="x86_64")]
     rows = ask(
-        open_views(specs), "select hash, target_match from usable_specs(?, ?)", [WEEK_1, "novel"]
+        open_views(specs),
+        "select hash, target_match from steps.usable_specs(?, ?)",
+        [WEEK_1, "novel"],
     )
     assert rows == [("a", "exact")]

@@ -1,4 +1,4 @@
-"""The views of sql/2_specs: specs, their stacks, the snapshots' tags and the versions' order."""
+"""The views of sql/specs: specs, their stacks, the snapshots' tags and the versions' order."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def test_stack_specs_leaves_out_root_and_specs_in_no_stack() -> None:
         Spec("b", stacks=()),
         Spec("c", target="zen4"),
     ]
-    rows = ask(open_views(specs), "from stack_specs")
+    rows = ask(open_views(specs), "from steps.stack_specs")
     assert rows == [
         (WEEK_1, "e4s", "zlib", "a", "ubuntu22.04", "linux", "x86_64_v3"),
         (WEEK_1, "e4s", "zlib", "c", "ubuntu22.04", "linux", "zen4"),
@@ -81,7 +81,7 @@ def test_snapshot_tags_tells_kinds_and_finds_the_one_before() -> None:
         page(tag=tag)
         for tag in ("develop", WEEK_1, "v0.9.1", "v0.9", "develop-2025-02-30", "develop-2025-3-9")
     ]
-    rows = ask(open_views(specs, pages), "from snapshot_tags")
+    rows = ask(open_views(specs, pages), "from steps.snapshot_tags")
     march = [datetime.date(2025, 3, day) for day in (16, 23)]
     assert rows == [
         ("develop", "rolling", None, None),

@@ -12,8 +12,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from pipeline.schemas import TABLES
 from pipeline.warehouse.checks import check_files
-from pipeline.warehouse.database import SQL_FOLDER, header, view_files
+from pipeline.warehouse.views import SQL_FOLDER, header, load_views
 from tests.conftest import run_command
 from tests.rows import open_views
 from tests.writing import make_hash, make_spec, site_page, write_pages
@@ -225,13 +226,23 @@ def test_all_snapshots_are_checked_if_asked(out: Path, checkout: Path) -> None:
     assert_refused(every, out, "matrix_sums")
 
 
+def test_every_declared_key_is_checked() -> None:
+    """The checks group each table by the key that its schema declares; the dictionary shows it."""
+    keys = (SQL_FOLDER / "checks" / "keys.sql").read_text()
+    own = (SQL_FOLDER / "checks" / "spec_stacks_key.sql").read_text()
+    checked = dict(re.findall(r"^from (\w+)\n(?:.*\n)*?group by (.*)$", keys, re.MULTILINE))
+    checked["spec_stacks"] = re.findall(r"select hash\((.*)\) as number", own)[0]
+
+    assert checked == {table.name: ", ".join(table.key) for table in TABLES}
+
+
 def columns() -> dict[str, set[str]]:
     """Give the columns of each view."""
     with open_views() as connection:
         return {
-            file.stem: {name for name, *_ in connection.execute(f"describe {file.stem}").fetchall()}
-            for file in view_files()
-            if "create or replace view" in file.read_text()
+            view.name: {name for name, *_ in connection.execute(f"describe {view.path}").fetchall()}
+            for view in load_views()
+            if view.kind == "view"
         }
 
 

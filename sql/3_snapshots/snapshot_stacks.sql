@@ -1,8 +1,0 @@
--- The stacks of each snapshot.
--- Grain: one row per tag and stack.
--- Reads: stack_specs
-create or replace view snapshot_stacks as
-select distinct
-    tag,
-    stack
-from stack_specs;

@@ -1,0 +1,36 @@
+-- How many specs of each cell the two snapshots of each pair hold, and what they share.
+-- Grain: one row per tag, previous_tag, package, platform, os and target;
+-- pairs is a list of {tag, previous_tag}.
+-- Reads: spec_presence
+create or replace macro steps.cell_presence(pairs) as table
+select
+    tag,
+    previous_tag,
+    package,
+    platform,
+    os,
+    target,
+    sum(previous_spec_count)::bigint as previous_spec_count,
+    sum(spec_count)::bigint as spec_count,
+    bool_and((previous_spec_count > 0) = (spec_count > 0)) as has_same_versions,
+    bool_or(has_common_hash) as has_common_hash,
+    bool_or(has_stack) as has_stack,
+    bool_or(has_lasting_stack) as has_lasting_stack
+from (
+    select
+        tag,
+        previous_tag,
+        package,
+        platform,
+        os,
+        target,
+        version,
+        count(*) filter (where was_present) as previous_spec_count,
+        count(*) filter (where is_present) as spec_count,
+        bool_or(is_present and was_present) as has_common_hash,
+        bool_or(has_stack) as has_stack,
+        bool_or(has_lasting_stack) as has_lasting_stack
+    from steps.spec_presence(pairs)
+    group by all
+)
+group by all;

@@ -1,0 +1,16 @@
+-- What changed from one snapshot to another, and why: snapshot_changes for any two tags.
+-- Grain: one row per package, platform, os, target and change; tag is to_tag.
+-- Reads: cell_changes
+create or replace macro compare_snapshots(from_tag, to_tag) as table
+select
+    tag,
+    previous_tag,
+    package,
+    platform,
+    os,
+    target,
+    change,
+    cause,
+    previous_spec_count,
+    spec_count
+from steps.cell_changes([{tag: to_tag, previous_tag: from_tag}]);

@@ -1,0 +1,57 @@
+-- How many packages each CPU target finds built for just it, and how many that run on it.
+-- Grain: one row per tag, os and host_target; archspec's targets of the snapshot's families.
+-- Reads: snapshot_hosts, cells, coverage_os_target, snapshots
+create or replace view compatible_coverage as
+-- Many hosts run the same binaries, so count those once.
+with binaries as (
+    select distinct
+        tag,
+        os,
+        binary_targets,
+        unnest(binary_targets) as target
+    from steps.snapshot_hosts
+),
+
+compatible as (
+    select
+        binaries.tag,
+        binaries.os,
+        binaries.binary_targets,
+        count(distinct cells.package) as package_count
+    from binaries
+    inner join steps.cells
+        on cells.tag = binaries.tag
+        and cells.os = binaries.os
+        and cells.target = binaries.target
+    group by all
+),
+
+counts as (
+    select
+        snapshot_hosts.tag,
+        snapshot_hosts.os,
+        snapshot_hosts.host_target,
+        coalesce(exact.package_count, 0) as exact_package_count,
+        coalesce(compatible.package_count, 0) as compatible_package_count
+    from steps.snapshot_hosts
+    left join coverage_os_target as exact
+        on exact.tag = snapshot_hosts.tag
+        and exact.os = snapshot_hosts.os
+        and exact.target = snapshot_hosts.host_target
+    left join compatible
+        on compatible.tag = snapshot_hosts.tag
+        and compatible.os = snapshot_hosts.os
+        and compatible.binary_targets = snapshot_hosts.binary_targets
+)
+
+select
+    counts.tag,
+    counts.os,
+    counts.host_target,
+    counts.exact_package_count,
+    counts.compatible_package_count,
+    snapshots.package_count as snapshot_package_count,
+    100.0 * counts.exact_package_count / snapshots.package_count as exact_pct,
+    100.0 * counts.compatible_package_count / snapshots.package_count as compatible_pct
+from counts
+inner join snapshots on snapshots.tag = counts.tag;

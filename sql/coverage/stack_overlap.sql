@@ -1,0 +1,75 @@
+-- How much two stacks of a snapshot have in common; a pair that shares nothing stays in.
+-- Grain: one row per tag, stack_a and stack_b; stack_a sorts before stack_b.
+-- Reads: stack_sizes, stack_specs
+create or replace view stack_overlap as
+with shared_specs as (
+    select
+        spec_a.tag,
+        spec_a.stack as stack_a,
+        spec_b.stack as stack_b,
+        count(*) as shared_spec_count
+    from steps.stack_specs as spec_a
+    inner join steps.stack_specs as spec_b
+        on spec_b.tag = spec_a.tag
+        and spec_b.package = spec_a.package
+        and spec_b.hash = spec_a.hash
+    where spec_a.stack < spec_b.stack
+    group by all
+),
+
+stack_packages as (
+    select distinct
+        tag,
+        stack,
+        package
+    from steps.stack_specs
+),
+
+shared_packages as (
+    select
+        package_a.tag,
+        package_a.stack as stack_a,
+        package_b.stack as stack_b,
+        count(*) as shared_package_count
+    from stack_packages as package_a
+    inner join stack_packages as package_b
+        on package_b.tag = package_a.tag
+        and package_b.package = package_a.package
+    where package_a.stack < package_b.stack
+    group by all
+),
+
+pairs as (
+    select
+        size_a.tag,
+        size_a.stack as stack_a,
+        size_b.stack as stack_b,
+        coalesce(shared_specs.shared_spec_count, 0) as shared_spec_count,
+        coalesce(shared_packages.shared_package_count, 0) as shared_package_count,
+        size_a.spec_count + size_b.spec_count as summed_spec_count,
+        size_a.package_count + size_b.package_count as summed_package_count
+    from steps.stack_sizes as size_a
+    inner join steps.stack_sizes as size_b
+        on size_b.tag = size_a.tag
+        and size_b.stack > size_a.stack
+    left join shared_specs
+        on shared_specs.tag = size_a.tag
+        and shared_specs.stack_a = size_a.stack
+        and shared_specs.stack_b = size_b.stack
+    left join shared_packages
+        on shared_packages.tag = size_a.tag
+        and shared_packages.stack_a = size_a.stack
+        and shared_packages.stack_b = size_b.stack
+)
+
+select
+    tag,
+    stack_a,
+    stack_b,
+    shared_spec_count,
+    summed_spec_count - shared_spec_count as joint_spec_count,
+    shared_spec_count / joint_spec_count as spec_jaccard,
+    shared_package_count,
+    summed_package_count - shared_package_count as joint_package_count,
+    shared_package_count / joint_package_count as package_jaccard
+from pairs;

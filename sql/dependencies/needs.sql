@@ -1,0 +1,12 @@
+-- What each spec needs directly where it is used: what it links to or runs, not what builds it.
+-- Grain: one row per tag, hash and dependency_hash.
+-- Reads: dependencies
+create or replace view steps.needs as
+select
+    tag,
+    hash,
+    dependency_hash,
+    dependency_name,
+    is_external
+from main.dependencies
+where list_has_any(deptypes, ['link', 'run']);

@@ -1,0 +1,26 @@
+-- The snapshots of the build cache and how much each holds.
+-- Grain: one row per tag.
+-- Reads: snapshot_tags, spec_stacks
+create or replace view snapshots as
+with counts as (
+    select
+        tag,
+        count(distinct package) as package_count,
+        count(distinct (package, hash)) as spec_count,
+        count(*) as spec_stack_count,
+        count(distinct stack) filter (where stack <> 'root') as stack_count
+    from spec_stacks
+    group by all
+)
+
+select
+    snapshot_tags.tag,
+    snapshot_tags.kind,
+    snapshot_tags.snapshot_date,
+    snapshot_tags.previous_tag,
+    coalesce(counts.package_count, 0) as package_count,
+    coalesce(counts.spec_count, 0) as spec_count,
+    coalesce(counts.spec_stack_count, 0) as spec_stack_count,
+    coalesce(counts.stack_count, 0) as stack_count
+from steps.snapshot_tags
+left join counts on counts.tag = snapshot_tags.tag;
