@@ -324,7 +324,7 @@ def test_sql_is_a_session_of_an_older_client(sample: Path) -> None:
     """`sql` runs DuckDB 1.4's own client: it opens the file and answers from every view."""
     views = "select schema_name || '.' || view_name from duckdb_views() where not internal"
     names = ask_shell(sample, f".mode list\n.headers off\n{views};\n").stdout.split()
-    assert "snapshots" in names
+    assert "main.snapshots" in names
 
     counts = "".join(f"select count(columns(*)) from {name};\n" for name in names)
     result = ask_shell(sample, f".mode list\n.headers off\nselect version();\n{counts}")
