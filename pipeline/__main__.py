@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def main() -> None:
-    """Run the command line, which workers, who are spawned with this module, need not load."""
+    """Run the command line; spawned workers import this module, and need not load that."""
     from pipeline.cli.main import main
 
     main(prog_name="cache-coverage")

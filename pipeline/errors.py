@@ -1,4 +1,4 @@
-"""What can go wrong, and the exit status that each case ends with.
+"""Errors, and the exit status of each.
 
 One base class: the command line catches it, prints its message and exits with its status.
 A message names the file or table, the problem and the remedy.
@@ -27,67 +27,64 @@ class ExitStatus(enum.IntEnum):
 
 
 class CoverageError(Exception):
-    """Something could not be done: what, where, and what to do about it."""
+    """Something failed: what, where, and what to do about it."""
 
     status = ExitStatus.FAILED
 
 
 class SourceError(CoverageError):
-    """The pages asked for are not there."""
+    """A source cannot be found or read."""
 
 
 class OutputError(CoverageError):
-    """A table, database or report could not be read or written."""
+    """A table, database or report cannot be read or written."""
 
 
 class CheckError(CoverageError):
-    """A database that was built contradicts itself."""
+    """A new database contradicts itself."""
 
 
 class QueryError(CoverageError):
-    """A query that DuckDB refuses, or that tries to change something."""
+    """A query that DuckDB refuses, or that would change something."""
 
 
 class FetchError(CoverageError):
-    """Something could not be brought from an address, or what came is not what it should be."""
+    """A download failed, or its content is not what it should be."""
 
 
 class MissingError(FetchError):
-    """There is nothing at an address (HTTP 404, 410)."""
+    """A URL does not exist (HTTP 404, 410)."""
 
 
 class ForbiddenError(FetchError):
-    """An address may not be read (HTTP 401, 403); so S3 answers for what is not there, too."""
+    """A URL may not be read (HTTP 401, 403); S3 also answers so for one that does not exist."""
 
 
 class RejectedError(CoverageError):
-    """With --strict: something was rejected. The tables are written all the same."""
+    """Something was rejected, with --strict; the tables are written nevertheless."""
 
     status = ExitStatus.REJECTED
 
 
 class LossError(CoverageError):
-    """With --fail-on-loss: a cell was lost from one snapshot to the other."""
+    """A cell was lost between two snapshots, with --fail-on-loss."""
 
     status = ExitStatus.LOST
 
 
 class SchemaError(Exception):
-    """A frame differs from its declared schema: a slip of ours, never of a page's."""
+    """A frame differs from its declared schema: a bug of this program, not of a page."""
 
 
 def not_written(error: OSError, place: Path) -> OutputError:
-    """Say that the system refused to write a file, or what is at `place` if it names none."""
+    """Return the error for a file that cannot be written: the one it names, else `place`."""
     return OutputError(
         f"{error.filename or place}: can't be written: {error.strerror}; {ANOTHER_PLACE}"
     )
 
 
 def closest_names(name: str, names: Collection[str]) -> str:
-    """Say which of the names that there are come closest to one that there is not.
-
-    Where none does, and they are few, they are all named.
-    """
+    """Return a hint on an unknown name: the closest known ones, or all if they are few."""
     folded = {known.lower(): known for known in names}
     close = [
         folded[known]

@@ -1,11 +1,11 @@
-"""What names and hashes of the build cache look like."""
+"""The form of the names and hashes of a build cache."""
 
 from __future__ import annotations
 
 import os
 import re
 
-# Of a package, tag, stack, os, platform or target. The tag names a folder, which bounds it.
+# Of a package, tag, stack, os, platform or target. A tag names a folder, hence the limit.
 NAME = r"[A-Za-z0-9][A-Za-z0-9._+-]{0,249}"
 IS_NAME = re.compile(NAME)
 A_NAME = "letters, digits, '.', '_', '+', '-', the first a letter or digit"
@@ -13,7 +13,7 @@ HASH = r"[a-z2-7]{32}"
 
 
 def path_text(path: str) -> str:
-    """Give a path as text, bytes that are not UTF-8 written out as escapes."""
+    """Return a path as text, with bytes that are not UTF-8 escaped."""
     if path.isascii():
         return path
     return os.fsencode(path).decode("utf-8", "backslashreplace")

@@ -1,8 +1,7 @@
 """Rows as text, in each format that commands print.
 
-`csv` and `json` are for machines and exact; `table` and `markdown` are for eyes and round
-fractions to two places. None lets a value's control characters reach a terminal, or its markup
-work.
+`csv` and `json` are exact, for programs. `table` and `markdown` are for people and round fractions
+to two places. No format lets a value or a column name control a terminal, or act as markup.
 """
 
 from __future__ import annotations
@@ -14,18 +13,17 @@ import io
 import json
 import math
 import re
-import shutil
-import sys
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from itertools import zip_longest
+from typing import Any
 
-from pipeline.text import UNPRINTABLE, is_terminal, printable
+from pipeline.text import UNPRINTABLE, counted, printable
 
 MARKDOWN_MARKUP = re.compile(r"([\\`*\[\]<>|~])")
 NUMBER = int | float | decimal.Decimal
-COLUMN_GAP = 3  # characters between a table's columns
-WIDEST = 1_000_000  # columns; what goes into a pipe is not folded
+GAP = "   "  # between a table's columns
 
 
 @dataclass(frozen=True)
@@ -36,50 +34,58 @@ class Rows:
     values: list[tuple[Any, ...]]
 
 
-def render_rows(rows: Rows, output_format: str) -> str:
-    """Write rows as `table`, `csv`, `json` or `markdown`, ending with a newline."""
-    return RENDERERS[output_format](rows)
+def render_rows(rows: Rows, output_format: str, width: int | None = None) -> str:
+    """Return rows as `table`, `csv`, `json` or `markdown`, ending with a newline.
 
-
-def render_table(rows: Rows) -> str:
-    """Write rows as a table: as wide as a terminal, or in a pipe as wide as they are.
-
-    No word is broken, so that a hash can be copied: where words alone are wider than the terminal,
-    its lines are.
+    `width` is that of the terminal which shows them, in characters; None for a file or a pipe.
     """
-    from rich import box
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    names = [printable(column) for column in rows.columns]
-    texts = [[cell_text(value) for value in row] for row in rows.values]
-    widths = column_widths([names, *texts]) if is_terminal(sys.stdout) else [None] * len(names)
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for position, (name, width) in enumerate(zip(names, widths, strict=True)):
-        is_number = any(isinstance(row[position], NUMBER) for row in rows.values)
-        is_truth = any(isinstance(row[position], bool) for row in rows.values)
-        justify: Literal["left", "right"] = "right" if is_number and not is_truth else "left"
-        table.add_column(Text(name), justify=justify, overflow="fold", width=width)
-    for row in texts:
-        table.add_row(*map(Text, row))
-    text = io.StringIO()
-    Console(file=text, width=WIDEST, color_system=None).print(table)
-    lines = [line.rstrip() for line in text.getvalue().splitlines()]
-    return "\n".join([*(line for line in lines if line), count_text(rows)]) + "\n"
+    match output_format:
+        case "table":
+            return render_table(rows, width)
+        case "csv":
+            text = render_csv(rows)
+            return text if width is None else printable(text, keep="\n")
+        case "json":
+            return render_json(rows)
+        case "markdown":
+            return render_markdown(rows)
+    raise ValueError(output_format)
 
 
-def column_widths(rows: Sequence[Sequence[str]]) -> list[int]:
-    """Give the widths of a table's columns that fit it into the terminal, as far as words do.
+def render_table(rows: Rows, width: int | None = None) -> str:
+    """Return rows as a table, folded to `width` between words.
 
-    Those with most to give way are folded first, between their words.
+    Words are never broken, so that a hash can be copied: a table whose words alone are wider is
+    wider than `width`.
     """
-    from rich.cells import cell_len
+    header = [printable(column) for column in rows.columns]
+    cells = [[cell_text(value) for value in row] for row in rows.values]
+    widths = column_widths([header, *cells], width)
+    numeric = [is_numeric(row[column] for row in rows.values) for column in range(len(header))]
+    lines = [
+        line
+        for row in (header, ["-" * width for width in widths], *cells)
+        for line in table_lines(row, widths, numeric)
+    ]
+    return "\n".join([*lines, f"({counted(len(cells), 'row')})\n"])
 
+
+def is_numeric(values: Iterable[object]) -> bool:
+    """Return whether a column has numbers, which are aligned to the right."""
+    return any(isinstance(value, NUMBER) and not isinstance(value, bool) for value in values)
+
+
+def column_widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int]:
+    """Return the width of each column; where `width` is too little, those with most slack shrink.
+
+    A column's slack is what it has beyond its longest word.
+    """
     columns = list(zip(*rows, strict=True))
-    widths = [max(map(cell_len, column)) for column in columns]
-    words = [max(map(cell_len, [*" ".join(column).split(), ""])) for column in columns]
-    excess = sum(widths) + COLUMN_GAP * len(columns) - shutil.get_terminal_size().columns
+    widths = [max(map(display_width, column)) for column in columns]
+    if width is None or sum(widths) + len(GAP) * len(widths) <= width:
+        return widths
+    words = [max(map(display_width, [*" ".join(column).split(), ""])) for column in columns]
+    excess = sum(widths) + len(GAP) * len(widths) - width
     for column in sorted(range(len(columns)), key=lambda column: words[column] - widths[column]):
         given = max(0, min(excess, widths[column] - words[column]))
         widths[column] -= given
@@ -87,15 +93,58 @@ def column_widths(rows: Sequence[Sequence[str]]) -> list[int]:
     return widths
 
 
-def count_text(rows: Rows) -> str:
-    """Say how many rows there are."""
-    return f"({len(rows.values)} row{'' if len(rows.values) == 1 else 's'})"
+def table_lines(
+    row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]
+) -> Iterator[str]:
+    """Yield the lines of one row of a table, more than one where a cell is folded."""
+    folded = [fold(text, width) for text, width in zip(row, widths, strict=True)]
+    for texts in zip_longest(*folded, fillvalue=""):
+        yield f" {GAP.join(map(pad, texts, widths, numeric))}".rstrip()
+
+
+def pad(text: str, width: int, is_right: bool) -> str:
+    """Return text padded to a column's width, aligned to the right or left."""
+    padding = " " * (width - display_width(text))
+    return padding + text if is_right else text + padding
+
+
+def fold(text: str, width: int) -> list[str]:
+    """Return the lines of a text folded to `width` between words.
+
+    >>> fold("e4s, radiuss, hep", 13)
+    ['e4s, radiuss,', 'hep']
+    """
+    if display_width(text) <= width:
+        return [text]
+    lines: list[str] = []
+    for word in text.split():
+        if lines and display_width(f"{lines[-1]} {word}") <= width:
+            lines[-1] += f" {word}"
+        else:
+            lines.append(word)
+    return lines
+
+
+def display_width(text: str) -> int:
+    """Return how many columns of a terminal a text takes.
+
+    >>> display_width("zlib"), display_width("猫"), display_width("e\u0301")
+    (4, 2, 1)
+    """
+    if text.isascii():
+        return len(text)
+    return sum(
+        2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+        if not unicodedata.combining(character)
+    )
 
 
 def render_csv(rows: Rows) -> str:
-    """Write rows as CSV: null empty, lists and structs as JSON.
+    """Return rows as CSV: null empty, lists and structs as JSON, all else as it is.
 
-    On a terminal control characters are written out; in a file or a pipe they are what they are.
+    Control characters stay too, and so do the signs which make a spreadsheet run a cell (`=`, `+`,
+    `-`, `@`): a changed value would be a wrong one.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -105,69 +154,72 @@ def render_csv(rows: Rows) -> str:
             json_text(value) if isinstance(value, list | dict | bool) else plain(value)
             for value in row
         )
-    return printable(text.getvalue(), keep="\n") if is_terminal(sys.stdout) else text.getvalue()
+    return text.getvalue()
 
 
 def render_json(rows: Rows) -> str:
-    """Write rows as a JSON array of objects, one on a line."""
+    """Return rows as a JSON array of objects, one per line."""
     lines = (json_text(dict(zip(rows.columns, row, strict=True))) for row in rows.values)
     return "[" + ",\n ".join(lines) + "]\n"
 
 
 def render_markdown(rows: Rows) -> str:
-    """Write rows as a Markdown table."""
-    lines = [rows.columns, ["---"] * len(rows.columns)]
+    """Return rows as a Markdown table."""
+    header = [escape_markdown(printable(column)) for column in rows.columns]
     cells = [[escape_markdown(cell_text(value)) for value in row] for row in rows.values]
-    return "".join(f"| {' | '.join(line)} |\n" for line in [*lines, *cells])
-
-
-RENDERERS = {
-    "table": render_table,
-    "csv": render_csv,
-    "json": render_json,
-    "markdown": render_markdown,
-}
+    lines = [header, ["---"] * len(header), *cells]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def cell_text(value: object) -> str:
-    """Write a value for a person to read."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, float | decimal.Decimal):
-        return f"{value:.2f}"
-    if isinstance(value, list):
-        return ", ".join(cell_text(entry) for entry in value)
-    return printable(json_text(value) if isinstance(value, dict) else str(value))
+    """Return a value as a person reads it."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return str(value).lower()
+        case float() | decimal.Decimal():
+            return f"{value:.2f}"
+        case list() if not any(isinstance(entry, list) for entry in value):
+            return ", ".join(map(cell_text, value))
+        case list() | dict():
+            return printable(json_text(value))
+    return printable(str(value))
 
 
 def escape_markdown(text: str) -> str:
-    """Write text so that Markdown takes none of it for markup."""
+    """Return text with Markdown's markup escaped."""
     return MARKDOWN_MARKUP.sub(r"\\\1", text)
 
 
 def json_text(value: object) -> str:
-    """Write a value as JSON; what JSON lacks becomes text."""
-    text = json.dumps(finite(value), default=plain, ensure_ascii=False, allow_nan=False)
+    """Return a value as JSON: NaN and infinity are null, dates and other types are text."""
+    try:
+        text = json.dumps(value, default=plain, ensure_ascii=False, allow_nan=False)
+    except (TypeError, ValueError):  # a key that is no text; NaN or infinity
+        text = json.dumps(json_value(value), default=plain, ensure_ascii=False)
     return UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
-def finite(value: object) -> object:
-    """Give a value with null for the fractions that JSON lacks."""
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    if isinstance(value, list):
-        return [finite(entry) for entry in value]
-    if isinstance(value, dict):
-        return {str(key): finite(entry) for key, entry in value.items()}
+def json_value(value: object) -> object:
+    """Return a value with only what JSON has: keys that are text, and finite numbers or null."""
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case list():
+            return [json_value(entry) for entry in value]
+        case dict():
+            return {str(key): json_value(entry) for key, entry in value.items()}
     return value
 
 
 def plain(value: object) -> object:
-    """Give a value as one that CSV and JSON have: numbers stay numbers, all else is text."""
-    if isinstance(value, decimal.Decimal):
-        return float(value)
-    if isinstance(value, datetime.date | datetime.time):
-        return value.isoformat()
-    return value if isinstance(value, int | float | str | None) else str(value)
+    """Return a value as a number or text, for CSV and JSON."""
+    match value:
+        case decimal.Decimal():
+            return float(value)
+        case datetime.date() | datetime.time():
+            return value.isoformat()
+        case int() | float() | str() | None:
+            return value
+    return str(value)

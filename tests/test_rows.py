@@ -1,9 +1,10 @@
-"""Rows as text: each format to the letter, and no value that steers a terminal."""
+"""Rows as text: each format to the letter, and nothing in it that controls a terminal."""
 
 from __future__ import annotations
 
 import datetime
 import decimal
+import json
 
 import pytest
 
@@ -20,7 +21,7 @@ ROWS = Rows(
 GOLDEN = {
     "table": """\
  name          count   share   list   when         ok      nothing
- ─────────────────────────────────────────────────────────────────
+ -----------   -----   -----   ----   ----------   -----   -------
  a|b               3    0.33   x, y   2025-03-30   true
  \\x1b[31m<b>    1200    2.50                       false
 (2 rows)
@@ -51,17 +52,15 @@ def test_each_format_to_the_letter(output_format: str) -> None:
     assert render_rows(ROWS, output_format) == GOLDEN[output_format]
 
 
-def test_a_narrow_terminal_breaks_no_word(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_narrow_terminal_breaks_no_word() -> None:
     """Texts are folded between words as far as it helps; a hash stays whole, however wide."""
     rows = Rows(("hash", "stacks"), [("abcdefgh" * 4, ["e4s", "radiuss", "hep"])])
-    monkeypatch.setattr("pipeline.rows.is_terminal", lambda _: True)
-    monkeypatch.setenv("COLUMNS", "20")
 
     assert (
-        render_rows(rows, "table")
+        render_rows(rows, "table", width=20)
         == """\
  hash                               stacks
- ───────────────────────────────────────────
+ --------------------------------   --------
  abcdefghabcdefghabcdefghabcdefgh   e4s,
                                     radiuss,
                                     hep
@@ -71,16 +70,14 @@ def test_a_narrow_terminal_breaks_no_word(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.parametrize("columns", [1, 30, 35, 36, 37, 48, 60, 200])
-def test_a_terminal_of_any_width_shows_all(monkeypatch: pytest.MonkeyPatch, columns: int) -> None:
+def test_a_terminal_of_any_width_shows_all(columns: int) -> None:
     """Not a word is lost or broken, and where words let it, no line is wider than the terminal."""
     rows = Rows(
         ("some name", "many words", "n"),
         [("x" * 12, ["e4s", "radiuss", "hep"], 3), ("one two", ["e4s"] * 9, 123456)],
     )
-    monkeypatch.setattr("pipeline.rows.is_terminal", lambda _: True)
-    monkeypatch.setenv("COLUMNS", str(columns))
 
-    text = render_rows(rows, "table")
+    text = render_rows(rows, "table", columns)
 
     words = [
         *["some", "name", "many", "words", "n", "(2", "rows)"],
@@ -91,14 +88,16 @@ def test_a_terminal_of_any_width_shows_all(monkeypatch: pytest.MonkeyPatch, colu
         "3",
     ]
     words += ["one", "two", *["e4s,"] * 8, "e4s", "123456"]
-    assert sorted(word for word in text.split() if "─" not in word) == sorted(words)
+    assert sorted(word for word in text.split() if "--" not in word and word != "-") == sorted(
+        words
+    )
     assert max(map(len, text.splitlines())) <= max(columns, 12 + 8 + 6 + 3 * 3)
 
 
 @pytest.mark.parametrize(
     ("output_format", "text"),
     [
-        ("table", " a\n ─\n(0 rows)\n"),
+        ("table", " a\n -\n(0 rows)\n"),
         ("csv", "a\n"),
         ("json", "[]\n"),
         ("markdown", "| a |\n| --- |\n"),
@@ -107,6 +106,48 @@ def test_a_terminal_of_any_width_shows_all(monkeypatch: pytest.MonkeyPatch, colu
 def test_no_rows_are_an_answer_too(output_format: str, text: str) -> None:
     """A query that finds nothing prints its columns."""
     assert render_rows(Rows(("a",), []), output_format) == text
+
+
+@pytest.mark.parametrize("output_format", GOLDEN)
+def test_a_column_name_is_text_too(output_format: str) -> None:
+    """On a terminal no column name, as a `pivot` makes them of values, controls it or is markup."""
+    text = render_rows(Rows(("a|<b>\x1b[2J",), [(1,)]), output_format, width=80)
+
+    assert "\x1b" not in text
+    if output_format == "markdown":
+        assert text == "| a\\|\\<b\\>\\\\x1b\\[2J |\n| --- |\n| 1 |\n"
+
+
+def test_csv_on_a_terminal_escapes_and_in_a_pipe_is_exact() -> None:
+    """Only a terminal obeys control characters; cells that a spreadsheet would run stay exact."""
+    rows = Rows(("a",), [("\x1b[2J",), ("=1+1",), ("+shared",)])
+
+    assert render_rows(rows, "csv") == "a\n\x1b[2J\n=1+1\n+shared\n"
+    assert render_rows(rows, "csv", width=80) == "a\n\\x1b[2J\n=1+1\n+shared\n"
+
+
+def test_wide_characters_keep_columns_aligned() -> None:
+    """A character that takes two columns of a terminal, or none, is counted as such."""
+    rows = Rows(("a", "b"), [("猫", 1), ("e\u0301", 2)])
+
+    assert render_rows(rows, "table").splitlines()[2:4] == [" 猫   1", " e\u0301    2"]
+
+
+@pytest.mark.parametrize("output_format", GOLDEN)
+def test_nested_lists_are_printed_at_any_depth_of_duckdb(output_format: str) -> None:
+    """DuckDB nests some 900 levels; each format has them."""
+    value: list[object] = [1]
+    for _ in range(900):
+        value = [value]
+
+    assert render_rows(Rows(("a",), [(value,)]), output_format).count("]") >= 900
+
+
+def test_maps_and_large_numbers_are_json() -> None:
+    """Keys become text, and an integer of any size stays one."""
+    rows = Rows(("a", "b"), [({datetime.date(2025, 3, 30): 1}, 2**100)])
+
+    assert json.loads(render_rows(rows, "json")) == [{"a": {"2025-03-30": 1}, "b": 2**100}]
 
 
 def test_fractions_that_json_lacks_are_null() -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import out_option, say
-from pipeline.text import printable
+from pipeline.cli.options import out_option, say, tell
 
 
 @click.command(short_help="Make the DuckDB file of the tables and sql/.")
@@ -38,4 +37,4 @@ def report(out: Path) -> None:
     from pipeline.report.write import write_reports
 
     for line in write_reports(out, waits=lambda: say_waiting(out)):
-        click.echo(printable(line))
+        tell(line)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -64,10 +65,10 @@ def fetch(
     s3://spack-binaries, or a single mirror; http://, https:// or s3://. This command alone uses
     the network.
     """
-    from pipeline.cli.progress import fetch_bar
+    from pipeline.cli.progress import Bar
     from pipeline.fetch.run import fetch_cache
 
-    with fetch_bar(to) as bar:
+    with closing(Bar(to, "fetching indexes", "indexes")) as bar:
         outcome = fetch_cache(
             url,
             to,
@@ -80,7 +81,7 @@ def fetch(
             progress=bar,
         )
     of_tags = f" of {counted(outcome.tag_count, 'snapshot')}" if outcome.tag_count else ""
-    indexes = f"{outcome.index_count:,} index{'' if outcome.index_count == 1 else 'es'}"
+    indexes = counted(outcome.index_count, "index", "indexes")
     say(
         f"{to}: {indexes}{of_tags}, {outcome.brought_count:,} new or changed "
         f"({bar.byte_count / 1e6:,.1f} MB)"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import closing, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -53,12 +53,12 @@ def flatten(
     """
     if stack is not None and len(tags) != 1:
         raise click.UsageError("--stack needs the stack's snapshot, one --tag")
-    from pipeline.cli.progress import progress_bar
+    from pipeline.cli.progress import Bar
     from pipeline.tables.refresh import refresh_tables
     from pipeline.tables.workers import dask_executor
 
     with (
-        progress_bar(out) as progress,
+        closing(Bar(out, "reading pages", "pages")) as progress,
         dask_executor(scheduler) if scheduler else nullcontext() as executor,
     ):
         summary = refresh_tables(

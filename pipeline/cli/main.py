@@ -6,6 +6,7 @@ answers at once.
 
 from __future__ import annotations
 
+import io
 import sys
 from typing import Any
 
@@ -19,14 +20,18 @@ from pipeline.cli.flatten import flatten
 from pipeline.cli.options import say
 from pipeline.errors import CoverageError, ExitStatus
 
-INTERRUPTED = "interrupted; what is there is whole, and the same command goes on from it"
+INTERRUPTED = "Interrupted; outputs are intact. Run the same command again to resume."
+NO_MEMORY = "not enough memory; read fewer snapshots at a time with --tag, or ask for fewer rows"
 
 
 class Commands(click.Group):
-    """The commands; the one place where an error becomes a message and an exit status."""
+    """The commands, in the order of the pipeline."""
 
     def main(self, *arguments: Any, **options: Any) -> Any:
-        """Run what the arguments name; what the system refuses at last is said, too."""
+        """Run the command line; report an output that cannot be written."""
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")  # click's own messages and help
         try:
             return super().main(*arguments, **options)
         except OSError as error:
@@ -35,7 +40,7 @@ class Commands(click.Group):
             sys.exit(ExitStatus.FAILED)
 
     def invoke(self, ctx: click.Context) -> object:
-        """Run the command named; what can't be done is said in one line, without a traceback."""
+        """Run a command; turn its errors into a message without a traceback, and a status."""
         try:
             return super().invoke(ctx)
         except CoverageError as error:
@@ -44,36 +49,39 @@ class Commands(click.Group):
         except KeyboardInterrupt:
             say(INTERRUPTED)
             ctx.exit(ExitStatus.FAILED)
+        except MemoryError:
+            say(f"error: {NO_MEMORY}")
+            ctx.exit(ExitStatus.FAILED)
         except RuntimeError as error:
-            # So DuckDB tells of Ctrl-C.
+            # DuckDB's report of Ctrl-C.
             if "interrupted" not in str(error):
                 raise
             say(INTERRUPTED)
             ctx.exit(ExitStatus.FAILED)
         except BrokenPipeError:
-            # The reader, `head` say, has seen enough.
+            # The reader, such as `head`, has seen enough.
             sys.stderr.close()
             ctx.exit(0)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """List the commands in the order of the data's way."""
+        """Return the names of the commands in the order in which they were added."""
         return list(self.commands)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="cache-coverage")
 def main() -> None:
-    """Tell what the Spack build cache has built, for which compiler, OS and CPU target.
+    """Analyze what the Spack build cache holds for each compiler, OS and CPU target.
 
-    The way of the data: fetch brings a cache's indexes, flatten reads pages into Parquet tables,
-    build makes a DuckDB file of them, report writes what it says; package, usable and diff ask it
-    what is asked most, query and sql anything.
+    Pipeline: fetch (optional) downloads a cache's indexes, flatten reads pages and indexes into
+    Parquet tables, build loads them into a DuckDB database, report writes HTML, Markdown and CSV.
+    The other commands query the database.
 
-    Exit status: 0 done, 1 it could not be done, 2 wrong usage, 3 with --strict something was
-    rejected, 4 with --fail-on-loss something was lost.
+    Exit status: 0 success; 1 failure; 2 wrong usage; 3 something was rejected, with --strict;
+    4 something was lost, with --fail-on-loss.
     """
 
 
-# In the order of the pipeline, as `--help` lists them.
+# `--help` lists them in this order.
 for command in (fetch, flatten, build, report, query, package, usable, diff, sql):
     main.add_command(command)

@@ -1,29 +1,31 @@
-"""What several commands share: options, and how they talk and print."""
+"""What several commands share: options, and how they print."""
 
 from __future__ import annotations
 
+import shutil
 import signal
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from pipeline.text import printable
+from pipeline.text import is_terminal, printable
 
 if TYPE_CHECKING:
     import duckdb
 
     from pipeline.rows import Rows
 
-FORMATS = ("table", "csv", "json", "markdown")  # as pipeline.rows.RENDERERS has them
+FORMATS = ("table", "csv", "json", "markdown")  # those of pipeline.rows.render_rows
 
 
 def readable(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """Refuse what is no text: neither Parquet's writers nor DuckDB take it."""
+    """Refuse what is not UTF-8: neither DuckDB nor the writers of Parquet take it."""
     try:
         str(value).encode()
     except UnicodeEncodeError as error:
-        raise click.BadParameter(f"{printable(str(value))} is not UTF-8; give another") from error
+        raise click.BadParameter(f"{printable(str(value))} is not UTF-8; use another") from error
     return value
 
 
@@ -41,29 +43,47 @@ format_option = click.option(
     type=click.Choice(FORMATS),
     default="table",
     show_default=True,
-    help="How rows are printed.",
+    help="Output format.",
 )
 tag_option = click.option(
-    "--tag", default=None, help="The snapshot.  [default: the newest weekly one]"
+    "--tag", default=None, help="Snapshot.  [default: the newest weekly snapshot]"
 )
 
 
 def asking(out: Path) -> duckdb.DuckDBPyConnection:
-    """Open the database to ask it."""
+    """Open the database read-only, for a command that only asks."""
     from pipeline.warehouse.database import open_warehouse
 
-    # Nothing is written, so Ctrl-C may end the process anywhere; DuckDB would not always hear it.
+    # Nothing is written, so Ctrl-C may end the process at any point; DuckDB may not notice it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     return open_warehouse(out)
 
 
 def show(rows: Rows, output_format: str) -> None:
-    """Print rows."""
+    """Print rows: a table as far as stdout's encoding can show it, data formats as UTF-8."""
     from pipeline.rows import render_rows
 
-    click.echo(render_rows(rows, output_format), nl=False)
+    width = shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
+    text = render_rows(rows, output_format, width)
+    write(text, sys.stdout, None if output_format == "table" else "utf-8")
+
+
+def tell(text: str) -> None:
+    """Print a line of a command's answer to stdout."""
+    write(printable(text) + "\n", sys.stdout)
 
 
 def say(text: str) -> None:
-    """Talk: to stderr, so that stdout stays data; names in it steer no terminal."""
-    click.echo(printable(text, keep="\n"), err=True)
+    """Print a message to stderr, so that stdout has data alone."""
+    write(printable(text, keep="\n") + "\n", sys.stderr)
+
+
+def write(text: str, stream: TextIO | None, encoding: str | None = None) -> None:
+    """Write text to a stream in its own encoding, or that given; escape what that lacks.
+
+    The caller may have closed the stream, which is then None. `click.echo` would remove escape
+    sequences from data that goes into a pipe.
+    """
+    if stream is not None:
+        stream.buffer.write(text.encode(encoding or stream.encoding, "backslashreplace"))
+        stream.flush()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
+import re
 import shutil
 import subprocess
 import sys
@@ -394,7 +396,7 @@ def test_help_loads_nothing_heavy() -> None:
     code = (
         "import sys; sys.argv = ['x', '--help']\n"
         "try:\n import pipeline.__main__\nexcept SystemExit: pass\n"
-        "heavy = {'polars', 'pyarrow', 'duckdb', 'yaml', 'rich', 'jinja2'}\n"
+        "heavy = {'polars', 'pyarrow', 'duckdb', 'yaml', 'tqdm', 'jinja2'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
     result = subprocess.run(
@@ -439,6 +441,68 @@ def test_output_that_finds_no_room_is_said(
     assert result.stderr == (
         "error: standard output: No space left on device; write to another place\n"
     )
+
+
+def test_a_time_with_its_zone_is_printed(sample: Path) -> None:
+    """`now()` is printed like any other value."""
+    result = run("query", "select now() > '2020-01-01' as ok, now()", "--out", sample)
+
+    assert result.returncode == 0, result.stderr
+    assert re.search(r"\d[+-]\d\d:\d\d$", result.stdout, re.MULTILINE)
+
+
+NOT_ASCII = "select 'naïve 猫' as \"größe\""
+
+
+def run_in_encoding(encoding: str, *arguments: object) -> bytes:
+    result = subprocess.run(
+        [sys.executable, "-m", "pipeline", *map(str, arguments)],
+        env=os.environ | {"PYTHONIOENCODING": encoding},
+        capture_output=True,
+        check=False,
+    )
+    assert b"Traceback" not in result.stderr
+    assert result.returncode in (0, 2)
+    return result.stdout + result.stderr
+
+
+@pytest.mark.parametrize("output_format", ["csv", "json", "markdown"])
+def test_data_is_utf_8_in_any_locale(sample: Path, output_format: str) -> None:
+    """CSV, JSON and Markdown are files for others, whatever a terminal here can show."""
+    output = run_in_encoding(
+        "latin-1", "query", NOT_ASCII, "--out", sample, "--format", output_format
+    )
+
+    assert "naïve 猫" in output.decode()
+    assert "größe" in output.decode()
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "koi8-r"])
+def test_a_table_is_in_the_locales_encoding(sample: Path, encoding: str) -> None:
+    """What the encoding lacks is escaped."""
+    output = run_in_encoding(encoding, "query", NOT_ASCII, "--out", sample).decode(encoding)
+
+    assert ("naïve" if encoding in ("latin-1", "cp1252") else "na\\xefve") in output
+    assert "\\u732b" in output
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["report", "--out"],
+        ["package", "adiak", "--out"],
+        ["usable", "--os", "ubuntu22.04", "--target", "zen4", "--out"],
+        ["diff", "develop-2025-03-16", "develop-2025-03-30", "--out"],
+        ["fetch", "--help"],
+        ["größe-猫"],
+    ],
+    ids=lambda command: command[0],
+)
+def test_no_encoding_gives_a_traceback(sample: Path, command: list[str]) -> None:
+    """Messages, help and answers come out where stdout has eight bits."""
+    out = [sample] if command[-1] == "--out" else []
+
+    assert run_in_encoding("koi8-r", *command, *out)
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])

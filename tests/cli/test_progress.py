@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from pathlib import Path
 
@@ -33,14 +34,15 @@ def source(tmp_path: Path) -> Path:
 
 
 def test_flatten_has_a_bar_on_a_terminal(source: Path, tmp_path: Path) -> None:
-    """It tells pages of all, pages a second and the time left, and gives way to what is said."""
+    """It shows pages of their total, the rate and the time left, and is gone in the end."""
     status, screen = show_bar("flatten", source, "--out", tmp_path / "out")
 
     assert status == 0
     assert "Traceback" not in screen
-    for part in ("reading pages", "3/3", "pages/s, 0:00:00 left"):
-        assert part in screen
-    assert screen.splitlines()[-1].endswith("3 pages taken, 3 specs in 1 snapshot")
+    assert re.search(r"reading pages: +0%.* 0/[1-3] \[.*pages/s\]", screen)
+    last_line = screen.splitlines()[-1].rpartition("\r")[2]
+    assert last_line.endswith("3 pages taken, 3 specs in 1 snapshot")
+    assert "reading pages" not in last_line
 
 
 def test_a_run_without_news_has_no_bar(source: Path, tmp_path: Path) -> None:
@@ -54,7 +56,7 @@ def test_a_run_without_news_has_no_bar(source: Path, tmp_path: Path) -> None:
 
 
 def test_fetch_has_a_bar_on_a_terminal(tmp_path: Path) -> None:
-    """It tells indexes of all, and the megabytes that came."""
+    """It shows indexes of their total."""
     with serve() as site:
         site.files["build_cache/index.json"] = b'{"database": {"version": "7", "installs": {}}}'
 
@@ -62,8 +64,7 @@ def test_fetch_has_a_bar_on_a_terminal(tmp_path: Path) -> None:
 
     assert status == 0
     assert "Traceback" not in screen
-    for part in ("fetching indexes", "1/1", "0.0 MB"):
-        assert part in screen
+    assert re.search(r"fetching indexes: +0%.* 0/1 ", screen)
     assert "1 index, 1 new or changed" in screen.splitlines()[-1]
 
 

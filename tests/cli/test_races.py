@@ -20,7 +20,7 @@ from tests.writing import make_spec, site_page, write_pages
 pytestmark = pytest.mark.slow
 
 TAG = "develop-2025-03-30"
-WAITING = "waiting for another run on it to end"
+WAITING = "waiting for another run to finish"
 
 
 @pytest.fixture(scope="module")

@@ -694,7 +694,7 @@ def test_two_runs_on_a_tree_go_one_after_the_other(site: Site, tmp_path: Path) -
         while not site.asked:
             time.sleep(0.01)
     assert runs[1].stderr is not None
-    assert runs[1].stderr.readline() == f"{tmp_path}: waiting for another run on it to end\n"
+    assert runs[1].stderr.readline() == f"{tmp_path}: waiting for another run to finish\n"
     goes_on.set()
     said = [run.communicate()[1] for run in runs]
 
