@@ -69,9 +69,14 @@ DECODED_DEPENDENCIES = pl.Schema(
 DECODED_COMPILERS = pl.Schema(
     {"tag": pl.String(), "hash": pl.String(), "language": pl.String(), "compiler": pl.String()}
 )
+# Where a stack's binary of a spec has a size of its own; a mirror without a stack has it null.
+DECODED_SIZES = pl.Schema(
+    {"tag": pl.String(), "hash": pl.String(), "stack": pl.String(), "size_bytes": pl.Int64()}
+)
 
 NO_DEPENDENCIES = DECODED_DEPENDENCIES.to_frame()
 NO_COMPILERS = DECODED_COMPILERS.to_frame()
+NO_SIZES = DECODED_SIZES.to_frame()
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,7 @@ class Decoded:
     rejects: list[Reject]
     dependencies: pl.DataFrame = field(default_factory=lambda: NO_DEPENDENCIES)
     compilers: pl.DataFrame = field(default_factory=lambda: NO_COMPILERS)
+    sizes: pl.DataFrame = field(default_factory=lambda: NO_SIZES)
 
 
 @cache

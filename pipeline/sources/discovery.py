@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -13,7 +14,14 @@ import msgspec
 
 from pipeline.errors import SourceError
 from pipeline.names import path_text
-from pipeline.sources.files import TICK_NS, MirrorName, PageFile, stamp_page, unreadable
+from pipeline.sources.files import (
+    TICK_NS,
+    MirrorName,
+    PageFile,
+    check_inside,
+    stamp_page,
+    unreadable,
+)
 from pipeline.sources.listings import (
     Folders,
     Listings,
@@ -23,15 +31,18 @@ from pipeline.sources.listings import (
     take_folders,
 )
 from pipeline.sources.mirror.layout import (
-    RESERVED_NAMES,
+    Mirror,
+    find_mirror,
     folder_name,
-    index_files,
+    index_at,
+    index_in,
+    is_installation,
     is_snapshot,
-    mirror_of,
     name_mirror,
-    other_folders,
 )
-from pipeline.sources.rejects import Reject
+from pipeline.sources.rejects import Reject, RejectCode
+
+FEW_REASONS = 3
 
 Group = tuple[str, list[PageFile]]  # a folder, and the pages in the folders in it
 
@@ -110,7 +121,9 @@ class Search:
         for folder, pages in groups:
             is_empty = False
             yield folder, sorted(pages, key=attrgetter("page"))
-        if is_empty and not self.rejects:
+        if is_empty:
+            if self.rejects:
+                raise nothing_read(self.sources, self.rejects)
             if self.only:
                 raise no_page_of(self.only)
             raise SourceError(
@@ -123,6 +136,8 @@ class Search:
         root = os.path.realpath(source)
         if not os.path.isdir(root):
             yield self.single(root, path_text(source.name))
+        elif (index := index_in(root)) is not None:
+            yield self.single(index, os.path.basename(index))
         elif self.follow_links:
             # What is there without links comes first, and so is known by its own name.
             seen: set[tuple[int, int]] = set()
@@ -137,10 +152,16 @@ class Search:
         file = stamp_page(path, page, os.stat(path))
         if not is_index(path):
             return os.path.dirname(os.path.dirname(path)), [file]
-        folder = mirror_of(path)
+        place = index_at(path)
+        folder = place[0] if place else None
         tag, stack = self.mirror
-        if folder is not None:
-            mirror = name_mirror(folder, folder, [], self.mirror)
+        if place is not None:
+            folder, index = place
+            mirror = name_mirror(
+                folder, folder, [], self.mirror, stands_alone=is_installation(path)
+            )
+            bounds = None if self.follow_links else os.fsencode(folder)
+            mirror = MirrorName(mirror.tag, index.view or mirror.stack, bounds)
         elif tag is not None:
             mirror = MirrorName(tag, stack)
         else:
@@ -200,11 +221,11 @@ class Search:
                     self.rejects.append(unreadable(page, "page", error))
             return listing.folders
 
-        def visit_mirror(
-            folder: str, indexes: list[str], names: list[str], group: list[PageFile]
-        ) -> list[PageFile]:
-            """Add a stack's indexes to the group of its snapshot; give any other mirror's."""
-            mirror = name_mirror(folder, root, names, self.mirror)
+        def visit_mirror(folder: str, found: Mirror, group: list[PageFile]) -> list[PageFile]:
+            """Add a stack's indexes to the group of its snapshot; return any other mirror's."""
+            mirror = name_mirror(
+                folder, root, found.others, self.mirror, stands_alone=found.is_installation
+            )
             if self.mirror[1] is not None:
                 if self.alone not in (None, folder):
                     raise SourceError(
@@ -212,15 +233,22 @@ class Search:
                         "and --stack is for one alone; leave it out where their places tell it"
                     )
                 self.alone = folder
+            for name in found.missing:
+                page = path_text(f"{folder}/{name}"[skipped:])
+                self.rejects.append(Reject(page, 1, RejectCode.UNREADABLE, missing_index(folder)))
             files = []
-            for path in indexes:
-                page = path_text(path[skipped:])
+            for index in found.indexes:
+                page = path_text(index.path[skipped:])
                 try:
-                    file = stamp_page(path, page, os.stat(path))
+                    if links is None:
+                        check_inside(index.path, root)
+                    file = stamp_page(index.path, page, os.stat(index.path))
                 except OSError as error:
                     self.rejects.append(unreadable(page, "index", error))
-                else:
-                    files.append(msgspec.structs.replace(file, mirror=mirror))
+                    continue
+                bounds = os.fsencode(root) if links is None else None
+                named = MirrorName(mirror.tag, index.view or mirror.stack, bounds)
+                files.append(msgspec.structs.replace(file, mirror=named))
             if mirror.tag != folder_name(os.path.dirname(folder)) or mirror.stack is None:
                 return files
             group.extend(files)
@@ -234,9 +262,9 @@ class Search:
                 folders = visit(at, name)
                 own: list[PageFile] = []
                 # Only in a mirror are these names its own; elsewhere one may be a package's.
-                if not RESERVED_NAMES.isdisjoint(folders) and (indexes := index_files(folder)):
-                    folders = other_folders(folders)
-                    own = visit_mirror(folder, indexes, folders, at.pages)
+                if (mirror := find_mirror(folder, folders, self.mirror[1])) is not None:
+                    folders = mirror.others
+                    own = visit_mirror(folder, mirror, at.pages)
                 if folders or own:
                     way.append(level(folder, self.asked_for(folders), own))
                     break
@@ -263,6 +291,22 @@ def no_page_of(tags: Iterable[str]) -> SourceError:
     )
 
 
+def nothing_read(sources: Iterable[Path], rejects: Sequence[Reject]) -> SourceError:
+    """Say why nothing in the sources could be read."""
+    reasons = [f"{reject.page}: {reject.message}" for reject in rejects[:FEW_REASONS]]
+    if len(rejects) > FEW_REASONS:
+        reasons.append(f"and {len(rejects) - FEW_REASONS} more")
+    return SourceError("\n".join([f"{', '.join(map(str, sources))}: nothing to read", *reasons]))
+
+
+def missing_index(folder: str) -> str:
+    """Say that the mirror that a folder is has specs but no index, and what to do."""
+    return (
+        "specs were pushed to this mirror, but it has no index; write one with "
+        f"'spack buildcache update-index {path_text(folder)}'"
+    )
+
+
 def tell_apart(groups: Iterable[Group]) -> Iterator[Group]:
     """Put together what comes of one folder, each file once and under a name of its own."""
     paths, names = set(), set()
@@ -282,9 +326,11 @@ def tell_apart(groups: Iterable[Group]) -> Iterator[Group]:
 
 
 def is_index(path: str) -> bool:
-    """Whether a file is a build cache's index and no page, by what it begins with."""
+    """Return whether a file is an index and no page: by its place, else by how it begins."""
+    if index_at(path) is not None or path.endswith(".json"):
+        return True
     try:
         with open(path, "rb") as stream:
-            return stream.read(1) == b"{"
+            return stream.read(4).removeprefix(codecs.BOM_UTF8)[:1] == b"{"
     except OSError:
         return False

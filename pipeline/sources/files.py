@@ -17,10 +17,14 @@ TICK_NS = 2_000_000_000
 
 
 class MirrorName(msgspec.Struct, frozen=True, array_like=True):
-    """The snapshot and the stack that a mirror holds; a mirror that stands alone may have none."""
+    """The snapshot and the stack that a mirror holds; a mirror that stands alone may have none.
+
+    `root` is the folder that links in the mirror must not lead out of; None: they may.
+    """
 
     tag: str
     stack: str | None
+    root: bytes | None = None
 
 
 class PageFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
@@ -70,6 +74,18 @@ def stamp_page(path: str, page: str, status: os.stat_result) -> PageFile:
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
     return PageFile(os.fsencode(path), page, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+
+
+def check_inside(path: str, root: str) -> None:
+    """Check that a file lies below `root`, links resolved.
+
+    Raises
+    ------
+    OSError
+        A link leads out of it.
+    """
+    if not os.path.realpath(path).startswith(f"{root}/"):
+        raise OSError(errno.EXDEV, "a link leads out of the source; follow it with --follow-links")
 
 
 def read_bytes(file: PageFile, limit: int = MAX_PAGE_BYTES) -> bytes:

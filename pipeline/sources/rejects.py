@@ -17,6 +17,7 @@ class RejectCode(enum.StrEnum):
     MISSING_KEY = "missing-key"
     WRONG_TYPE = "wrong-type"
     BAD_VALUE = "bad-value"
+    BAD_CHECKSUM = "bad-checksum"
     DUPLICATE_SPEC = "duplicate-spec"
     DUPLICATE_PAGE = "duplicate-page"
 

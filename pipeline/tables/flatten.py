@@ -115,12 +115,28 @@ def flatten_pages(decoded: Decoded) -> Tables:
             .sort("place", "hash")
             .select(SPEC_STACKS.schema.names())
             .explode("stack", empty_as_null=True)
+            .pipe(add_stack_sizes, decoded.sizes)
         ),
         PAGES: PAGES.conform(pages).sort("tag", "package", "page"),
         REJECTS: rejects.sort("page", "item"),
         DEPENDENCIES: flatten_dependencies(decoded.dependencies, bad),
         SPEC_COMPILERS: flatten_compilers(decoded.compilers, bad),
     }
+
+
+def add_stack_sizes(rows: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
+    """Return rows of specs and stacks with the size that the stack's binary of the spec has."""
+    if sizes.is_empty():  # as of all pages
+        return rows
+    key = ("tag", "hash", "stack")
+    return rows.drop("size_bytes").join(
+        # A mirror in both layouts tells it twice.
+        sizes.unique(key, keep="first"),
+        on=key,
+        how="left",
+        nulls_equal=True,
+        maintain_order="left",
+    )
 
 
 def flatten_dependencies(dependencies: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:

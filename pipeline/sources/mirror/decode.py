@@ -1,7 +1,7 @@
-"""Indexes to columns: the specs of one snapshot's mirrors as frames, like those of its pages.
+"""Turn indexes into columns: the specs of one snapshot's mirrors as frames, as of its pages.
 
-A spec that several mirrors hold is one spec with several stacks, as on a page. What the index of
-each says of it is the same, so it is taken from the first.
+A spec that several mirrors list is one spec with several stacks, as on a page. Its content is that
+of the first index that lists it; an index that says something else of the same hash is refused.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import os
 import re
+from array import array
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -21,35 +22,43 @@ from pipeline.sources.decoded import (
     DECODED_COMPILERS,
     DECODED_DEPENDENCIES,
     DECODED_PAGES,
+    DECODED_SIZES,
     DECODED_SPECS,
     Decoded,
     columns_to_frame,
 )
-from pipeline.sources.files import PageFile
+from pipeline.sources.files import MirrorName, PageFile
+from pipeline.sources.mirror.blobs import SpecManifests
 from pipeline.sources.mirror.index import (
     Node,
+    Records,
     compiler_of,
     compilers_of,
     flags_of,
+    links_root,
+    mirror_folder,
     read_index,
+    read_name,
     read_node,
     read_record,
-    size_of,
     variants_of,
 )
-from pipeline.sources.mirror.layout import split_index
 from pipeline.sources.rejects import PageError, Reject, RejectCode, shown
 
 IS_HASH = re.compile(HASH)
+IS_COMPILER = re.compile(r"none|[A-Za-z0-9][A-Za-z0-9._+-]*@=?[A-Za-z0-9][A-Za-z0-9._+=-]*")
 INDEX_LINE = 1  # Spack writes an index on one line
-
-# Of DECODED_PAGES and DECODED_DEPENDENCIES; the rest follows, or is not in an index.
+# What two indexes must agree on that list a hash.
+CONTENT = (
+    *("versions", "compiler", "os", "platform", "target", "variants", "flags"),
+    *("namespace", "package_hash", "build_spec"),
+)
+MAY_LACK = ("namespace", "package_hash")  # which an older Spack does not write
+# The columns that are gathered row by row; the others of their frames follow, or are null.
+SPEC_COLUMNS = ("page_number", "item", "line", "hash", "stacks", *CONTENT)
 PAGE_COLUMNS = ("page_number", "page", "tag", "package", "entry_count", "byte_count")
 EDGE_COLUMNS = ("tag", "hash", "dependency_hash", "dependency_name", "deptypes", "virtuals")
-
-Installs = Mapping[str, msgspec.Raw]
-Key = tuple[str, str]
-RECORD_COLUMNS = {
+RECORDS = {
     "tag": pl.String(),
     "dependency_hash": pl.String(),
     "dependency_version": pl.String(),
@@ -57,238 +66,407 @@ RECORD_COLUMNS = {
     "external_path": pl.String(),
 }
 
+Key = tuple[str, str]  # tag and hash
+Columns = dict[str, list[Any]]
+
 
 def decode_indexes(files: Sequence[PageFile]) -> Decoded:
     """Read the indexes of a snapshot's mirrors, one after the other.
 
-    An index that can't be read is refused whole, a record by itself. Its `page` is the path of the
-    first index that has a spec of the package.
+    An index that can't be read is refused whole, a record by itself. The `page` of a spec is the
+    path of the first index that lists its package.
     """
-    gathering = Gathering()
-    # All that is made here is needed to the end, so looking for garbage would find none.
+    specs = SpecCollector()
     is_collecting = gc.isenabled()
     gc.disable()
     try:
         for file in files:
-            try:
-                gathering.take_index(file)
-            except PageError as error:
-                gathering.rejects.append(error.reject(file.page))
-        return gathering.decoded()
+            specs.take_index(file)
+        return specs.decoded()
     finally:
         if is_collecting:
             gc.enable()
 
 
-class Gathering:
-    """Specs as they come, column by column: the records themselves would take far more memory."""
+class SpecCollector:
+    """The specs of several indexes, column by column: as objects they take far more memory."""
 
     def __init__(self) -> None:
-        self.specs: dict[str, list[Any]] = {
-            name: [] for name in DECODED_SPECS if name != "provided_virtuals"
-        }
-        self.pages: dict[str, list[Any]] = {name: [] for name in PAGE_COLUMNS}
-        self.dependencies: dict[str, list[Any]] = {name: [] for name in EDGE_COLUMNS}
-        self.compilers: dict[str, list[Any]] = {name: [] for name in DECODED_COMPILERS}
+        self.specs: Columns = {name: [] for name in SPEC_COLUMNS}
+        self.pages: Columns = {name: [] for name in PAGE_COLUMNS}
+        self.edges: Columns = {name: [] for name in EDGE_COLUMNS}
+        self.compilers: Columns = {name: [] for name in DECODED_COMPILERS}
+        self.sizes: Columns = {name: [] for name in DECODED_SIZES}
         self.rejects: list[Reject] = []
-        self.stacks: dict[Key, list[str]] = {}  # of each spec met, by tag and hash
-        self.numbers: dict[Key, int] = {}  # of pages, by tag and package
-        self.mere: dict[Key, msgspec.Raw] = {}  # dependencies without a binary
-        # What comes again and again, kept once: variants, and what dependencies are known by.
-        self.variants: dict[str, str] = {}
-        self.hashes: dict[str, str] = {}
-        self.names: dict[str, str] = {}
+        self.refused: set[tuple[str, str, str]] = set()  # tag, hash and message
+        self.page_numbers: dict[Key, int] = {}  # by tag and package
+        self.rows: dict[Key, int] = {}  # of `specs`
+        # By row: the index that it is from, a digest of its record, and where its rows of `edges`
+        # are.
+        self.sources: list[str] = []
+        self.digests = array("q")
+        self.edge_starts = array("q")
+        self.edge_counts = array("q")
+        self.bare: dict[Key, tuple[str, int, msgspec.Raw]] = {}  # records without a binary
+        # Texts and lists that repeat, kept once.
+        self.texts: dict[str, str] = {}
+        # Values that were found good: there are few different ones.
+        self.names: set[str] = set()
+        self.compiler_names: set[str] = set()
         self.lists: dict[tuple[str, ...], int] = {(): 0}
 
     def take_index(self, file: PageFile) -> None:
-        """Take the records of one index.
-
-        Raises
-        ------
-        PageError
-            It can't be read, or its mirror's names are none.
-        """
+        """Take the records of one index, or refuse it whole."""
         mirror = file.mirror
         if mirror is None:
             raise ValueError(f"{file.page} is no index")
-        for name in (mirror.tag, *([mirror.stack] if mirror.stack else [])):
-            if not IS_NAME.fullmatch(name):
-                raise PageError(
-                    RejectCode.BAD_VALUE,
-                    f"the folder of its snapshot or stack is no name: {shown(name)}; "
-                    "give others with --tag and --stack",
-                )
-        installs = read_index(file)
-        folder, layout = split_index(os.fsdecode(file.path))
-        for item, (spec_hash, raw) in enumerate(installs.items()):
-            key = mirror.tag, spec_hash
-            stacks = self.stacks.get(key)
-            package = None
+        try:
+            check_place(mirror)
+            records, repeated = read_index(file)
+        except PageError as error:
+            tag = mirror.tag if IS_NAME.fullmatch(mirror.tag) else None
+            self.rejects.append(Reject(file.page, INDEX_LINE, error.code, error.message, tag=tag))
+            return
+        manifests = SpecManifests(mirror_folder(os.fsdecode(file.path)), links_root(file))
+        for item, (spec_hash, raw) in enumerate(records.items()):
             try:
-                record = read_record(raw)
-                if not record.in_buildcache:
-                    self.mere.setdefault(key, record.spec.copy())
-                    continue
-                if stacks is None:
-                    self.stacks[key] = stacks = []
-                    node = read_node(record.spec)
-                    package = self.package_of(node)
-                    number = self.page_number(mirror.tag, package, file.page)
-                    self.pages["entry_count"][number] += 1
-                    self.pages["byte_count"][number] += memoryview(raw).nbytes
-                    row = self.row_of(node, key, installs)
-                    row["size_bytes"] = size_of(folder, node, spec_hash) if layout == 3 else None
-                    self.add(self.specs, page_number=number, item=item, stacks=stacks, **row)
-                    self.add_dependencies(mirror.tag, spec_hash, node)
+                self.take_record(file.page, mirror, item, spec_hash, raw, records, manifests)
             except PageError as error:
-                self.rejects.append(
-                    Reject(
-                        file.page,
-                        INDEX_LINE,
-                        error.code,
-                        error.message,
-                        tag=mirror.tag,
-                        package=package,
-                        item=item,
-                        hash=spec_hash,
-                    )
-                )
-            if stacks is not None and mirror.stack is not None:
-                stacks.append(mirror.stack)
-
-    def package_of(self, node: Node) -> str:
-        """Give a spec's package, or raise PageError where its name is none."""
-        if not IS_NAME.fullmatch(node.name):
-            raise PageError(
-                RejectCode.BAD_VALUE, f"name: expected {A_NAME}, found {shown(node.name)}"
+                self.reject(file.page, mirror.tag, item, spec_hash, raw, error)
+        items = {spec_hash: item for item, spec_hash in enumerate(records)} if repeated else {}
+        for spec_hash in repeated:
+            again = PageError(
+                RejectCode.DUPLICATE_SPEC,
+                "hash: expected once in an index, found again; of its records the last is kept",
             )
-        return node.name
+            item, raw = items[spec_hash], records[spec_hash]
+            self.reject(file.page, mirror.tag, item, spec_hash, raw, again)
 
-    def page_number(self, tag: str, package: str, page: str) -> int:
-        """Give the number of the page that a package's specs are put on."""
-        number = self.numbers.setdefault((tag, package), len(self.numbers))
-        if number == len(self.pages["page"]):
-            values = (number, page, tag, package, 0, 0)
-            self.add(self.pages, **dict(zip(PAGE_COLUMNS, values, strict=True)))
-        return number
-
-    def row_of(self, node: Node, key: Key, installs: Installs) -> dict[str, Any]:
-        """Give a spec's columns but those of its place, and note its compilers.
+    def take_record(
+        self,
+        page: str,
+        mirror: MirrorName,
+        item: int,
+        spec_hash: str,
+        raw: msgspec.Raw,
+        records: Records,
+        manifests: SpecManifests,
+    ) -> None:
+        """Take one record: a spec of the mirror's stack, or what specs depend on.
 
         Raises
         ------
         PageError
-            One of them is not to be had.
+            It is no record as Spack writes one, or an earlier index has another for the hash.
         """
-        tag, spec_hash = key
+        key = mirror.tag, spec_hash
+        record = read_record(raw)
+        if not (record.in_buildcache or record.installed):
+            self.bare.setdefault(key, (page, item, record.spec.copy()))
+            return
+        row = self.rows.get(key)
+        digest = hash(bytes(record.spec))
+        if row is not None and self.digests[row] == digest:
+            package = self.pages["package"][self.specs["page_number"][row]]
+            size = manifests.size_of(package, self.specs["versions"][row][0], spec_hash)
+        else:
+            node = read_node(record.spec)
+            if record.installed and node.external is not None:
+                # Spack notes what it found on the host as installed, too.
+                self.bare.setdefault(key, (page, item, record.spec.copy()))
+                return
+            languages = dict(compilers_of(node, records))
+            content = self.check_content(node, spec_hash, languages)
+            if row is not None:
+                self.check_same(row, node, content)
+            size = manifests.size_of(node.name, node.version, spec_hash)
+            if row is None:
+                row = self.add_spec(page, key, item, raw, node, content, languages, digest)
+        if size is not None:
+            self.add(
+                self.sizes, tag=mirror.tag, hash=spec_hash, stack=mirror.stack, size_bytes=size
+            )
+        if mirror.stack is not None:
+            self.specs["stacks"][row].append(mirror.stack)
+
+    def check_content(
+        self, node: Node, spec_hash: str, languages: Mapping[str, str]
+    ) -> dict[str, Any]:
+        """Return a spec's columns, those of its place and stacks aside.
+
+        Raises
+        ------
+        PageError
+            The value of a column is not allowed.
+        """
+        target = node.arch.target
+        self.check_name("name", node.name)
+        self.check_hash("hash", spec_hash)
         if node.hash not in (None, spec_hash):
             raise PageError(
                 RejectCode.BAD_VALUE,
                 f"expected one hash, found {shown(node.hash)} within the record of another",
             )
-        self.check_dependencies(node)
-        target = node.arch.target
-        languages = dict(compilers_of(node, installs))
-        variants = variants_of(node.parameters)
-        for language, compiler in languages.items():
-            self.add(self.compilers, tag=tag, hash=spec_hash, language=language, compiler=compiler)
+        for edge in node.dependencies:
+            self.check_edge(edge.name, edge.hash)
         return {
-            "line": INDEX_LINE,
             "hash": spec_hash,
-            "compiler": compiler_of(node, languages),
-            "os": node.arch.platform_os,
-            "platform": node.arch.platform,
-            "target": target if isinstance(target, str) else target.name,
+            "compiler": self.check_compiler(compiler_of(node, languages)),
+            "os": self.check_name("os", node.arch.platform_os),
+            "platform": self.check_name("platform", node.arch.platform),
+            "target": self.check_name("target", target if isinstance(target, str) else target.name),
             "versions": [node.version],
-            "variants": [self.variants.setdefault(variant, variant) for variant in variants],
-            "tarball": None,
+            "variants": [self.texts.setdefault(v, v) for v in variants_of(node.parameters)],
             "flags": flags_of(node.parameters),
             "namespace": node.namespace,
             "package_hash": node.package_hash,
-            "build_spec": node.build_spec and node.build_spec.hash,
+            "build_spec": node.build_spec and self.check_hash("build_spec", node.build_spec.hash),
         }
 
-    def check_dependencies(self, node: Node) -> None:
-        """Refuse a spec one of whose dependencies is none."""
-        for edge in node.dependencies:
-            if edge.hash in self.hashes and edge.name in self.names:
-                continue
-            if not (IS_HASH.fullmatch(edge.hash) and IS_NAME.fullmatch(edge.name)):
-                found = f"{shown(edge.name)} {shown(edge.hash)}"
+    def check_name(self, what: str, name: str) -> str:
+        """Return a name, or raise PageError where it is none."""
+        if name not in self.names:
+            if not IS_NAME.fullmatch(name):
                 raise PageError(
-                    RejectCode.BAD_VALUE, f"dependencies: expected a name and a hash, found {found}"
+                    RejectCode.BAD_VALUE, f"{what}: expected {A_NAME}, found {shown(name)}"
                 )
+            self.names.add(name)
+        return name
 
-    def add(self, columns: dict[str, list[Any]], **values: Any) -> None:
+    def check_hash(self, what: str, spec_hash: str) -> str:
+        """Return a hash, or raise PageError where it is none."""
+        if not IS_HASH.fullmatch(spec_hash):
+            raise PageError(
+                RejectCode.BAD_VALUE,
+                f"{what}: expected 32 of a-z and 2-7, found {shown(spec_hash)}",
+            )
+        return spec_hash
+
+    def check_compiler(self, compiler: str) -> str:
+        """Return a compiler, or raise PageError where it is neither `none` nor NAME@VERSION."""
+        if compiler not in self.compiler_names:
+            if not IS_COMPILER.fullmatch(compiler):
+                raise PageError(
+                    RejectCode.BAD_VALUE,
+                    f"compiler: expected 'none' or NAME@VERSION, found {shown(compiler)}",
+                )
+            self.compiler_names.add(compiler)
+        return compiler
+
+    def check_edge(self, name: str, spec_hash: str) -> None:
+        """Raise PageError where a dependency has no proper name and hash."""
+        if spec_hash in self.texts and name in self.names:
+            return
+        if not (IS_HASH.fullmatch(spec_hash) and IS_NAME.fullmatch(name)):
+            raise PageError(
+                RejectCode.BAD_VALUE,
+                f"dependencies: expected a name and a hash, found {shown(name)} {shown(spec_hash)}",
+            )
+
+    def check_same(self, row: int, node: Node, content: Mapping[str, Any]) -> None:
+        """Raise PageError where a spec differs from that of an earlier index with its hash.
+
+        Spack once gave a spliced spec the hash of the original (spack/spack#48578). Texts that
+        differ need not: two versions of Spack write the same spec differently.
+        """
+        start = self.edge_starts[row]
+        edges = {
+            (self.edges["dependency_name"][edge], self.edges["dependency_hash"][edge])
+            for edge in range(start, start + self.edge_counts[row])
+        }
+        package = self.pages["package"][self.specs["page_number"][row]]
+        found = [f"package {node.name} != {package}"] if node.name != package else []
+        for column in CONTENT:
+            ours, theirs = content[column], self.specs[column][row]
+            if column in MAY_LACK and None in (ours, theirs):
+                continue
+            if isinstance(ours, list):
+                ours, theirs = sorted(ours), sorted(theirs)
+            if ours != theirs:
+                found.append(f"{column} {shown(text_of(ours))} != {shown(text_of(theirs))}")
+        if {(edge.name, edge.hash) for edge in node.dependencies} != edges:
+            found.append("other dependencies")
+        if found:
+            raise PageError(
+                RejectCode.DUPLICATE_SPEC,
+                f"hash: expected the spec that {self.sources[row]} has, and that is kept; "
+                f"found {', '.join(found)}",
+            )
+
+    def add_spec(
+        self,
+        page: str,
+        key: Key,
+        item: int,
+        raw: msgspec.Raw,
+        node: Node,
+        content: dict[str, Any],
+        languages: Mapping[str, str],
+        digest: int,
+    ) -> int:
+        """Add a spec in no stack yet, with its compilers and dependencies; return its row."""
+        tag, spec_hash = key
+        number = self.page_number(tag, node.name, page)
+        self.pages["entry_count"][number] += 1
+        self.pages["byte_count"][number] += memoryview(raw).nbytes
+        row = self.rows[key] = len(self.sources)
+        self.sources.append(page)
+        self.digests.append(digest)
+        self.edge_starts.append(len(self.edges["hash"]))
+        self.edge_counts.append(len(node.dependencies))
+        self.add(self.specs, page_number=number, item=item, line=INDEX_LINE, stacks=[], **content)
+        for language, compiler in languages.items():
+            self.add(self.compilers, tag=tag, hash=spec_hash, language=language, compiler=compiler)
+        self.add_edges(tag, spec_hash, node)
+        return row
+
+    def page_number(self, tag: str, package: str, page: str) -> int:
+        """Return the number of the page of a package, which begins on `page`."""
+        number = self.page_numbers.setdefault((tag, package), len(self.page_numbers))
+        if number == len(self.pages["page"]):
+            values = (number, page, tag, package, 0, 0)
+            self.add(self.pages, **dict(zip(PAGE_COLUMNS, values, strict=True)))
+        return number
+
+    def add(self, columns: Columns, **values: Any) -> None:
         """Add a row to columns."""
         for name, value in values.items():
             columns[name].append(value)
 
-    def add_dependencies(self, tag: str, spec_hash: str, node: Node) -> None:
+    def add_edges(self, tag: str, spec_hash: str, node: Node) -> None:
         """Add what a spec depends on."""
-        columns, edges = self.dependencies, node.dependencies
+        columns, edges = self.edges, node.dependencies
+        texts, lists = self.texts, self.lists
         columns["tag"].extend([tag] * len(edges))
         columns["hash"].extend([spec_hash] * len(edges))
-        hashes, names, lists = self.hashes, self.names, self.lists
-        columns["dependency_hash"].extend([hashes.setdefault(e.hash, e.hash) for e in edges])
-        columns["dependency_name"].extend([names.setdefault(e.name, e.name) for e in edges])
-        # By their numbers: there are few different ones.
+        columns["dependency_hash"].extend([texts.setdefault(e.hash, e.hash) for e in edges])
+        columns["dependency_name"].extend([texts.setdefault(e.name, e.name) for e in edges])
+        # By number: there are few different lists.
         columns["deptypes"].extend([lists.setdefault(e.deptypes, len(lists)) for e in edges])
         columns["virtuals"].extend(
             [lists.setdefault(e.parameters.virtuals, len(lists)) for e in edges]
         )
 
+    def reject(
+        self, page: str, tag: str, item: int, spec_hash: str, raw: msgspec.Raw, error: PageError
+    ) -> None:
+        """Refuse one record; it counts as an entry of its package's page if it has a package.
+
+        A fault that several indexes have alike is one reject.
+        """
+        if error.code != RejectCode.DUPLICATE_SPEC:
+            if (tag, spec_hash, error.message) in self.refused:
+                return
+            self.refused.add((tag, spec_hash, error.message))
+        package = package_of(raw)
+        if package is not None:
+            number = self.page_number(tag, package, page)
+            self.pages["entry_count"][number] += 1
+            self.pages["byte_count"][number] += memoryview(raw).nbytes
+        self.rejects.append(
+            Reject(
+                page,
+                INDEX_LINE,
+                error.code,
+                error.message,
+                tag=tag,
+                package=package,
+                item=item,
+                hash=spec_hash,
+            )
+        )
+
     def decoded(self) -> Decoded:
         """Return all that was taken as frames."""
+        bare = self.take_bare_records()
         specs = columns_to_frame(self.specs, DECODED_SPECS)
         pages = columns_to_frame(self.pages, DECODED_PAGES)
-        records = self.take_bare_records(specs, pages)
-        lists = pa.array(list(self.lists), pa.large_list(pa.large_string()))
-        edges: dict[str, list[Any] | pa.Array] = self.dependencies | {
-            name: lists.take(pa.array(self.dependencies[name], pa.int64()))
-            for name in ("deptypes", "virtuals")
-        }
-        dependencies = (
-            columns_to_frame(edges, DECODED_DEPENDENCIES)
-            .select(EDGE_COLUMNS)
-            .join(records, on=("tag", "dependency_hash"), how="left", maintain_order="left")
-            .with_columns(pl.col("is_external").fill_null(False))
-            .select(DECODED_DEPENDENCIES.names())
-        )
+        dependencies = self.dependencies(with_built_records(bare, specs, pages))
         return Decoded(
             add_provided_virtuals(specs, pages, dependencies),
             pages,
             self.rejects,
             dependencies,
             columns_to_frame(self.compilers, DECODED_COMPILERS),
+            columns_to_frame(self.sizes, DECODED_SIZES),
         )
 
-    def take_bare_records(self, specs: pl.DataFrame, pages: pl.DataFrame) -> pl.DataFrame:
-        """Take the dependencies of records without a binary; return what every record says.
+    def take_bare_records(self) -> pl.DataFrame:
+        """Take the dependencies of records without a binary, and return those as RECORDS.
 
-        Columns: tag, dependency_hash, dependency_version, is_external, external_path.
+        A record that is external in one stack is so in all: its spec is missing nowhere.
         """
         rows = []
-        for (tag, spec_hash), raw in self.mere.items():
-            if (tag, spec_hash) in self.stacks:
-                continue
+        for (tag, spec_hash), (page, item, raw) in self.bare.items():
+            is_built = (tag, spec_hash) in self.rows
             try:
                 node = read_node(raw)
-                self.check_dependencies(node)
-            except PageError:
-                continue  # Not a spec of this cache, and what it needs is not known.
+                for edge in node.dependencies:
+                    self.check_edge(edge.name, edge.hash)
+            except PageError as error:
+                if not is_built:
+                    self.reject(page, tag, item, spec_hash, raw, error)
+                continue
             path = node.external and node.external.path
-            rows.append((tag, spec_hash, node.version, node.external is not None, path))
-            self.add_dependencies(tag, spec_hash, node)
-        bare = pl.DataFrame(rows, RECORD_COLUMNS, orient="row")
-        built = specs.join(pages, on="page_number").select(
-            "tag",
-            pl.col("hash").alias("dependency_hash"),
-            pl.col("versions").list.first().alias("dependency_version"),
-            pl.lit(False).alias("is_external"),
-            pl.lit(None, pl.String).alias("external_path"),
+            if node.external is not None or not is_built:
+                rows.append((tag, spec_hash, node.version, node.external is not None, path))
+            if not is_built:
+                self.add_edges(tag, spec_hash, node)
+        return pl.DataFrame(rows, RECORDS, orient="row")
+
+    def dependencies(self, records: pl.DataFrame) -> pl.DataFrame:
+        """Return the dependencies taken, with what the records of what is depended on say."""
+        lists = pa.array(list(self.lists), pa.large_list(pa.large_string()))
+        edges: dict[str, list[Any] | pa.Array] = self.edges | {
+            name: lists.take(pa.array(self.edges[name], pa.int64()))
+            for name in ("deptypes", "virtuals")
+        }
+        return (
+            columns_to_frame(edges, DECODED_DEPENDENCIES)
+            .select(EDGE_COLUMNS)
+            .join(records, on=("tag", "dependency_hash"), how="left", maintain_order="left")
+            .with_columns(pl.col("is_external").fill_null(False))
+            .select(DECODED_DEPENDENCIES.names())
         )
-        return pl.concat([bare, built])
+
+
+def check_place(mirror: MirrorName) -> None:
+    """Raise PageError where the folders of a mirror are no names of a snapshot and a stack."""
+    for name in (mirror.tag, *([mirror.stack] if mirror.stack else [])):
+        if not IS_NAME.fullmatch(name):
+            raise PageError(
+                RejectCode.BAD_VALUE,
+                f"the folder of its snapshot or stack is no name: {shown(name)}; "
+                "give others with --tag and --stack",
+            )
+
+
+def package_of(raw: msgspec.Raw) -> str | None:
+    """Return the package that a record is of, where that can still be told."""
+    try:
+        name = read_name(read_record(raw).spec)
+    except PageError:
+        return None
+    return name if IS_NAME.fullmatch(name) else None
+
+
+def text_of(value: object) -> str:
+    """Return the value of a column for a message."""
+    return " ".join(value) if isinstance(value, list) else str(value)
+
+
+def with_built_records(
+    bare: pl.DataFrame, specs: pl.DataFrame, pages: pl.DataFrame
+) -> pl.DataFrame:
+    """Return RECORDS of all records: those without a binary, and specs."""
+    built = specs.join(pages, on="page_number").select(
+        "tag",
+        pl.col("hash").alias("dependency_hash"),
+        pl.col("versions").list.first().alias("dependency_version"),
+        pl.lit(False).alias("is_external"),
+        pl.lit(None, pl.String).alias("external_path"),
+    )
+    return pl.concat([bare, built]).unique(("tag", "dependency_hash"), keep="first")
 
 
 def add_provided_virtuals(
@@ -297,7 +475,7 @@ def add_provided_virtuals(
     """Return specs with the virtual packages that others of their snapshot take from them."""
     provided = (
         dependencies.filter(pl.col("virtuals").list.len() > 0)
-        .select("tag", pl.col("dependency_hash").alias("hash"), pl.col("virtuals"))
+        .select("tag", pl.col("dependency_hash").alias("hash"), "virtuals")
         .unique()
         .explode("virtuals")
         .group_by("tag", "hash")

@@ -1,50 +1,50 @@
-"""Take the indexes of build caches apart, as Spack writes them. No dataframes here.
+"""Parse the indexes of build caches, and the databases of installations, as Spack writes them.
 
-The forms are those of Spack's developer reference: a database of *records*, one a spec, in
-versions 6 to 9; in layout 3 a compressed blob that a manifest names.
+Both are a database of *records*, one per spec, in versions 6 to 9 (Spack's developer reference).
+Versions 6 to 8 were compared with what Spack 0.18 to 1.2 write; 9 is read by its description, as
+no Spack that writes it was found. No dataframes here.
 """
 
 from __future__ import annotations
 
-import gzip
-import io
+import codecs
 import os
-import zlib
+import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
-from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
 from pipeline.sources.files import PageFile, read_bytes
-from pipeline.sources.mirror.layout import INDEXES, VERSIONS, Manifest, index_blob, split_index
+from pipeline.sources.mirror.blobs import MAX_INDEX_BYTES, read_index_blob
+from pipeline.sources.mirror.layout import MANIFEST, VERSIONS, index_at
 from pipeline.sources.rejects import PageError, RejectCode, shown
 
-# Of an index, decompressed, and what one read gives at most; the public cache's largest are some
-# hundred millions.
-MAX_INDEX_BYTES = 2_000_000_000
-# That a compiler may be the provider of; a spec's compiler is that of the first it has.
+# Virtual packages that compilers provide; a spec's compiler is that of the first it uses.
 LANGUAGES = ("c", "cxx", "fortran")
 DEPTYPES = ("build", "link", "run", "test")
 # Parameters that are lists of compiler flags, and no variants (Spack's `FlagMap`).
 FLAGS = {"cflags", "cppflags", "cxxflags", "fflags", "ldflags", "ldlibs"}
-PATCH_LETTERS = 7  # of a patch's hash that stand in a variant
-TOO_DEEP = "expected lists and mappings in each other as an index has them, found far more"
-INSTALL_MEDIA_TYPE = "application/vnd.spack.install.v2.tar+gzip"
-SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
-SIGNATURE = b"-----BEGIN PGP SIGNATURE-----"
+PATCH_LETTERS = 7  # of a patch's hash that a variant shows
+TOO_DEEP = "expected the nesting of an index, found far deeper"
+VERSION = re.compile(r"([0-9]{1,4})(?:\.[0-9]+)*")
+COMPACT = b'{"database":{'  # how an index without spaces begins
+FRAME_BYTES = 64  # around the records of an index
+HASH_KEY = re.compile(rb'"([a-z2-7]{32})"\s*:')
 
 Form = TypeVar("Form")
+Records = Mapping[str, msgspec.Raw]  # by hash, still JSON
 
 
 class Target(msgspec.Struct, frozen=True, gc=False):
-    """A target that is written with its features."""
+    """A target written with its features."""
 
     name: str
 
 
 class Architecture(msgspec.Struct, frozen=True, gc=False):
-    """What a spec is built for."""
+    """The platform that a spec is built for."""
 
     platform: str
     platform_os: str
@@ -52,21 +52,21 @@ class Architecture(msgspec.Struct, frozen=True, gc=False):
 
 
 class Compiler(msgspec.Struct, frozen=True, gc=False):
-    """A compiler, or what has the name and version of one."""
+    """A name and a version: those of a compiler, or of the record of one."""
 
     name: str
     version: str
 
 
 class EdgeParameters(msgspec.Struct, frozen=True, gc=False):
-    """What a dependency is for, from version 7 on."""
+    """What a dependency is for, in indexes of version 7 on."""
 
     deptypes: tuple[str, ...] = ()
     virtuals: tuple[str, ...] = ()
 
 
 class Edge(msgspec.Struct, frozen=True, gc=False):
-    """A dependency of a spec; `type` is what version 6 has for parameters."""
+    """A dependency of a spec; version 6 has `type` in the place of `parameters`."""
 
     name: str
     hash: str
@@ -80,7 +80,7 @@ class Edge(msgspec.Struct, frozen=True, gc=False):
 
 
 class Annotations(msgspec.Struct, frozen=True, gc=False):
-    """What a spec was in an older form of file."""
+    """Facts of a spec that an older Spack wrote in another form."""
 
     compiler: Compiler | str | None = None
 
@@ -98,7 +98,7 @@ class BuildSpec(msgspec.Struct, frozen=True, gc=False):
 
 
 class Node(msgspec.Struct, frozen=True, gc=False):
-    """A spec as an index has it; keys that nobody asks for are ignored."""
+    """A spec as an index has it; other keys are ignored."""
 
     name: str
     version: str
@@ -115,21 +115,26 @@ class Node(msgspec.Struct, frozen=True, gc=False):
 
 
 class Record(msgspec.Struct, frozen=True, gc=False):
-    """A record of an index, its spec still JSON; without a binary it is a mere dependency."""
+    """A record of an index, its spec still JSON.
+
+    A build cache's says whether there is a binary, an installation's whether it is installed;
+    without either it is but a dependency.
+    """
 
     spec: msgspec.Raw
     in_buildcache: bool = False
+    installed: bool = False
 
 
 class Database(msgspec.Struct, frozen=True, gc=False):
-    """An index, its records still JSON, by hash."""
+    """An index: its version, and its records by hash, still JSON."""
 
     version: str
     installs: dict[str, msgspec.Raw]
 
 
 class IndexFile(msgspec.Struct, frozen=True, gc=False):
-    """What an index's file holds."""
+    """The file of an index."""
 
     database: Database
 
@@ -137,11 +142,13 @@ class IndexFile(msgspec.Struct, frozen=True, gc=False):
 INDEX_DECODER = msgspec.json.Decoder(IndexFile)
 RECORD_DECODER = msgspec.json.Decoder(Record)
 NODE_DECODER = msgspec.json.Decoder(Node)
-NAMED_DECODER = msgspec.json.Decoder(Compiler)  # any record's name and version
+NAMED_DECODER = msgspec.json.Decoder(Compiler)  # the name and version of any record
 
 
-def read_index(file: PageFile) -> Mapping[str, msgspec.Raw]:
-    """Read the records of the index that a file is, or that it is the manifest of.
+def read_index(file: PageFile) -> tuple[Records, list[str]]:
+    """Return the records of an index, and the hashes that it has more than one record of.
+
+    The file is that index, or the manifest of layout 3 that names it.
 
     Raises
     ------
@@ -150,65 +157,102 @@ def read_index(file: PageFile) -> Mapping[str, msgspec.Raw]:
     """
     data = read_bytes(file, MAX_INDEX_BYTES)
     path = os.fsdecode(file.path)
-    if path.endswith(INDEXES[3]):
-        data = read_blob(path, data)
-    database = decode(INDEX_DECODER, data, "expected an index of a build cache: ").database
-    if not database.version.isascii() or not database.version.isdecimal():
-        found = shown(database.version)
-        raise PageError(RejectCode.BAD_VALUE, f"version: expected a number, found {found}")
-    if int(database.version) not in VERSIONS:
-        raise PageError(
-            RejectCode.BAD_VALUE,
-            f"version: expected an index of version {VERSIONS[0]} to {VERSIONS[-1]}, "
-            f"found {database.version}",
-        )
-    return database.installs
+    if path.endswith(f"/{MANIFEST}"):
+        data = read_index_blob(data, mirror_folder(path), links_root(file))
+    return read_records(data)
 
 
-def read_blob(path: str, manifest: bytes) -> bytes:
-    """Read the index that a manifest of layout 3, at `path`, names.
+def mirror_folder(path: str) -> str:
+    """Return the mirror whose index a file is: by its path, else the folder that it is in."""
+    place = index_at(path)
+    return place[0] if place else os.path.dirname(path)
+
+
+def links_root(file: PageFile) -> str | None:
+    """Return the folder that links in a file's mirror must not lead out of, if any."""
+    return os.fsdecode(file.mirror.root) if file.mirror and file.mirror.root else None
+
+
+def read_records(data: bytes) -> tuple[Records, list[str]]:
+    """Return the records in the JSON of an index, and the hashes that have more than one.
 
     Raises
     ------
     PageError
-        The manifest names none that is known, or it is not there.
+        It is no index of a known version.
     """
-    blob = index_blob(manifest)
-    mirror, _ = split_index(path)
-    try:
-        with Path(mirror, blob.name).open("rb") as stream:
-            data = stream.read(MAX_INDEX_BYTES + 1)
-            if blob.compression == "gzip":
-                data = gzip.GzipFile(fileobj=io.BytesIO(data)).read(MAX_INDEX_BYTES + 1)
-    except (OSError, EOFError, zlib.error) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+    data = data.removeprefix(codecs.BOM_UTF8)
+    if data.lstrip()[:1] != b"{":
+        raise PageError(RejectCode.BAD_YAML, f"expected JSON, found {kind_of(data)}")
+    database = decode(INDEX_DECODER, data, "expected an index of a build cache: ").database
+    version = VERSION.fullmatch(database.version)
+    if version is None:
+        found = shown(database.version)
+        raise PageError(RejectCode.BAD_VALUE, f"version: expected a number, found {found}")
+    if int(version[1]) not in VERSIONS:
+        is_old = int(version[1]) < VERSIONS[0]
         raise PageError(
-            RejectCode.UNREADABLE, f"its index {blob.name} can't be read: {reason}"
-        ) from error
-    if len(data) > MAX_INDEX_BYTES:
-        raise PageError(
-            RejectCode.BAD_VALUE, f"expected an index of at most {MAX_INDEX_BYTES} bytes"
+            RejectCode.BAD_VALUE,
+            f"version: expected an index of version {VERSIONS[0]} to {VERSIONS[-1]}, "
+            f"found {database.version}"
+            + (
+                ", which Spack before 0.18 wrote; write it anew with a later one, by "
+                "'spack buildcache update-index' or 'spack reindex'"
+                if is_old
+                else "; a later version of cache-coverage may know it"
+            ),
         )
-    return data
+    return database.installs, repeated_hashes(database.installs, data)
+
+
+def kind_of(data: bytes) -> str:
+    """Return what data is that is no JSON, in words."""
+    start = data.lstrip()[:1]
+    if not start:
+        return "an empty file"
+    if data.startswith(b"\x1f\x8b"):
+        return "gzip-compressed data"
+    if start == b"<":
+        return "HTML or XML, as a server's error page"
+    return "text" if data[:1024].isascii() and b"\0" not in data[:1024] else "binary data"
+
+
+def repeated_hashes(records: Records, data: bytes) -> list[str]:
+    """Return the hashes of which an index has more than one record, in order.
+
+    Of those the decoder keeps the last, as Spack does. Spack's own files have nothing between two
+    records but a hash and its punctuation, so their sizes alone rule out that there is any.
+    """
+    held = sum(memoryview(raw).nbytes + len(spec_hash) for spec_hash, raw in records.items())
+    punctuation = len('"":,') if data.startswith(COMPACT) else len('"": , ')
+    if len(data) - held - punctuation * len(records) <= FRAME_BYTES:
+        return []
+    counts = Counter(HASH_KEY.findall(data))
+    return sorted(spec_hash.decode() for spec_hash, count in counts.items() if count > 1)
 
 
 def read_record(raw: msgspec.Raw) -> Record:
-    """Read a record, its spec still JSON, or raise PageError as `decode` does."""
+    """Read a record, its spec still JSON; raises PageError as `decode` does."""
     return decode(RECORD_DECODER, raw)
 
 
 def read_node(raw: msgspec.Raw) -> Node:
-    """Read a spec, or raise PageError as `decode` does."""
+    """Read a spec; raises PageError as `decode` does."""
     return decode(NODE_DECODER, raw)
 
 
+def read_name(spec: msgspec.Raw) -> str:
+    """Read the package that a spec is of; raises PageError as `decode` does."""
+    return decode(NAMED_DECODER, spec).name
+
+
 def decode(decoder: msgspec.json.Decoder[Form], data: bytes | msgspec.Raw, what: str = "") -> Form:
-    """Decode JSON of a form; `what` opens the message where it has another.
+    """Decode JSON to a struct; `what` begins the message where it has another form.
 
     Raises
     ------
     PageError
-        A key is missing or holds another type, or it is no JSON.
+        A key is missing or has a value of another type, or it is no JSON.
     """
     try:
         return decoder.decode(data)
@@ -225,12 +269,12 @@ def decode(decoder: msgspec.json.Decoder[Form], data: bytes | msgspec.Raw, what:
 
 
 def variants_of(parameters: Mapping[str, object]) -> list[str]:
-    """Write a spec's parameters as the pages write variants, in the index's order.
+    """Return a spec's variants as pages write them, in the index's order.
 
     Raises
     ------
     PageError
-        One of them is of a type that no variant has.
+        A parameter has a value of a type that no variant has.
 
     Examples
     --------
@@ -264,7 +308,7 @@ def flags_of(parameters: Mapping[str, object]) -> list[str]:
 
 
 def text_of(name: str, value: object) -> str:
-    """Write the value of a parameter as a variant has it."""
+    """Return the value of a parameter as a variant has it."""
     if isinstance(value, str | int | float):
         return str(value)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -277,8 +321,8 @@ def text_of(name: str, value: object) -> str:
     )
 
 
-def compilers_of(node: Node, installs: Mapping[str, msgspec.Raw]) -> Iterator[tuple[str, str]]:
-    """Yield each language that a dependency compiles, and that compiler, as NAME@VERSION.
+def compilers_of(node: Node, records: Records) -> Iterator[tuple[str, str]]:
+    """Yield each language that a spec is compiled from, and its compiler as NAME@VERSION.
 
     Raises
     ------
@@ -294,44 +338,27 @@ def compilers_of(node: Node, installs: Mapping[str, msgspec.Raw]) -> Iterator[tu
     for language in LANGUAGES:
         for virtual, edge in provided:
             if virtual == language:
-                yield language, compiler_at(edge, installs)
+                yield language, compiler_at(edge, records)
                 break
 
 
-def compiler_at(edge: Edge, installs: Mapping[str, msgspec.Raw]) -> str:
-    """Give the compiler that a dependency is, by its record."""
-    if edge.hash not in installs:
+def compiler_at(edge: Edge, records: Records) -> str:
+    """Return the compiler that a dependency is, by its record."""
+    if edge.hash not in records:
         raise PageError(
             RejectCode.MISSING_KEY,
             f"expected the record of its compiler {shown(edge.name)}, {edge.hash}, found none",
         )
-    record = read_record(installs[edge.hash])
+    record = read_record(records[edge.hash])
     named = decode(NAMED_DECODER, record.spec, f"compiler {edge.hash}: ")
     return f"{named.name}@{named.version}"
 
 
 def compiler_of(node: Node, languages: Mapping[str, str]) -> str:
-    """Give a spec's compiler as NAME@VERSION, or `none`: its own, or that of its first language."""
+    """Return a spec's compiler as NAME@VERSION, or `none`: its own, or its first language's."""
     noted = node.compiler or node.annotations.compiler
     if node.compiler is None and languages:
         return next(iter(languages.values()))
     if noted is None:
         return "none"
     return noted if isinstance(noted, str) else f"{noted.name}@{noted.version}"
-
-
-def size_of(mirror: str, node: Node, spec_hash: str) -> int | None:
-    """Give the size of a spec's binary in bytes, where a mirror of layout 3 has its manifest."""
-    name = f"{node.name}-{node.version}-{spec_hash}.spec.manifest.json"
-    if "/" in name:
-        return None
-    try:
-        text = Path(mirror, "v3/manifests/spec", node.name, name).read_bytes()
-        if text.startswith(SIGNED):
-            # The signed text stands between an empty line and the signature.
-            text = text.replace(b"\r\n", b"\n").partition(b"\n\n")[2].partition(SIGNATURE)[0]
-        blobs = msgspec.json.decode(text, type=Manifest).data
-    except (OSError, UnicodeDecodeError, msgspec.DecodeError, RecursionError):
-        return None
-    sizes = (blob.content_length for blob in blobs if blob.media_type == INSTALL_MEDIA_TYPE)
-    return next(sizes, None)

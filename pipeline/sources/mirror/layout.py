@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,6 +21,12 @@ from pipeline.sources.rejects import PageError, RejectCode
 
 LIST = "cache_spack_io_index.json"
 INDEXES = {2: "build_cache/index.json", 3: "v3/manifests/index/index.manifest.json"}
+MANIFEST = "index.manifest.json"
+# What a push writes of each spec: with no index beside it, `update-index` was forgotten.
+SPEC_FILES = {2: "build_cache", 3: "v3/manifests/spec"}
+# The database of what a Spack has installed, in the root of its installations.
+INSTALLATION = ".spack-db"
+INSTALLATION_INDEX = f"{INSTALLATION}/index.json"
 ROOT = "root"
 # What a mirror's own folder holds; a stack of such a name would lie in root's mirror.
 RESERVED_NAMES = {"build_cache", "v3", "blobs"}
@@ -33,8 +40,29 @@ INDEX_ADDRESS = re.compile(
     rf"(?P<base>.*)/(?:(?P<layout_2>{re.escape(INDEXES[2])})"
     rf"|{re.escape(INDEXES[3])}|blobs/[^/]+/[^/]+/[^/]+)"
 )
+INDEX_PATH = re.compile(
+    rf"(?P<folder>.+)/(?:{re.escape(INDEXES[2])}|{re.escape(INSTALLATION_INDEX)}"
+    rf"|{os.path.dirname(INDEXES[3])}/(?:(?P<view>[^/]+)/)?{re.escape(MANIFEST)}"
+    r"|blobs/[^/]+/[^/]+/[^/]+)"
+)
 # Folders of which site and cache have one a snapshot, named for it.
 SNAPSHOT_FOLDER = re.compile(r"develop(-[0-9]{4}-[0-9]{2}-[0-9]{2})?|v[0-9]+\.[0-9]+\.[0-9]+")
+
+
+class Index(NamedTuple):
+    """An index on disk, and the name of the view that it is."""
+
+    path: str
+    view: str | None = None
+
+
+class Mirror(NamedTuple):
+    """A folder that is a mirror: its indexes, those missing, and folders that are not its own."""
+
+    indexes: list[Index]
+    missing: list[str]  # paths below it
+    others: list[str]
+    is_installation: bool = False
 
 
 class Blob(msgspec.Struct, frozen=True, rename="camel"):
@@ -65,7 +93,7 @@ class Manifest(msgspec.Struct, frozen=True):
 
 
 def is_snapshot(folder: str) -> bool:
-    """Whether a folder is named for a snapshot.
+    """Return whether a folder is named for a snapshot.
 
     >>> is_snapshot("/cache/develop-2024-10-20"), is_snapshot("/cache/develop-2024-10-20/e4s")
     (True, False)
@@ -74,12 +102,38 @@ def is_snapshot(folder: str) -> bool:
 
 
 def folder_name(folder: str) -> str:
-    """Give what a folder calls the snapshot or stack in it, as text."""
+    """Return what a folder calls the snapshot or stack in it, as text."""
     return path_text(os.path.basename(folder))
 
 
+def find_mirror(folder: str, children: Sequence[str], stack: str | None = None) -> Mirror | None:
+    """Return the mirror or installation that a folder is, or None if it is neither.
+
+    `children` are the names of the folders in it. A view of a mirror is read in the place of its
+    index where `stack` names it; where there is no index, all views are.
+    """
+    if INSTALLATION in children:
+        database = f"{folder}/{INSTALLATION_INDEX}"
+        return Mirror([Index(database)], [], [], True) if os.path.isfile(database) else None
+    if RESERVED_NAMES.isdisjoint(children):
+        return None
+    others = [name for name in children if name not in RESERVED_NAMES]
+    views = index_views(folder) if "v3" in children else {}
+    if stack in views:
+        return Mirror([views[stack]], [], others)
+    indexes = [Index(path) for path in index_files(folder)] or list(views.values())
+    pushed = [
+        layout
+        for layout, index in INDEXES.items()
+        if has_specs(folder, layout) and not os.path.isfile(f"{folder}/{index}")
+    ]
+    if not indexes and not pushed:
+        return None
+    return Mirror(indexes, [] if indexes else [INDEXES[max(pushed)]], others)
+
+
 def index_files(folder: str) -> list[str]:
-    """Give the indexes of the mirror that a folder is, the newer layout first; none: it is none."""
+    """Return the indexes of the mirror that a folder is, the newer layout first."""
     return [
         path
         for layout in sorted(INDEXES, reverse=True)
@@ -87,23 +141,67 @@ def index_files(folder: str) -> list[str]:
     ]
 
 
-def mirror_of(file: str) -> str | None:
-    """Give the mirror whose index a file is, by its path; None: its path does not tell."""
-    folder, layout = split_index(file)
-    return None if layout is None else folder
+def index_views(folder: str) -> dict[str | None, Index]:
+    """Return the views of a mirror of layout 3, by name: indexes of some of its specs."""
+    base = f"{folder}/{os.path.dirname(INDEXES[3])}"
+    try:
+        names = sorted(os.listdir(base))
+    except OSError:
+        return {}
+    return {
+        name: Index(path, name)
+        for name in names
+        if os.path.isfile(path := f"{base}/{name}/{MANIFEST}")
+    }
+
+
+def has_specs(folder: str, layout: int) -> bool:
+    """Return whether specs were pushed to the mirror that a folder is, by their metadata files."""
+    place = f"{folder}/{SPEC_FILES[layout]}"
+    if layout == 3:
+        return os.path.isdir(place)
+    try:
+        with os.scandir(place) as entries:
+            return any(entry.name.endswith((".spec.json", ".spec.json.sig")) for entry in entries)
+    except OSError:
+        return False
+
+
+def index_at(file: str) -> tuple[str, Index] | None:
+    """Return the mirror or installation whose index a file is, by its path, and that index."""
+    match = INDEX_PATH.fullmatch(file)
+    return (match["folder"], Index(file, match["view"])) if match else None
+
+
+def index_in(folder: str) -> str | None:
+    """Return the index in a folder that is no mirror but the part of one that holds its index."""
+    for name in ("index.json", MANIFEST):
+        if os.path.isfile(path := f"{folder}/{name}") and index_at(path) is not None:
+            return path
+    return None
+
+
+def is_installation(index: str) -> bool:
+    """Return whether an index is the database of an installation, by its path."""
+    return index.endswith(f"/{INSTALLATION_INDEX}")
 
 
 def name_mirror(
-    folder: str, root: str, children: Sequence[str], given: tuple[str | None, str | None]
+    folder: str,
+    root: str,
+    children: Sequence[str],
+    given: tuple[str | None, str | None],
+    *,
+    stands_alone: bool = False,
 ) -> MirrorName:
-    """Name the mirror that a folder is, found below `root`.
+    """Return the snapshot and stack of the mirror that a folder is, found below `root`.
 
     `children` are the names of the folders in it, `given` what the user calls a mirror that stands
-    alone; where a stack is given, any mirror is taken to stand alone.
+    alone. Any mirror does where a stack is given, and so does an installation.
     """
     tag, stack = given
     parent = os.path.dirname(folder)
-    if stack is None:
+    if stack is None and not stands_alone:
         if is_snapshot(folder) or any(index_files(f"{folder}/{name}") for name in children):
             return MirrorName(folder_name(folder), ROOT)
         # Of two folders below the source the upper one is the snapshot, whatever its name.
@@ -111,11 +209,6 @@ def name_mirror(
         if is_in_tree or is_snapshot(parent) or (folder != root and index_files(parent)):
             return MirrorName(folder_name(parent), folder_name(folder))
     return MirrorName(tag or folder_name(folder), stack)
-
-
-def other_folders(names: Sequence[str]) -> list[str]:
-    """Leave out what a mirror keeps in folders of its own, which is much and no page."""
-    return [name for name in names if name not in RESERVED_NAMES]
 
 
 def split_index(address: str) -> tuple[str, int | None]:

@@ -6,8 +6,6 @@ tests/mirror-pages are what the cache's site makes of it. Other layouts and vers
 
 from __future__ import annotations
 
-import gzip
-import hashlib
 import json
 import os
 from pathlib import Path
@@ -19,98 +17,21 @@ import pytest
 from pipeline.sources.decoded import INDEX_COLUMNS
 from pipeline.sources.mirror.layout import RESERVED_NAMES
 from tests.conftest import run_command
+from tests.sources.mirror.indexes import (
+    SNAPSHOT,
+    edge,
+    flatten,
+    index,
+    node,
+    rows_of,
+    table,
+    write_layout_2,
+    write_layout_3,
+)
 from tests.writing import make_hash, make_spec, site_page, write_pages, yaml_page
 
 TESTS = Path(__file__).parents[2]
 SHARED = TESTS.parent.parent / "shared"
-SNAPSHOT = "develop-2025-08-03"
-Rows = list[dict[str, Any]]
-
-
-def flatten(*arguments: str | Path, out: Path, status: int = 0) -> str:
-    """Flatten, and give what was said."""
-    result = run_command("flatten", *arguments, "--out", out)
-    assert result.returncode == status, result.stderr
-    return result.stderr
-
-
-def table(out: Path, name: str) -> pl.DataFrame:
-    """Read a table, its tag as text."""
-    return pl.read_parquet(
-        f"{out}/tables/{name}/*/*.parquet", hive_schema={"tag": pl.String}, hive_partitioning=True
-    )
-
-
-def node(name: str = "zlib", number: int = 1, **changes: Any) -> dict[str, Any]:
-    """Give a spec as version 7 has it, its hash by number."""
-    return {
-        "name": name,
-        "version": "1.2",
-        "arch": {"platform": "linux", "platform_os": "ubuntu22.04", "target": "x86_64_v3"},
-        "compiler": {"name": "gcc", "version": "11.4.0"},
-        "parameters": {"shared": True, "cflags": []},
-        "hash": make_hash(number),
-    } | changes
-
-
-def edge(
-    name: str, number: int, deptypes: tuple[str, ...] = ("link",), virtuals: tuple[str, ...] = ()
-) -> dict[str, Any]:
-    """Give a dependency as version 7 has it."""
-    parameters = {"deptypes": deptypes, "virtuals": virtuals}
-    return {"name": name, "hash": make_hash(number), "parameters": parameters}
-
-
-def index(*nodes: dict[str, Any], version: str = "7", mere: tuple[int, ...] = ()) -> bytes:
-    """Give an index of these specs, those of the numbers in `mere` without a binary."""
-    absent = {make_hash(number) for number in mere}
-    installs = {
-        spec["hash"]: {"spec": spec, "in_buildcache": spec["hash"] not in absent, "ref_count": 0}
-        for spec in nodes
-    }
-    return json.dumps({"database": {"version": version, "installs": installs}}).encode()
-
-
-def write_layout_2(mirror: Path, data: bytes) -> Path:
-    """Write an index as Spack 0.22 does; give its path."""
-    path = mirror / "build_cache" / "index.json"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(data)
-    return path
-
-
-def blob(mirror: Path, data: bytes, media_type: str, compression: str) -> dict[str, Any]:
-    """Write a blob, and give what a manifest says of it."""
-    stored = gzip.compress(data) if compression == "gzip" else data
-    checksum = hashlib.sha256(stored).hexdigest()
-    path = mirror / "blobs" / "sha256" / checksum[:2] / checksum
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(stored)
-    return {
-        "contentLength": len(stored),
-        "mediaType": media_type,
-        "compression": compression,
-        "checksumAlgorithm": "sha256",
-        "checksum": checksum,
-    }
-
-
-def write_layout_3(mirror: Path, *data: bytes, compression: str = "gzip") -> Path:
-    """Write indexes of one mirror as Spack 1.0 does; give the manifest's path."""
-    blobs = [
-        blob(
-            mirror,
-            each,
-            f"application/vnd.spack.db.v{json.loads(each)['database']['version']}+json",
-            compression,
-        )
-        for each in data
-    ]
-    path = mirror / "v3" / "manifests" / "index" / "index.manifest.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps({"version": 3, "data": blobs}))
-    return path
-
 
 MIRRORS = {
     "tests": (TESTS / "mirror", TESTS / "mirror-pages"),
@@ -178,14 +99,6 @@ def test_the_rows_of_a_real_index(tmp_path: Path) -> None:
         "build_spec": None,
         "provided_virtuals": [],
     }
-
-
-def rows_of(out: Path) -> list[tuple[str, str, str | None]]:
-    """Give tag, package and stack of each row."""
-    return sorted(
-        table(out, "spec_stacks").select("tag", "package", "stack").rows(),
-        key=lambda row: tuple(map(str, row)),
-    )
 
 
 @pytest.mark.parametrize("write", [write_layout_2, write_layout_3])
@@ -623,7 +536,7 @@ BAD_INDEXES: dict[str, tuple[bytes, str, str]] = {
     "endless nesting": (
         b'{"database": {"version": "7", "installs": {"a": ' + b"[" * 200_000,
         "bad-value",
-        "expected lists and mappings in each other as an index has them",
+        "expected the nesting of an index, found far deeper",
     ),
     "no number": (index(version="x"), "bad-value", "version: expected a number, found 'x'"),
 }
