@@ -28,7 +28,7 @@ PIP := "$(VENV)/bin/python" -m pip -qq --disable-pip-version-check install
 export COVERAGE_QUERY = $(value Q)
 unexport Q
 
-.PHONY: help install tables db reports sql query test test-all lint fuzz fresh audit bench dictionary golden clean distclean pins
+.PHONY: help install tables db reports site serve sql query test test-all npm-packages lint fuzz fresh audit bench bench-site dictionary golden clean distclean pins
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -59,6 +59,12 @@ reports: tables ## all of it: SOURCE to tables, database and OUT/reports
 	@"$(COVERAGE)" build --out "$(OUT)"
 	@"$(COVERAGE)" report --out "$(OUT)"
 
+site: reports ## all of it, and OUT/site: a website with SQL in the browser
+	@"$(COVERAGE)" site --out "$(OUT)"
+
+serve: $(STAMP) ## serve OUT/site on this machine for a look
+	@"$(COVERAGE)" serve --out "$(OUT)"
+
 sql: $(STAMP) ## an interactive SQL session on the database, read-only
 	@[ -f "$(DATABASE)" ] || [ -z "$(MAY_BUILD)" ] || $(MAKE) db >&2
 	@"$(COVERAGE)" sql --out "$(OUT)"
@@ -71,7 +77,17 @@ PYTEST = "$(VENV)/bin/python" -m pytest -q -rs -n auto
 test: $(STAMP) ## run the tests, but for the slow ones
 	@$(PYTEST) -m "not slow"
 
-test-all: test ## run the tests, then the slow ones: kills, races, browsers, long properties
+# The tests of the website use the npm packages that it pins.
+NPM_PACKAGES = $(VENV)/npm/.stamp
+$(NPM_PACKAGES): pipeline/website/npm.py $(STAMP)
+	@rm -rf "$(@D)" && mkdir "$(@D)"
+	@"$(VENV)/bin/python" -m pipeline.website.npm "$(@D)"
+	@touch "$@"
+
+npm-packages: $(NPM_PACKAGES) ## download the npm packages of the website for the tests
+	@:
+
+test-all: test $(NPM_PACKAGES) ## run the tests, then the slow ones: kills, races, browsers, long properties
 	@$(PYTEST) -m slow
 
 lint: $(STAMP) $(VENV)/.sql-linted ## check format, style, types and the layers of imports
@@ -117,6 +133,9 @@ bench: $(STAMP) $(VENV)/peers/.stamp ## measure on a generated corpus of SNAPSHO
 	@"$(VENV)/bin/python" -m tests.benchmarks.bench --peers "$(VENV)/peers" \
 		$(SNAPSHOTS:%=--snapshots %) $(PACKAGES:%=--packages %)
 
+bench-site: $(NPM_PACKAGES) ## measure the website of a generated cache: time, size, first query
+	@"$(VENV)/bin/python" -m tests.benchmarks.website --npm-packages "$(<D)"
+
 dictionary: $(STAMP) ## write DICTIONARY.md anew
 	@"$(COVERAGE)" flatten tests/pages --out outputs/dictionary
 	@"$(COVERAGE)" build --out outputs/dictionary
@@ -131,7 +150,7 @@ golden: $(STAMP) ## write tests/golden anew, what the report says of the sample
 	@cp -r outputs/golden/reports/summary.md outputs/golden/reports/csv tests/golden/
 
 clean: ## remove what the pipeline and the checks made; distclean also .venv
-	@rm -rf outputs/tables outputs/reports outputs/coverage.duckdb outputs/.tables.* outputs/.reports.* outputs/.coverage.duckdb.*
+	@rm -rf outputs/tables outputs/reports outputs/site outputs/coverage.duckdb outputs/.tables.* outputs/.reports.* outputs/.site.* outputs/.coverage.duckdb.*
 	@rm -rf outputs/dictionary outputs/golden dist
 	@rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@find pipeline tests -name __pycache__ -prune -exec rm -rf {} +

@@ -48,6 +48,10 @@ class QueryError(CoverageError):
     """A query that DuckDB refuses, or that would change something."""
 
 
+class WebsiteError(CoverageError):
+    """The website's browser libraries can't be had, or it can't be served."""
+
+
 class FetchError(CoverageError):
     """A download failed, or its content is not what it should be."""
 

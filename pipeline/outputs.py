@@ -18,6 +18,7 @@ TABLES_FOLDER = "tables"
 STATE_FOLDER = ".state"  # below the tables
 DATABASE = "coverage.duckdb"
 REPORTS_FOLDER = "reports"
+WEBSITE_FOLDER = "site"
 
 HERE = -100  # AT_FDCWD: paths start where those of any other call do
 EXCHANGE = 2  # RENAME_EXCHANGE: each of two paths becomes the other

@@ -18,6 +18,7 @@ from pipeline.cli.build import build, report
 from pipeline.cli.fetch import fetch
 from pipeline.cli.flatten import flatten
 from pipeline.cli.options import say
+from pipeline.cli.site import serve, site
 from pipeline.errors import CoverageError, ExitStatus
 
 INTERRUPTED = "Interrupted; outputs are intact. Run the same command again to resume."
@@ -83,5 +84,5 @@ def main() -> None:
 
 
 # `--help` lists them in this order.
-for command in (fetch, flatten, build, report, query, package, usable, diff, sql):
+for command in (fetch, flatten, build, report, query, package, usable, diff, sql, site, serve):
     main.add_command(command)

@@ -1,0 +1,209 @@
+"""Write the website: the reports, the database, and the page that queries it."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import jinja2
+
+from pipeline import __version__
+from pipeline.errors import OutputError, WebsiteError, not_written
+from pipeline.outputs import (
+    DATABASE,
+    REPORTS_FOLDER,
+    WEBSITE_FOLDER,
+    clear_drafts,
+    draft_path,
+    hold_lock,
+    lock_path,
+    replace_folder,
+)
+from pipeline.text import printable
+from pipeline.warehouse.database import open_warehouse, run_query
+from pipeline.website.npm import download_packages, unpack_packages
+
+if TYPE_CHECKING:
+    import duckdb
+
+LIBRARIES_FOLDER = "lib"
+# A link to the cookbook of the repository, so that a wheel has it, too.
+COOKBOOK = Path(__file__).parent / "COOKBOOK.md"
+RECIPE = re.compile(r"^## (?P<title>.*?)\n(?P<text>.*?)```sql\n(?P<query>.*?)```", re.M | re.S)
+# Where the libraries' modules are, for the names by which they import each other.
+IMPORTS = {
+    "apache-arrow": "./arrow.js",
+    "@duckdb/duckdb-wasm": f"./{LIBRARIES_FOLDER}/duckdb-wasm/dist/duckdb-browser.mjs",
+    "hyparquet": f"./{LIBRARIES_FOLDER}/hyparquet/src/index.js",
+    "hyparquet/": f"./{LIBRARIES_FOLDER}/hyparquet/",
+    "hyparquet-writer": f"./{LIBRARIES_FOLDER}/hyparquet-writer/src/index.js",
+}
+# The page of the report links to the others where it has this mark.
+LINKS_MARK = "<!-- links of the website -->"
+
+
+@dataclass(frozen=True)
+class Website:
+    """A website as it was written: its folder, and why its SQL page is missing, if it is."""
+
+    folder: Path
+    missing: str | None
+
+
+@dataclass(frozen=True)
+class Relation:
+    """A table, view or macro: how it is called, what it is, and its columns with their meaning."""
+
+    name: str
+    call: str
+    kind: str
+    comment: str
+    columns: list[dict[str, str]]
+
+
+def write_website(
+    out: Path, *, packages: Path | None = None, waits: Callable[[], None] = lambda: None
+) -> Website:
+    """Write `out`/site from the database and the reports below `out`.
+
+    The browser libraries come from the tarballs in `packages`, else from npm. Without them the
+    website is the report and the database alone.
+
+    Raises
+    ------
+    OutputError
+        There is no database or no report, or the website can't be written.
+    """
+    report = out / REPORTS_FOLDER / "index.html"
+    if not report.is_file():
+        raise OutputError(f"{report}: no such report; write it with 'cache-coverage report'")
+    lock_file = lock_path(out, WEBSITE_FOLDER)
+    lock = hold_lock(lock_file, waits=waits) if lock_file.parent.is_dir() else nullcontext()
+    draft = draft_path(out, WEBSITE_FOLDER)
+    try:
+        with lock, open_warehouse(out) as connection:
+            clear_drafts(out, WEBSITE_FOLDER)
+            try:
+                shutil.copytree(out / REPORTS_FOLDER, draft)
+                shutil.copyfile(out / DATABASE, draft / DATABASE)
+                missing = write_libraries(draft / LIBRARIES_FOLDER, packages)
+                write_pages(connection, draft, has_sql=missing is None)
+                replace_folder(draft, out / WEBSITE_FOLDER)
+            finally:
+                clear_drafts(out, WEBSITE_FOLDER)
+    except OSError as error:
+        raise not_written(error, out) from error
+    return Website(out / WEBSITE_FOLDER, missing)
+
+
+def write_libraries(folder: Path, packages: Path | None) -> str | None:
+    """Write the browser libraries to `folder`; return why they can't be had, or None."""
+    try:
+        with tempfile.TemporaryDirectory() as downloads:
+            if packages is None:
+                download_packages(Path(downloads))
+            unpack_packages(packages or Path(downloads), folder)
+    except WebsiteError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        return str(error)
+    return None
+
+
+def write_pages(connection: duckdb.DuckDBPyConnection, folder: Path, *, has_sql: bool) -> None:
+    """Write the website's own pages, and link them from the report's."""
+    relations = list(read_relations(connection))
+    imports = json.dumps({"imports": IMPORTS}, separators=(",", ":"))
+    shown = {
+        "relations": relations,
+        "data": {
+            "database": DATABASE,
+            "relations": [asdict(relation) for relation in relations],
+            "recipes": read_recipes(),
+        },
+        "imports": imports,
+        # Scripts in the page are forbidden, but for this one.
+        "imports_hash": base64.b64encode(hashlib.sha256(imports.encode()).digest()).decode(),
+        "has_sql": has_sql,
+        "database": DATABASE,
+        "version": __version__,
+        "arrow": f"{LIBRARIES_FOLDER}/apache-arrow/Arrow.es2015.min.js",
+    }
+    templates = environment()
+    names = ["dictionary.html", "website.css"]
+    if has_sql:
+        names += ["sql.html", "sql.js", "arrow.js"]
+    for name in names:
+        text = templates.get_template(f"{name}.j2").render(shown)
+        (folder / name).write_text(text, encoding="utf-8")
+    links = templates.get_template("links.html.j2").render(shown)
+    report = folder / "index.html"
+    report.write_text(report.read_text(encoding="utf-8").replace(LINKS_MARK, links), "utf-8")
+
+
+def read_relations(connection: duckdb.DuckDBPyConnection) -> Iterator[Relation]:
+    """Yield what the database describes of itself: tables, views and macros of the main schema."""
+    columns: dict[str, list[dict[str, str]]] = {}
+    for relation, name, dtype, comment in run_query(
+        connection,
+        """
+        select table_name, column_name, lower(data_type), coalesce(comment, '')
+        from duckdb_columns()
+        where not internal and schema_name = 'main'
+        order by table_name, column_index
+        """,
+    ).values:
+        columns.setdefault(relation, []).append({"name": name, "type": dtype, "comment": comment})
+    for kind, name, parameters, comment in run_query(
+        connection,
+        """
+        select 'table' as kind, table_name as name, null::varchar[] as parameters, comment
+        from duckdb_tables()
+        where schema_name = 'main' and not internal
+        union all
+        select 'view', view_name, null, comment
+        from duckdb_views()
+        where schema_name = 'main' and not internal
+        union all
+        select 'macro', function_name, parameters, comment
+        from duckdb_functions()
+        where schema_name = 'main' and not internal
+        order by kind = 'macro', kind = 'view', name
+        """,
+    ).values:
+        call = name if parameters is None else f"{name}({', '.join(parameters)})"
+        yield Relation(name, call, kind, comment or "", columns.get(name, []))
+
+
+def read_recipes() -> list[dict[str, str]]:
+    """Return the cookbook's queries, each with its title and the sentence that explains it."""
+    return [
+        {
+            "title": match["title"].strip(),
+            "text": " ".join(match["text"].split()),
+            "query": match["query"].strip(),
+        }
+        for match in RECIPE.finditer(COOKBOOK.read_text(encoding="utf-8"))
+    ]
+
+
+def environment() -> jinja2.Environment:
+    """Return the templates' environment: values in HTML are escaped, and a missing name raises."""
+    templates = jinja2.Environment(
+        loader=jinja2.PackageLoader("pipeline.website"),
+        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",)),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    templates.filters["shown"] = lambda value: printable(str(value))
+    return templates
