@@ -19,8 +19,8 @@ import pytest
 
 from pipeline.schemas import TABLES, Table
 from pipeline.tables.targets import target_rows
-from pipeline.warehouse.database import shell_command
 from tests.conftest import run_command as run
+from tests.conftest import run_session
 from tests.writing import SAMPLE, make_hash, make_spec, site_page, write_pages
 
 
@@ -316,20 +316,14 @@ def test_query_reads_the_database_and_nothing_else(sample: Path, sql: str) -> No
     assert result.stderr.startswith("error: query: ")
 
 
-def ask_shell(sample: Path, text: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        shell_command(sample), input=text, capture_output=True, text=True, check=False
-    )
-
-
 def test_sql_is_a_session_of_an_older_client(sample: Path) -> None:
     """`sql` runs DuckDB 1.4's own client: it opens the file and answers from every view."""
     views = "select schema_name || '.' || view_name from duckdb_views() where not internal"
-    names = ask_shell(sample, f".mode list\n.headers off\n{views};\n").stdout.split()
+    names = run_session(sample, f".mode list\n.headers off\n{views};\n").stdout.split()
     assert "main.snapshots" in names
 
     counts = "".join(f"select count(columns(*)) from {name};\n" for name in names)
-    result = ask_shell(sample, f".mode list\n.headers off\nselect version();\n{counts}")
+    result = run_session(sample, f".mode list\n.headers off\nselect version();\n{counts}")
 
     assert result.stderr == ""
     assert result.stdout.startswith("v1.4.")
@@ -350,7 +344,7 @@ def test_sql_is_a_session_of_an_older_client(sample: Path) -> None:
 )
 def test_sql_reads_the_database_and_nothing_else(sample: Path, text: str) -> None:
     """The session can't change anything, nor reach other files, extensions or a shell."""
-    result = ask_shell(sample, text + "\n")
+    result = run_session(sample, text + "\n")
 
     assert "Error" in result.stderr or "cannot be used" in result.stderr
     assert "here" not in result.stdout

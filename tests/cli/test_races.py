@@ -12,7 +12,6 @@ import duckdb
 import pytest
 
 from pipeline.outputs import hold_lock
-from pipeline.warehouse.database import shell_command
 from tests.conftest import run_command
 from tests.tables.test_refresh import read_all, read_fresh
 from tests.writing import make_spec, site_page, write_pages
@@ -192,7 +191,11 @@ def test_a_reader_breaks_no_build_and_keeps_what_it_had(source: Path, out: Path)
     """Whoever has the database open, as a library or as a session, reads on in the old one."""
     database = out / "coverage.duckdb"
     session = subprocess.Popen(
-        shell_command(out), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+        [sys.executable, "-m", "pipeline", "sql", "--out", str(out)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        bufsize=1,
     )
     assert session.stdin
     assert session.stdout
