@@ -229,7 +229,7 @@ def test_what_is_no_database_is_said(out: Path, text: bytes) -> None:
 def test_instants_need_no_other_library(out: Path) -> None:
     """A time with a zone, alone or in a list, is printed as DuckDB writes it."""
     with open_warehouse(out) as connection:
-        query = "select timestamptz '2025-03-30 12:00:00+00' as instant, [instant] as times, 1 as n -- end"
+        query = "select timestamptz '2025-03-30 12:00:00+00' as at_noon, [at_noon], 1 -- end"
         (row,) = run_query(connection, query).values
 
     assert (row[0], row[2]) == ("2025-03-30 12:00:00+00", 1)
