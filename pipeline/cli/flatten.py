@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import out_option, say
+from pipeline.cli.options import out_option, readable, say
 from pipeline.errors import RejectedError
 from pipeline.text import counted
 
@@ -27,6 +27,12 @@ if TYPE_CHECKING:
     "--stack", help="Stack of a build cache whose place does not tell it; with one --tag."
 )
 @click.option(
+    "--name",
+    "lock_name",
+    help="Name of the lock file in the tables; with one lock file.",
+    callback=readable,
+)
+@click.option(
     "--follow-links",
     is_flag=True,
     help="Read what links below a SOURCE lead to, too: folders, and files elsewhere.",
@@ -42,17 +48,23 @@ def flatten(
     strict: bool,
     tags: tuple[str, ...],
     stack: str | None,
+    lock_name: str | None,
     follow_links: bool,
     scheduler: str | None,
 ) -> None:
     """Read pages into Parquet tables below OUT/tables.
 
     A SOURCE is a page of the build cache's site, or a folder searched for *.md at any depth; or a
-    build cache: a tree of TAG/STACK mirrors, a mirror, or its index alone. Only snapshots with a
-    new, changed or deleted page or index are read again.
+    build cache: a tree of TAG/STACK mirrors, a mirror, or its index alone; or the lock file of an
+    environment, spack.lock. Only snapshots with a new, changed or deleted page or index are read
+    again. Lock files named alone leave the snapshots as they are.
     """
     if stack is not None and len(tags) != 1:
         raise click.UsageError("--stack needs the stack's snapshot, one --tag")
+    from pipeline.sources.locks.lock_file import is_lock_file
+
+    if lock_name is not None and sum(map(is_lock_file, sources)) != 1:
+        raise click.UsageError("--name names one lock file; flatten each by itself")
     from pipeline.cli.progress import Bar
     from pipeline.tables.refresh import refresh_tables
     from pipeline.tables.workers import dask_executor
@@ -67,6 +79,7 @@ def flatten(
             only=tags,
             stack=stack,
             follow_links=follow_links,
+            lock_name=lock_name,
             executor=executor,
             progress=progress,
         )
@@ -74,6 +87,11 @@ def flatten(
         f"{out / 'tables'}: {counted(summary.page_count, 'page')} taken, "
         f"{counted(summary.spec_count, 'spec')} in {counted(summary.tag_count, 'snapshot')}"
     )
+    if summary.lock_count:
+        say(
+            f"{out / 'tables' / 'lock_specs'}: {counted(summary.lock_count, 'lock file')}, "
+            f"{counted(summary.lock_spec_count, 'spec')}"
+        )
     if summary.rejected:
         message = describe_rejects(summary, out)
         if strict:

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.schemas import PAGES, REJECTS, SNAPSHOT_TABLES, SPEC_STACKS, TARGETS
+from pipeline.schemas import LOCK_SPECS, PAGES, REJECTS, SNAPSHOT_TABLES, SPEC_STACKS, TARGETS
 from pipeline.sources.rejects import Reject
 from pipeline.tables.flatten import combine_tables, rejects_to_frame
+from pipeline.tables.locks import publish_locks
 from pipeline.tables.parquet import (
     NO_SNAPSHOT,
     publish_draft,
@@ -30,11 +31,12 @@ def publish_drafts(
     owners: Mapping[str | None, Sequence[Path]],
     unread: Sequence[Reject],
     drafts: Path,
+    locks: Mapping[str, Path] | None = None,
 ) -> TablesSummary:
     """Replace the partitions of some tags by their drafts; return what the tables then hold.
 
     `owners` maps each tag to the drafts with its rows; `unread` lists what could not be read while
-    files were searched.
+    files were searched; `locks` are the run's lock files, None to keep those before.
     """
     if unread:
         tables_of_unread = {table: table.empty for table in SNAPSHOT_TABLES} | {
@@ -44,6 +46,7 @@ def publish_drafts(
         owners = {**owners, None: [*owners[None], draft]}
     publish_tags(tables, owners, drafts / "merged")
     publish_targets(tables, drafts / "merged")
+    publish_locks(tables, locks, drafts / "merged")
     return count_tables(tables)
 
 
@@ -91,10 +94,13 @@ def publish_targets(folder: Path, draft: Path) -> None:
 def count_tables(folder: Path) -> TablesSummary:
     """Count what the tables hold."""
     pages = read_table(folder, PAGES, "tag", "spec_count")
+    locks = read_table(folder, LOCK_SPECS, "lock")["lock"]
     codes = read_table(folder, REJECTS, "code")["code"].value_counts(sort=True)
     return TablesSummary(
         page_count=len(pages),
         tag_count=pages["tag"].n_unique(),
         spec_count=int(pages["spec_count"].sum()),
         rejected=dict(codes.iter_rows()),
+        lock_count=locks.n_unique(),
+        lock_spec_count=len(locks),
     )

@@ -25,6 +25,7 @@ from pipeline.sources.files import PackedPages, PageFile, pack_pages, unpack_pag
 from pipeline.sources.listings import Listings
 from pipeline.sources.mirror.layout import is_snapshot
 from pipeline.sources.rejects import Reject
+from pipeline.tables.lock_sources import LockPaths, digest_locks, split_locks
 from pipeline.tables.state import (
     GroupState,
     State,
@@ -48,6 +49,7 @@ def refresh_tables(
     only: Sequence[str] = (),
     stack: str | None = None,
     follow_links: bool = False,
+    lock_name: str | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> TablesSummary:
@@ -59,6 +61,9 @@ def refresh_tables(
     place does not tell them is of the one tag in `only`, and of `stack`. `follow_links` reads
     what links below the sources lead to, too.
 
+    Lock files among the sources make up table lock_specs, one of them called `lock_name` there. A
+    run for lock files alone leaves all else as it is, and a run for some tags the lock files.
+
     Raises
     ------
     SourceError
@@ -67,6 +72,9 @@ def refresh_tables(
         A table can't be written.
     """
     progress = progress or Progress()
+    locks, sources = split_locks(sources, lock_name)
+    if locks and not sources:
+        return refresh_locks(locks, out, progress)
     state = State(out / TABLES_FOLDER)
     mirror = (only[0] if len(only) == 1 else None, stack)
     search = Search(
@@ -85,7 +93,8 @@ def refresh_tables(
         ):
             drafts = Path(tempfile.mkdtemp(prefix=f".{TABLES_FOLDER}.", dir=out))
             closing.callback(shutil.rmtree, drafts, ignore_errors=True)
-            refresh = Refresh(out, frozenset(only), drafts, workers, progress)
+            kept = None if only and not locks else locks
+            refresh = Refresh(out, frozenset(only), drafts, workers, progress, kept)
             for folder, pages in chain(first, groups):
                 refresh.take_group(folder, pages)
             return refresh.finish(search.rejects, search.listings)
@@ -93,6 +102,37 @@ def refresh_tables(
         raise OutputError(
             "a worker died, perhaps for want of memory; read fewer snapshots at once with --tag"
         ) from error
+    except OSError as error:
+        raise not_written(error, out) from error
+
+
+def refresh_locks(locks: LockPaths, out: Path, progress: Progress) -> TablesSummary:
+    """Make table lock_specs that of some lock files, and leave all other tables as they are.
+
+    Raises
+    ------
+    OutputError
+        A table can't be written.
+    """
+    state = State(out / TABLES_FOLDER)
+    digest = digest_locks(locks, fingerprint())
+    try:
+        with (
+            hold_lock(lock_path(out, "run"), is_shared=True, waits=progress.wait),
+            hold_lock(lock_path(out, "publication"), waits=progress.wait),
+        ):
+            summary = state.read_summary()
+            if summary and state.read_locks() == digest:
+                return summary
+            drafts = Path(tempfile.mkdtemp(prefix=f".{TABLES_FOLDER}.", dir=out))
+            try:
+                with staged(out / TABLES_FOLDER, drafts / "staged") as tables:
+                    summary = publish(tables, {}, (), drafts, locks)
+                    State(tables).write_locks(digest)
+                    State(tables).write_summary(summary)
+            finally:
+                shutil.rmtree(drafts, ignore_errors=True)
+            return summary
     except OSError as error:
         raise not_written(error, out) from error
 
@@ -133,11 +173,17 @@ def draft_snapshot(pages: PackedPages, draft: Path, run: Run) -> tuple[Drafts, G
     return drafts, state if is_whole else outdated(state)
 
 
-def publish(tables: Path, owners: Owners, unread: Sequence[Reject], drafts: Path) -> TablesSummary:
+def publish(
+    tables: Path,
+    owners: Owners,
+    unread: Sequence[Reject],
+    drafts: Path,
+    locks: LockPaths | None,
+) -> TablesSummary:
     """Publish the drafts as `publish_drafts` does, likewise."""
     from pipeline.tables.publish import publish_drafts
 
-    return publish_drafts(tables, owners, unread, drafts)
+    return publish_drafts(tables, owners, unread, drafts, locks)
 
 
 class Refresh:
@@ -150,15 +196,18 @@ class Refresh:
         drafts: Path,
         workers: Workers,
         progress: Progress,
+        locks: LockPaths | None,
     ) -> None:
         self.tables = out / TABLES_FOLDER
         self.only = only
         self.folder = drafts.resolve()
         self.workers = workers
         self.progress = progress
+        self.locks = locks
         self.state = State(self.tables)
         self.known = self.state.read_groups()
         self.run = Run(self.tables.resolve(), only, fingerprint(), time.time_ns())
+        self.locks_digest = "" if locks is None else digest_locks(locks, self.run.fingerprint)
         self.draft_names = map(str, count())
         self.groups: dict[str, PackedPages] = {}
         self.stale: set[str] = set()  # groups to be read
@@ -185,7 +234,8 @@ class Refresh:
         """
         gone = set() if self.only else set(self.known) - set(self.groups)
         summary = self.state.read_summary()
-        is_settled = summary and not (self.stale or gone or unread)
+        has_new_locks = self.locks is not None and self.state.read_locks() != self.locks_digest
+        is_settled = summary and not (self.stale or gone or unread or has_new_locks)
         touched = set() if is_settled else self.read_with_fellows(gone, {None} if unread else set())
         self.check_only()
         with hold_lock(self.state.folder / "publication", waits=self.progress.wait):
@@ -243,11 +293,13 @@ class Refresh:
         with staged(self.tables, self.folder / "staged") as tables:
             state = State(tables)
             state.forget_groups(gone)
-            arguments = tables, owners, unread, self.folder
+            arguments = tables, owners, unread, self.folder, self.locks
             self.workers.submit("publication", Task(publish, arguments))
             for group, group_state in self.changed_states(state, owners).items():
                 state.write_group(group, group_state)
             state.write_listings(listings, is_part=bool(self.only))
+            if self.locks is not None:
+                state.write_locks(self.locks_digest)
             summary: TablesSummary = dict(self.workers.results())["publication"]
             state.write_summary(summary)
         return summary

@@ -45,6 +45,8 @@ class TablesSummary(msgspec.Struct, frozen=True):
     tag_count: int
     spec_count: int
     rejected: dict[str, int]
+    lock_count: int = 0
+    lock_spec_count: int = 0
 
 
 def fingerprint() -> str:
@@ -136,6 +138,14 @@ class State:
     def write_database(self, signature: str) -> None:
         """Remember what the database was built from."""
         self._write(self.folder / "database", signature)
+
+    def read_locks(self) -> str:
+        """Return the digest of the lock files that were published; empty: unknown."""
+        return self._read(self.folder / "locks", str) or ""
+
+    def write_locks(self, digest: str) -> None:
+        """Remember the digest of the lock files that are published."""
+        self._write(self.folder / "locks", digest)
 
     def read_summary(self) -> TablesSummary | None:
         """Give what the tables held when they were last published."""
