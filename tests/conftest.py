@@ -35,18 +35,10 @@ def run_command(*arguments: object, **options: object) -> subprocess.CompletedPr
     return result
 
 
-def run_session(
-    out: Path, text: str, *options: str, **settings: Any
-) -> subprocess.CompletedProcess[str]:
-    """Run `cache-coverage sql` on what a script would pipe into it."""
-    return run_command("sql", "--out", out.resolve(), *options, input=text, **settings)
-
-
-def run_on_terminal(*arguments: object, typed: str = "", **options: Any) -> tuple[int, str]:
+def run_on_terminal(*arguments: object, **options: Any) -> tuple[int, str]:
     """Run `cache-coverage` on a terminal; give its status and what was written there.
 
-    `typed` is what a user would type. Of its streams `options` may send some elsewhere, as those of
-    Popen.
+    Of its streams `options` may send some elsewhere, as those of Popen.
     """
     primary, terminal = pty.openpty()
     streams = dict.fromkeys(("stdin", "stdout", "stderr"), terminal)
@@ -54,7 +46,6 @@ def run_on_terminal(*arguments: object, typed: str = "", **options: Any) -> tupl
         [sys.executable, "-m", "pipeline", *map(str, arguments)], **(streams | options)
     ) as process:
         os.close(terminal)
-        os.write(primary, typed.encode())
         written = b""
         try:
             while part := os.read(primary, 65536):
@@ -75,8 +66,7 @@ def run() -> Run:
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the outputs of the sample, made by the three commands in turn."""
     folder = tmp_path_factory.mktemp("sample") / "out"
-    locks = sorted((SAMPLE.parent / "environments").glob("*.lock"))
-    for command in (["flatten", SAMPLE, *locks], ["build"], ["report"]):
+    for command in (["flatten", SAMPLE], ["build"], ["report"]):
         assert run_command(*command, "--out", folder).returncode == 0
     return folder
 
