@@ -163,13 +163,7 @@ REJECTS = Table(
     ("page", "item", "code"),
     (
         PAGE,
-        Column(
-            "tag",
-            TEXT,
-            "Snapshot, if the page names it; in the Parquet files `-` if not, which every reader "
-            "opens: pandas refuses the Hive partition of null.",
-            nullable=True,
-        ),
+        Column("tag", TEXT, "Snapshot, where the page could still tell it.", nullable=True),
         Column("package", TEXT, "Package, where the page could still tell it.", nullable=True),
         Column("item", COUNT, "Index in `spec_details`, from 0; null: the page.", nullable=True),
         Column("hash", TEXT, "Hash that the spec gives, right or wrong.", nullable=True),

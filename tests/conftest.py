@@ -35,10 +35,18 @@ def run_command(*arguments: object, **options: object) -> subprocess.CompletedPr
     return result
 
 
-def run_on_terminal(*arguments: object, **options: Any) -> tuple[int, str]:
+def run_session(
+    out: Path, text: str, *options: str, **settings: Any
+) -> subprocess.CompletedProcess[str]:
+    """Run `cache-coverage sql` on what a script would pipe into it."""
+    return run_command("sql", "--out", out.resolve(), *options, input=text, **settings)
+
+
+def run_on_terminal(*arguments: object, typed: str = "", **options: Any) -> tuple[int, str]:
     """Run `cache-coverage` on a terminal; give its status and what was written there.
 
-    Of its streams `options` may send some elsewhere, as those of Popen.
+    `typed` is what a user would type. Of its streams `options` may send some elsewhere, as those of
+    Popen.
     """
     primary, terminal = pty.openpty()
     streams = dict.fromkeys(("stdin", "stdout", "stderr"), terminal)
@@ -46,6 +54,7 @@ def run_on_terminal(*arguments: object, **options: Any) -> tuple[int, str]:
         [sys.executable, "-m", "pipeline", *map(str, arguments)], **(streams | options)
     ) as process:
         os.close(terminal)
+        os.write(primary, typed.encode())
         written = b""
         try:
             while part := os.read(primary, 65536):

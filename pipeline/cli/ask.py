@@ -2,28 +2,107 @@
 
 from __future__ import annotations
 
-import os
+import re
+import sys
 from pathlib import Path
+from typing import TextIO
 
 import click
 
-from pipeline.cli.options import asking, format_option, out_option, readable, say, show, tag_option
+from pipeline.cli.options import (
+    FORMATS,
+    asking,
+    format_option,
+    out_option,
+    readable,
+    say,
+    show,
+    tag_option,
+)
 from pipeline.errors import LossError
 
+OPTION = re.compile(r"--([a-z][a-z-]*(=.*)?)?", re.DOTALL)
+PARQUET = "parquet"
+SUFFIXES = {".parquet": PARQUET, ".csv": "csv", ".json": "json", ".md": "markdown"}
+GREETING = """\
+coverage.duckdb, read-only; to begin with:
+  from snapshots;            what there is, by tag
+  from coverage_os_target;   packages by operating system and target
+  from package_coverage;     what each environment has of a package
+  from gaps;                 what an environment lacks, and what would run there
+  from snapshot_changes;     what was lost or gained, and why
+'show tables' lists all views, 'describe gaps' the columns of one; .exit ends."""
 
-@click.command()
-@click.argument("sql", metavar="QUERY", callback=readable)
+
+class QueryCommand(click.Command):
+    """A command whose argument may begin with an SQL comment, which looks like an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse the arguments, a comment among them as what it is."""
+        is_comment = [arg.startswith("--") and not OPTION.fullmatch(arg) for arg in args]
+        if any(is_comment) and "--" not in args:
+            position = is_comment.index(True)
+            args = [*args[:position], *args[position + 1 :], "--", args[position]]
+        return super().parse_args(ctx, args)
+
+
+@click.command(cls=QueryCommand)
+@click.argument("sql", metavar="QUERY", callback=readable, required=False)
+@click.option(
+    "--file", "query_file", type=click.File(encoding="utf-8"), help="Read the query from a file."
+)
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write to a file, in the format that its name ends with unless --format is given.",
+)
+@click.option(
+    "--tag", default=None, help="Value of $tag in the query.  [default: the newest weekly snapshot]"
+)
 @out_option
-@format_option
-def query(sql: str, out: Path, output_format: str) -> None:
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice([*FORMATS, PARQUET]),
+    default=None,
+    help="How rows are written; parquet needs -o.  [default: table]",
+)
+def query(
+    sql: str | None,
+    query_file: TextIO | None,
+    output: Path | None,
+    tag: str | None,
+    out: Path,
+    output_format: str | None,
+) -> None:
     """Run one SQL query on the database, read-only, and print its rows.
 
-    For example: cache-coverage query "from snapshots"
+    For example: cache-coverage query "from snapshots". QUERY may be - to read standard input.
     """
-    from pipeline.warehouse.database import run_query
+    from pipeline.warehouse.database import export_query, named_parameters, run_query
+    from pipeline.warehouse.questions import known_tag
+    from pipeline.warehouse.views import without_definition
 
+    if (sql is None) == (query_file is None):
+        raise click.UsageError("give one query: QUERY, - for standard input, or --file FILE")
+    if sql == "-":
+        query_file = sys.stdin
+    text = without_definition(query_file.read() if query_file is not None else str(sql))
+    if output_format is None:
+        output_format = SUFFIXES.get(output.suffix, FORMATS[0]) if output else FORMATS[0]
+    if output_format == PARQUET and output is None:
+        raise click.UsageError("--format parquet needs a file: -o FILE")
     with asking(out) as connection:
-        show(run_query(connection, sql), output_format)
+        parameters: dict[str, object] = {}
+        if "tag" in named_parameters(connection, text):
+            parameters["tag"] = known_tag(connection, tag)
+            say(f"$tag is {parameters['tag']}")
+        if output is None:
+            show(run_query(connection, text, parameters), output_format)
+        else:
+            export_query(connection, text, parameters, output, output_format)
+            say(f"{output}: written")
 
 
 @click.command()
@@ -102,7 +181,14 @@ def diff(from_tag: str, to_tag: str, fail_on_loss: bool, out: Path, output_forma
 @out_option
 def sql(out: Path) -> None:
     """Open an interactive SQL session on the database, read-only."""
-    from pipeline.warehouse.database import shell_command
+    from pipeline.warehouse.database import run_session
 
-    command = shell_command(out)
-    os.execv(command[0], command)  # noqa: S606 - there is no shell, as it should be
+    is_interactive = sys.stdin.isatty()
+
+    def greet() -> None:
+        if is_interactive:
+            say(GREETING)
+
+    status = run_session(out, greeting=greet)
+    # A typo on the way is no failure of the session; in a script it is one.
+    sys.exit(0 if is_interactive else status)

@@ -22,44 +22,34 @@ if TYPE_CHECKING:
 )
 @out_option
 @click.option("--strict", is_flag=True, help="Exit with status 3 if anything was rejected.")
+@click.option("--tag", "tags", multiple=True, help="Keep to this snapshot; may be repeated.")
 @click.option(
-    "--replace",
-    is_flag=True,
-    help="Remove the snapshots of sources that this run does not name; by default they are kept.",
-)
-@click.option("--tag", "tags", multiple=True, help="Read only this snapshot; may be repeated.")
-@click.option(
-    "--stack",
-    help="Stack of a build cache whose path does not name it; needs one --tag, its snapshot.",
+    "--stack", help="Stack of a build cache whose place does not tell it; with one --tag."
 )
 @click.option(
     "--follow-links",
     is_flag=True,
-    help="Follow symbolic links below a SOURCE, to folders and out of it.",
+    help="Read what links below a SOURCE lead to, too: folders, and files elsewhere.",
 )
 @click.option(
     "--scheduler",
     metavar="ADDRESS",
-    help="Read with the workers of a Dask cluster, which must see the same files.",
+    help="Read with the workers of the Dask cluster there, which must see the same files.",
 )
 def flatten(
     sources: tuple[Path, ...],
     out: Path,
     strict: bool,
-    replace: bool,
     tags: tuple[str, ...],
     stack: str | None,
     follow_links: bool,
     scheduler: str | None,
 ) -> None:
-    """Read pages and build-cache indexes into Parquet tables below OUT/tables.
+    """Read pages into Parquet tables below OUT/tables.
 
     A SOURCE is a page of the build cache's site, or a folder searched for *.md at any depth; or a
-    build cache: a tree of TAG/STACK mirrors, a mirror, or its index alone.
-
-    The tables hold the snapshots of all sources that were ever read into OUT. A run reads again
-    the snapshots with a new, changed or deleted file, and removes those that its sources no
-    longer have; snapshots of sources that it does not name stay, unless --replace is given.
+    build cache: a tree of TAG/STACK mirrors, a mirror, or its index alone. Only snapshots with a
+    new, changed or deleted page or index are read again.
     """
     if stack is not None and len(tags) != 1:
         raise click.UsageError("--stack needs the stack's snapshot, one --tag")
@@ -77,7 +67,6 @@ def flatten(
             only=tags,
             stack=stack,
             follow_links=follow_links,
-            is_replacing=replace,
             executor=executor,
             progress=progress,
         )
@@ -85,11 +74,6 @@ def flatten(
         f"{out / 'tables'}: {counted(summary.page_count, 'page')} taken, "
         f"{counted(summary.spec_count, 'spec')} in {counted(summary.tag_count, 'snapshot')}"
     )
-    if summary.kept_tags:
-        say(
-            f"kept {', '.join(summary.kept_tags)}, of sources that this run does not name; "
-            "--replace removes them"
-        )
     if summary.rejected:
         message = describe_rejects(summary, out)
         if strict:
@@ -98,7 +82,7 @@ def flatten(
 
 
 def describe_rejects(summary: TablesSummary, out: Path) -> str:
-    """Return how many pages and specs were rejected, and why."""
+    """Say how many things were refused, and why."""
     codes = ", ".join(f"{code} {count:,}" for code, count in summary.rejected.items())
     return (
         f"{sum(summary.rejected.values()):,} rejected ({codes}); each with its reason in "

@@ -1,167 +1,130 @@
-"""Where a build cache keeps its indexes: addresses, the list at its top, a mirror's manifest.
+"""What a cache has: the list of its snapshots, its mirrors, and their indexes by URL and path.
 
 The names and forms are Spack's: layout 2 is what Spack 0.18 to 0.23 write, layout 3 what 1.0 and
 later write. The list is the public cache's own; its snapshot `develop` has, for instance, the
 stack `e4s`, whose mirror is the folder `develop/e4s`, while that of `root` is `develop` itself.
-Nothing here asks the network.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from urllib.parse import SplitResult, unquote, urlsplit
 
 import msgspec
 
 from pipeline.errors import FetchError, closest_names
+from pipeline.fetch.content import LIST_FORM
+from pipeline.fetch.registry import Repository, parse_repository
+from pipeline.fetch.urls import OCI_SCHEMES, split_mirror
 from pipeline.names import IS_NAME
-from pipeline.sources.mirror.layout import INDEXES, RESERVED_NAMES, ROOT, split_index
+from pipeline.sources.mirror.layout import INDEXES, LIST, RESERVED_NAMES, ROOT
 
-PUBLIC_BUCKET = "spack-binaries"
-PUBLIC_HOST = "https://binaries.spack.io"
+MAX_STACKS = 100_000  # in a list
 
 
 @dataclass(frozen=True)
-class Mirror:
-    """A mirror: where it is, in which layout, and its folder in the tree; empty for the tree's own.
+class Index:
+    """One index of a mirror: the mirror's URL and folder in the tree, and its layout.
 
-    `named` is its index's address as the list has it.
+    `folder` is empty for the tree's own. `named` is the URL as the user or a list wrote it. A
+    `view` is an index of some of the mirror's specs (Spack 1.1); a `repository` stands for the
+    mirror where that is in a registry.
     """
 
     folder: str
-    address: str
+    base: str
     layout: int
     named: str
+    view: str | None = None
+    repository: Repository | None = None
 
     @property
-    def index_address(self) -> str:
-        """The address of the file that is the index, or names it."""
-        return f"{self.address}/{INDEXES[self.layout]}"
+    def name(self) -> str:
+        """The path, below the mirror, of the file that is the index, or names it."""
+        name = INDEXES[self.layout]
+        if self.view is None:
+            return name
+        folder, _, file = name.rpartition("/")
+        return f"{folder}/{self.view}/{file}"
 
     @property
-    def index_path(self) -> str:
+    def url(self) -> str:
+        """The URL of that file."""
+        return f"{self.base}/{self.name}"
+
+    @property
+    def path(self) -> str:
         """The path of that file in the tree."""
-        return self.path(INDEXES[self.layout])
+        return self.path_of(self.name)
 
-    def path(self, name: str) -> str:
-        """Give a file's path in the tree."""
+    def path_of(self, name: str) -> str:
+        """Return the path in the tree of a file of the mirror."""
         return f"{self.folder}/{name}" if self.folder else name
 
 
 class ListEntry(msgspec.Struct, frozen=True):
-    """A stack in the list: its name, and its index's address."""
+    """A stack in the list: its name, and its index's URL."""
 
     label: str
     url: str
 
 
-Login = tuple[str, str]
+def folder_of(path: str) -> str | None:
+    """Return the folder of the mirror that a path in the tree belongs to; None: to none.
 
-
-def split_address(address: str) -> SplitResult:
-    """Part an address, or raise FetchError, without its text: there may be a password in it."""
-    try:
-        parts = urlsplit(address)
-        _ = parts.port
-    except ValueError as error:
-        raise FetchError(f"the address can't be read ({error}); name another") from error
-    if parts.query or parts.fragment:
-        raise FetchError(
-            f"the address of {parts.hostname}{parts.path} has a part behind ? or #, "
-            "to which no file name can be added; leave that part out"
-        )
-    return parts
-
-
-def split_login(address: str) -> tuple[str, Login | None]:
-    """Part an address from the user and password in it, which no message should show."""
-    parts = split_address(address)
-    login, at, host = parts.netloc.rpartition("@")
-    if not at:
-        return address, None
-    user, _, password = login.partition(":")
-    return parts._replace(netloc=host).geturl(), (unquote(user), unquote(password))
-
-
-def http_address(address: str, s3_host: str | None) -> str:
-    """Give the HTTP address of one that may be S3's, served by `s3_host`.
-
-    The word `{bucket}` in it stands for the bucket's name. Without it, the public cache's.
-
-    Raises
-    ------
-    FetchError
-        For any other kind of address, and for another bucket than the public cache's at its host.
-
-    Examples
-    --------
-    >>> http_address("s3://spack-binaries/develop/e4s/build_cache/index.json", None)
-    'https://binaries.spack.io/develop/e4s/build_cache/index.json'
-    >>> http_address("s3://mine/cache", "https://{bucket}.s3.amazonaws.com")
-    'https://mine.s3.amazonaws.com/cache'
+    >>> folder_of("develop/e4s/build_cache/index.json"), folder_of("v3/layout.json")
+    ('develop/e4s', '')
     """
-    parts = split_address(address)
-    if parts.scheme in ("http", "https") and parts.netloc:
-        return address
-    if parts.scheme != "s3" or not parts.netloc:
-        raise FetchError(f"{address}: no http://, https:// or s3:// address")
-    bucket = parts.netloc
-    if s3_host is None and bucket != PUBLIC_BUCKET:
-        raise FetchError(
-            f"{address}: {PUBLIC_HOST} serves the bucket {PUBLIC_BUCKET} alone; say with --s3-host "
-            "what serves this one, for example https://{bucket}.s3.amazonaws.com"
-        )
-    host = s3_host or PUBLIC_HOST
-    if "://" not in host:
-        host = f"https://{host}"
-    return host.replace("{bucket}", bucket).rstrip("/") + parts.path
+    parts = path.split("/")
+    for number, part in enumerate(parts):
+        if part in RESERVED_NAMES:
+            return "/".join(parts[:number])
+    return None
 
 
-def owner_of(path: str) -> tuple[str, int | None]:
-    """Give the folder and layout of the mirror that a path in the tree belongs to.
+def folder_name(tag: str, stack: str) -> str:
+    """Return the folder in the tree of a stack's mirror.
 
-    >>> owner_of("develop/e4s/build_cache/index.json")
-    ('develop/e4s', 2)
-    >>> owner_of("v3/manifests/index/index.manifest.json")
-    ('', 3)
+    >>> folder_name("develop", "e4s"), folder_name("develop", "root")
+    ('develop/e4s', 'develop')
     """
-    base, layout = split_index(f"/{path}")
-    return base.lstrip("/"), layout
+    return tag if stack == ROOT else f"{tag}/{stack}"
 
 
 def stack_of(folder: str) -> tuple[str, str]:
-    """Give the snapshot and the stack whose mirror has a folder in the tree."""
+    """Return the snapshot and the stack whose mirror has a folder in the tree."""
     tag, _, stack = folder.partition("/")
     return tag, stack or ROOT
 
 
-def read_list(text: bytes, address: str) -> dict[str, list[ListEntry]]:
+def read_list(text: bytes, url: str) -> dict[str, list[ListEntry]]:
     """Read the list of a cache's snapshots, each with its stacks.
 
     Raises
     ------
     FetchError
-        If that is not what came from `address`.
+        What `url` holds is none, or has more stacks than any cache.
     """
     try:
-        return msgspec.json.decode(text, type=dict[str, list[ListEntry]])
-    except (msgspec.DecodeError, RecursionError) as error:
+        listed = msgspec.json.decode(text, type=dict[str, list[ListEntry]])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FetchError(
-            f"{address}: no list of snapshots as {{TAG: [{{label, url}}]}} ({error}); "
-            "name another address"
+            f"{url}: expected {LIST_FORM}, found something else ({error}); name another URL"
         ) from error
+    if sum(map(len, listed.values())) > MAX_STACKS:
+        raise FetchError(f"{url}: the list has more than {MAX_STACKS:,} stacks; name another URL")
+    return listed
 
 
 def choose_stacks(
     listed: dict[str, list[ListEntry]], tags: Sequence[str], stacks: Sequence[str]
 ) -> list[tuple[str, ListEntry]]:
-    """Keep to some tags and stacks of a list; to all where none is named.
+    """Return some tags' and stacks' entries of a list; all where none is named.
 
     Raises
     ------
     FetchError
-        For a name that the list has not.
+        A name is not in the list.
     """
     for tag in tags:
         if tag not in listed:
@@ -175,22 +138,54 @@ def choose_stacks(
     return [(tag, entry) for tag, entry in kept if not stacks or entry.label in stacks]
 
 
-def locate_mirror(tag: str, entry: ListEntry, s3_host: str | None) -> Mirror:
-    """Give the mirror of a stack of the list.
+def check_names(named: str, *names: str) -> None:
+    """Refuse names of snapshots or stacks that can't be folders of a tree.
+
+    `named` is what has the names, for the message.
+    """
+    for name in names:
+        if not IS_NAME.fullmatch(name) or name in RESERVED_NAMES or name == LIST:
+            raise FetchError(f"{named}: named {name!r}, which can't be a folder's name; left out")
+
+
+def listed_index(tag: str, label: str, url: str, named: str) -> Index:
+    """Return the index of a stack that a list has at a URL.
 
     Raises
     ------
     FetchError
-        If its name can be no folder's, or its address leads to no index.
+        The URL is that of no index.
     """
-    named, _ = split_login(entry.url)
-    for name in (tag, entry.label):
-        if not IS_NAME.fullmatch(name) or name in RESERVED_NAMES:
-            raise FetchError(
-                f"{named}: the list gives it the name {name!r}, which can't be a folder's; left out"
-            )
-    address, layout = split_index(http_address(named, s3_host))
-    if layout is None:
-        raise FetchError(f"{named}: neither an index nor a blob's address; left out")
-    folder = tag if entry.label == ROOT else f"{tag}/{entry.label}"
-    return Mirror(folder, address, layout, named)
+    mirror = split_mirror(url)
+    folder = folder_name(tag, label)
+    if is_registry(url):
+        return registry_index(folder, url, named)
+    if mirror.layout is None:
+        raise FetchError(f"{named}: the URL of neither an index nor its blob; left out")
+    return Index(folder, mirror.base, mirror.layout, named, mirror.view)
+
+
+def mirror_indexes(folder: str, url: str, named: str, views: Sequence[str] = ()) -> list[Index]:
+    """Return the indexes that a mirror may have, by its URL or that of one index.
+
+    Both layouts are there side by side where a mirror was continued by Spack 1.0. A view that is
+    named takes the place of the mirror's own index.
+    """
+    if is_registry(url):
+        return [registry_index(folder, url, named)]
+    mirror = split_mirror(url)
+    chosen = [*views, *([mirror.view] if mirror.view else [])]
+    if chosen:
+        return [Index(folder, mirror.base, 3, named, view) for view in chosen]
+    layouts = [mirror.layout] if mirror.layout else sorted(INDEXES, reverse=True)
+    return [Index(folder, mirror.base, layout, named) for layout in layouts]
+
+
+def is_registry(url: str) -> bool:
+    """Return whether a URL is that of a repository in a registry."""
+    return url.partition("://")[0].lower() in OCI_SCHEMES
+
+
+def registry_index(folder: str, url: str, named: str) -> Index:
+    """Return the index of a build cache in a registry."""
+    return Index(folder, url, 3, named, repository=parse_repository(url))

@@ -1,13 +1,16 @@
-"""One address to one draft file: asked for again where that may help, checked, never half.
+"""Download one URL to a temporary file, with retries, limits and integrity checks.
 
-What the caller gets is whole: as long as the server said, and with the checksum that was asked for.
+What the caller gets is whole: as long as the server said, with the checksum that was asked for,
+and of the form expected.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
-import itertools
 from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -20,22 +23,30 @@ import msgspec
 import stamina
 import stamina.instrumentation
 
-from pipeline import __version__
 from pipeline.errors import FetchError, ForbiddenError, MissingError
-from pipeline.fetch.catalogue import Login
-from pipeline.sources.mirror.layout import Blob
+from pipeline.fetch.buckets import BucketClient, BucketError, BucketOptions
+from pipeline.fetch.content import (
+    DamagedError,
+    Decompressor,
+    Expected,
+    UnexpectedError,
+)
+from pipeline.fetch.credentials import WAYS, Logins
+from pipeline.fetch.http import Answer, HttpClient, HttpError
+from pipeline.fetch.urls import BUCKET_SCHEMES, hide_logins, origin_of
+from pipeline.progress import Progress
 
-# Seconds: the first pause, which doubles, what chance adds, and the longest pause.
+# Seconds: the first pause, which doubles, its random part, and the longest pause.
 FIRST_PAUSE, JITTER, LONGEST_PAUSE = 0.5, 0.5, 30.0
 # The longest that a server may ask to wait, in seconds.
 LONGEST_RETRY_AFTER = 300.0
-CHUNK_BYTES = 1 << 18
+CHECK_URL = "check the URL"
 
 
 class Seen(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A file as it came: from where, its size in bytes and time here, the server's validators."""
+    """A file as it was downloaded: its URL, size in bytes, time here, the server's validators."""
 
-    address: str
+    url: str = msgspec.field(name="address")
     size: int
     mtime_ns: int
     etag: str | None = None
@@ -43,54 +54,44 @@ class Seen(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """A file that came whole, not yet at its place."""
+    """A file that was downloaded whole and is not yet in its place."""
 
     path: Path
     seen: Seen
 
 
-class DamagedError(Exception):
-    """What came is not whole."""
+@dataclass(frozen=True)
+class Limits:
+    """How long and how often one file is tried; `timeout` and `max_time` in seconds."""
+
+    retries: int
+    timeout: float  # without a byte
+    max_time: float  # for all of a file, with its retries
 
 
 class Downloads:
-    """A client that brings files into a folder of drafts.
-
-    `login` is for the origin that it was given for, and no other. Proxies and certificates are
-    those that the environment names.
-    """
+    """Downloads files of one cache, with the logins and bucket settings that are for it."""
 
     def __init__(
         self,
-        drafts: Path,
-        *,
-        retries: int,
-        timeout: float,
-        login: tuple[str, Login] | None,
-        receives: Callable[[int], None],
+        new_draft: Callable[[], Path],
+        slots: asyncio.Semaphore,
+        limits: Limits,
+        logins: Logins,
+        buckets: BucketOptions,
+        progress: Progress,
     ) -> None:
-        self.drafts = drafts
-        self.numbers = itertools.count()
-        self.attempts = retries + 1
-        self.timeout = timeout
-        self.login = login
-        self.receives = receives
+        self.new_draft = new_draft
+        self.slots = slots
+        self.limits = limits
+        self.progress = progress
+        self.byte_count = 0
         self.unreachable: dict[str, str] = {}
-        try:
-            self.client = httpx2.AsyncClient(
-                headers={"User-Agent": f"cache-coverage/{__version__}"},
-                follow_redirects=True,
-                # So long nothing may come; how long all of it takes does not matter.
-                timeout=httpx2.Timeout(timeout, pool=None),
-            )
-        except (OSError, ValueError, httpx2.InvalidURL) as error:
-            raise FetchError(
-                f"the proxy or certificates that the environment names can't be used ({error}); "
-                "see HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE"
-            ) from error
+        self.http = HttpClient(limits.timeout, logins.login_of)
+        self.buckets = BucketClient(buckets, limits.timeout)
         stamina.instrumentation.set_on_retry_hooks([])
         self.retrying = stamina.AsyncRetryingCaller(
-            attempts=self.attempts,
+            attempts=limits.retries + 1,
             timeout=None,
             wait_initial=FIRST_PAUSE,
             wait_jitter=JITTER,
@@ -98,7 +99,7 @@ class Downloads:
         ).on(pause_after)
 
     async def __aenter__(self) -> Self:
-        await self.client.__aenter__()
+        await self.http.client.__aenter__()
         return self
 
     async def __aexit__(
@@ -107,117 +108,159 @@ class Downloads:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        await self.client.__aexit__(kind, error, traceback)
+        await self.http.client.__aexit__(kind, error, traceback)
 
     async def get(
-        self, address: str, seen: Seen | None = None, blob: Blob | None = None
+        self,
+        url: str,
+        expected: Expected,
+        seen: Seen | None = None,
+        *,
+        accept: str | None = None,
+        scope: str | None = None,
     ) -> Draft | None:
-        """Bring the JSON file at an address, or a blob; None if it is still what was `seen`.
+        """Download a file; None if it is unchanged since it was `seen`.
 
         Raises
         ------
         FetchError
-            With the address, what was found there, and what to do.
+            With the URL, what was found there, and what to do.
         """
-        origin = origin_of(address)
-        if origin in self.unreachable:
-            raise FetchError(f"{address}: {self.unreachable[origin]}")
-        try:
-            return await self.retrying(self._try, address, seen, blob)
-        except (httpx2.HTTPError, httpx2.InvalidURL, DamagedError) as error:
-            found = describe_failure(error, self.attempts, self.timeout)
-            if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError):
-                # Of a host that is not there, each further file would take as long to fail.
-                self.unreachable[origin] = found
-            kind = kind_of_failure(error)
-            raise kind(f"{address}: {found}") from error
-
-    async def _try(self, address: str, seen: Seen | None, blob: Blob | None) -> Draft | None:
-        headers = {}
-        if blob:
-            # A blob's checksum is of its bytes as they are stored.
-            headers["Accept-Encoding"] = "identity"
-        if seen and seen.etag:
-            headers["If-None-Match"] = seen.etag
-        if seen and seen.last_modified:
-            headers["If-Modified-Since"] = seen.last_modified
-        auth = None
-        if self.login and self.login[0] == origin_of(address):
-            auth = httpx2.BasicAuth(*self.login[1])
-        async with self.client.stream("GET", address, headers=headers, auth=auth) as response:
-            if response.status_code == httpx2.codes.NOT_MODIFIED and seen:
-                return None
-            response.raise_for_status()
-            chunks = response.aiter_raw if blob else response.aiter_bytes
-            draft = self.drafts / str(next(self.numbers))
+        async with self.slots:
+            origin = origin_of(url)
+            if origin in self.unreachable:
+                raise FetchError(f"{url}: {self.unreachable[origin]}")
             try:
-                await self._write(address, draft, chunks(CHUNK_BYTES), blob)
+                async with asyncio.timeout(self.limits.max_time):
+                    return await self.retrying(self._try, url, expected, seen, accept, scope)
+            except TimeoutError as error:
+                raise FetchError(
+                    f"{url}: not complete after {self.limits.max_time:g} s; "
+                    "try again later, or raise --max-time"
+                ) from error
+            except UnexpectedError as error:
+                raise FetchError(f"{url}: {error}; {CHECK_URL}") from error
+            except (
+                HttpError,
+                BucketError,
+                DamagedError,
+                httpx2.HTTPError,
+                httpx2.InvalidURL,
+                ValueError,
+                OverflowError,
+            ) as error:
+                found = describe_failure(error, self.limits)
+                if is_unreachable(error):
+                    # Each further file of that host would take as long to fail.
+                    self.unreachable[origin] = found
+                raise error_class(error)(f"{url}: {found}") from error
+
+    async def _try(
+        self,
+        url: str,
+        expected: Expected,
+        seen: Seen | None,
+        accept: str | None,
+        scope: str | None,
+    ) -> Draft | None:
+        async with self._open(url, expected, seen, accept, scope) as answer:
+            if answer is None:
+                return None
+            draft = self.new_draft()
+            try:
+                await self._write(draft, answer, expected)
+                await asyncio.to_thread(expected.check, draft)
             except BaseException:
                 draft.unlink(missing_ok=True)
                 raise
         status = draft.stat()
         return Draft(
             draft,
-            Seen(
-                address,
-                status.st_size,
-                status.st_mtime_ns,
-                response.headers.get("ETag"),
-                response.headers.get("Last-Modified"),
-            ),
+            Seen(url, status.st_size, status.st_mtime_ns, answer.etag, answer.last_modified),
         )
 
-    async def _write(
-        self, address: str, draft: Path, chunks: AsyncIterator[bytes], blob: Blob | None
-    ) -> None:
-        """Write what comes, and look whether it is what it should be."""
+    def _open(
+        self,
+        url: str,
+        expected: Expected,
+        seen: Seen | None,
+        accept: str | None,
+        scope: str | None,
+    ) -> AbstractAsyncContextManager[Answer | None]:
+        if urlsplit(url).scheme in BUCKET_SCHEMES:
+            return self.buckets.open(url, seen.etag if seen else None)
+        headers: dict[str, str] = {"Accept": accept} if accept else {}
+        return self.http.open(
+            url, headers | validators(seen), is_raw=expected.blob is not None, scope=scope
+        )
+
+    async def _write(self, draft: Path, answer: Answer, expected: Expected) -> None:
+        """Write what arrives, up to the size expected, and check that it is whole."""
         digest = hashlib.sha256()
         size = 0
-        first = last = b""
+        blob = expected.blob
         with draft.open("wb") as stream:
-            async for chunk in chunks:
+            async for chunk in self._decoded(answer, expected):
+                size += len(chunk)
+                if size > expected.max_bytes:
+                    raise UnexpectedError(f"larger than the {expected.max_bytes:,} bytes expected")
                 stream.write(chunk)
                 digest.update(chunk)
-                size += len(chunk)
-                first, last = first or chunk.lstrip()[:40], chunk.rstrip()[-1:] or last
-                self.receives(len(chunk))
         if blob and size != blob.content_length:
-            raise DamagedError(f"{size:,} bytes came, {blob.content_length:,} were announced")
+            raise DamagedError(f"{size:,} bytes arrived, {blob.content_length:,} were announced")
         if blob and digest.hexdigest() != blob.checksum:
-            raise DamagedError(f"its sha256 is {digest.hexdigest()}")
-        if not blob and not first.startswith(b"{"):
-            found = first.decode(errors="replace")
-            raise FetchError(f"{address}: no JSON object, it begins with {found!r}")
-        if not blob and last != b"}":
-            raise DamagedError(f"cut off after {size:,} bytes")
+            raise DamagedError(f"its sha256 is {digest.hexdigest()}, expected {blob.checksum}")
+
+    async def _decoded(self, answer: Answer, expected: Expected) -> AsyncIterator[bytes]:
+        """Yield a file's bytes, decompressed where they were compressed for the way."""
+        decompressor = Decompressor(expected.max_bytes) if answer.encoding else None
+        async for chunk in answer.chunks:
+            self.byte_count += len(chunk)
+            self.progress.add_bytes(len(chunk))
+            if decompressor is None:
+                yield chunk
+                continue
+            for piece in decompressor.pieces(chunk):
+                yield piece
+        if decompressor:
+            decompressor.finish()
 
 
-def origin_of(address: str) -> str:
-    """Give an address's scheme, host and port."""
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}"
+def validators(seen: Seen | None) -> dict[str, str]:
+    """Return the headers by which a server tells that a file has not changed."""
+    headers = {}
+    if seen and seen.etag:
+        headers["If-None-Match"] = seen.etag
+    if seen and seen.last_modified:
+        headers["If-Modified-Since"] = seen.last_modified
+    return headers
+
+
+def status_of(error: Exception) -> int | None:
+    """Return the HTTP status behind an error; None where there was no answer."""
+    return error.status if isinstance(error, HttpError | BucketError) else None
 
 
 def pause_after(error: Exception) -> bool | float:
-    """Whether to try again after an error; a number says after how many seconds."""
-    if isinstance(error, httpx2.HTTPStatusError):
-        response = error.response
-        if response.status_code != httpx2.codes.TOO_MANY_REQUESTS and not response.is_server_error:
+    """Return whether to try again after an error; a number is after how many seconds."""
+    status = status_of(error)
+    if status is not None:
+        if status not in (408, 429) and status < 500:
             return False
-        return retry_after(response.headers.get("Retry-After", "")) or True
+        return (isinstance(error, HttpError) and parse_retry_after(error.retry_after)) or True
     if isinstance(error, httpx2.UnsupportedProtocol):
         return False
-    return isinstance(error, httpx2.TransportError | httpx2.DecodingError | DamagedError)
+    return isinstance(error, httpx2.TransportError | DamagedError | BucketError)
 
 
-def retry_after(value: str) -> float | None:
-    """Read the header Retry-After: seconds or a date; give seconds from now on.
+def parse_retry_after(value: str) -> float | None:
+    """Return the seconds from now on that a header Retry-After asks for: a number or a date.
 
-    >>> retry_after("7")
+    >>> parse_retry_after("7")
     7.0
-    >>> retry_after("Wed, 21 Oct 2015 07:28:00 GMT")
+    >>> parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT")
     0.0
-    >>> retry_after("soon")
+    >>> parse_retry_after("soon")
     """
     try:
         seconds = float(value)
@@ -229,9 +272,14 @@ def retry_after(value: str) -> float | None:
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER)
 
 
-def kind_of_failure(error: Exception) -> type[FetchError]:
-    """Give the error to raise for what the client found."""
-    status = error.response.status_code if isinstance(error, httpx2.HTTPStatusError) else None
+def is_unreachable(error: Exception) -> bool:
+    """Return whether an error says that the host itself can't be reached."""
+    return isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError)
+
+
+def error_class(error: Exception) -> type[FetchError]:
+    """Return the class of error to raise for what was found."""
+    status = status_of(error)
     if status in (404, 410):
         return MissingError
     if status in (401, 403):
@@ -239,28 +287,37 @@ def kind_of_failure(error: Exception) -> type[FetchError]:
     return FetchError
 
 
-def describe_failure(error: Exception, attempts: int, timeout: float) -> str:
+def describe_failure(error: Exception, limits: Limits) -> str:
     """Say what was found, and what to do about it."""
+    attempts = limits.retries + 1
     tried = f"in {attempts} attempts" if attempts > 1 else "in one attempt"
     match error:
-        case httpx2.HTTPStatusError(response=response):
-            found = f"HTTP {response.status_code} {response.reason_phrase}".rstrip()
-            if response.status_code in (404, 410):
-                return f"{found}; see whether the address is right"
-            if response.status_code in (401, 403):
-                return f"{found}; a private cache is named as https://USER:PASSWORD@HOST/…"
+        case HttpError() | BucketError() if status_of(error) is not None:
+            status = status_of(error)
+            if status in (401, 403):
+                return f"{error}; {WAYS}"
+            if status == 429:
+                return (
+                    f"{error} {tried}; the server limits requests: try again later, or fewer --jobs"
+                )
             if pause_after(error):
-                return f"{found} {tried}; try again later"
-            return f"{found}; see whether the address is right"
+                return f"{error} {tried}; try again later"
+            return f"{error}; {CHECK_URL}"
         case httpx2.ConnectTimeout():
-            return f"no connection within {timeout:g} s {tried}; see whether the host is right"
+            return f"no connection within {limits.timeout:g} s {tried}; check the host name"
         case httpx2.TimeoutException():
-            return f"nothing came for {timeout:g} s {tried}; try again later, or a longer --timeout"
+            return (
+                f"nothing arrived for {limits.timeout:g} s {tried}; "
+                "try again later, or raise --timeout"
+            )
         case httpx2.ConnectError() | httpx2.ProxyError():
-            return f"no connection ({error}) {tried}; see whether host, network and proxy are right"
-        case httpx2.UnsupportedProtocol() | httpx2.InvalidURL():
-            return f"leads to no http:// or https:// address ({error}); name another"
-        case httpx2.TransportError() | httpx2.DecodingError():
-            return f"broke off ({error}) {tried}; try again later"
+            text = hide_logins(str(error))
+            return f"no connection ({text}) {tried}; check the host name, network and proxy"
+        case BucketError():
+            return f"{error} {tried}; check the bucket, endpoint, region and network"
+        case httpx2.TransportError():
+            return f"the connection broke off ({hide_logins(str(error))}) {tried}; try again later"
+        case DamagedError():
+            return f"{error} ({tried}); try again, or tell the cache's operators"
         case _:
-            return f"{error} {tried}; try again, or tell who runs the cache"
+            return f"can't be requested ({type(error).__name__}); {CHECK_URL}"

@@ -1,45 +1,64 @@
-"""A cache's list and indexes over HTTP into a tree that `flatten` reads: the one use of a network.
+"""Download a cache's indexes into a tree that `flatten` reads.
 
-What a run does, in turn: take the lock, bring the list, choose stacks, bring their indexes several
-at a time, remove what their snapshots no longer have. What came stays, whatever fails beside it.
+A run takes the lock, downloads the list, chooses stacks, downloads their indexes concurrently, and
+removes what their snapshots no longer have. What was downloaded stays, whatever else fails.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from pipeline.errors import FetchError, ForbiddenError, MissingError, OutputError
 from pipeline.fetch.catalogue import (
+    Index,
     ListEntry,
-    Mirror,
+    check_names,
     choose_stacks,
-    http_address,
-    locate_mirror,
-    owner_of,
+    folder_name,
+    folder_of,
+    listed_index,
+    mirror_indexes,
     read_list,
-    split_login,
     stack_of,
 )
-from pipeline.fetch.client import Downloads, origin_of
+from pipeline.fetch.client import Downloads, Limits
+from pipeline.fetch.content import LIST_FILE
+from pipeline.fetch.location import FetchOptions, Location, locate
+from pipeline.fetch.mirror_fetch import MirrorFetch, tell_all
+from pipeline.fetch.mirrors import ConfiguredMirror, read_mirrors
 from pipeline.fetch.tree import Tree, open_tree
 from pipeline.progress import Progress
-from pipeline.sources.mirror.layout import INDEXES, LIST, Blob, index_blob, split_index
-from pipeline.sources.rejects import PageError
+from pipeline.sources.mirror.layout import LIST
 
-# So many failures are told one by one; the others are counted.
-TOLD_FAILURES = 10
+DEFAULT_OPTIONS = FetchOptions()
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """How many indexes the run was about, of how many snapshots, and how many came anew."""
+class FetchSummary:
+    """How many indexes a run was about, of how many snapshots, and what was downloaded."""
 
     index_count: int
     tag_count: int
-    brought_count: int
+    changed_count: int
+    byte_count: int
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A mirror to be downloaded: the indexes that it may have, and what downloads them."""
+
+    fetch: MirrorFetch
+    indexes: list[Index]
+
+    @property
+    def folder(self) -> str:
+        """The mirror's folder in the tree."""
+        return self.indexes[0].folder
 
 
 def fetch_cache(
@@ -48,206 +67,271 @@ def fetch_cache(
     *,
     tags: Sequence[str] = (),
     stacks: Sequence[str] = (),
-    s3_host: str | None = None,
-    jobs: int,
-    retries: int,
-    timeout: float,
-    progress: Progress,
-) -> Outcome:
-    """Bring the indexes of a cache with a list, or of a single mirror, into the tree `to`.
+    options: FetchOptions = DEFAULT_OPTIONS,
+    progress: Progress | None = None,
+) -> FetchSummary:
+    """Download the indexes of a cache with a list, or of a single mirror, into the tree `to`.
 
-    Only what changed since the last run comes. `timeout` is in seconds without a byte. A stack
-    that is listed but missing is a warning, unless all are.
+    Only what changed since the last run is downloaded. A stack that is listed but missing is a
+    warning, unless all are.
 
     Raises
     ------
     FetchError
-        With each address that failed; what came before and beside it stays.
+        With each URL that failed; what was downloaded before and beside it stays.
     OutputError
-        If the tree can't be written.
+        The tree can't be written.
     """
-    address, login = split_login(url)
-    base, layout = split_index(http_address(address, s3_host))
+    location = locate(url, options)
 
-    async def run(tree: Tree) -> Outcome:
-        async with Downloads(
-            tree.drafts,
-            retries=retries,
-            timeout=timeout,
-            login=(origin_of(base), login) if login else None,
-            receives=progress.add_bytes,
-        ) as downloads:
-            fetch = Fetch(downloads, tree, progress)
-            listed = None if layout else await fetch.bring_list(f"{base}/{LIST}")
-            if listed is not None:
-                return await fetch.bring_stacks(listed, tags, stacks, s3_host, jobs)
-            if tags or stacks:
-                raise FetchError(
-                    f"{base}/{LIST}: not there, so --tag and --stack have nothing to choose from; "
-                    "name the top of a cache that has the list, or leave them out"
-                )
-            return await fetch.bring_mirror(base, layout)
+    async def download(run: Run) -> FetchSummary:
+        fetch = await run.open(location, options)
+        listed = await fetch_list(fetch, location) if location.may_have_list else None
+        if listed is not None:
+            return await run.fetch_stacks(fetch, location, listed, tags, stacks)
+        if tags or stacks:
+            raise FetchError(
+                f"{location.base}/{LIST}: not there, so --tag and --stack have nothing to choose "
+                "from; name the top of a cache that has the list, or leave them out"
+            )
+        return await run.fetch_single(fetch, location, options.views)
+
+    return run_on_tree(to, download, options, progress or Progress())
+
+
+def fetch_mirrors(
+    file: Path,
+    to: Path,
+    *,
+    tag: str,
+    stacks: Sequence[str] = (),
+    options: FetchOptions = DEFAULT_OPTIONS,
+    progress: Progress | None = None,
+) -> FetchSummary:
+    """Download the indexes of the mirrors that Spack's configuration names into the tree `to`.
+
+    Each becomes a stack, with its name, of the snapshot `tag`.
+
+    Raises
+    ------
+    FetchError
+        With each mirror that failed; what was downloaded before and beside it stays.
+    OutputError
+        The tree can't be written.
+    """
+    check_names("--tag", tag)
+    mirrors = {mirror.name: mirror for mirror in read_mirrors(file, options.buckets)}
+    if unknown := sorted(set(stacks) - mirrors.keys()):
+        raise FetchError(
+            f"{file}: no mirror of binaries {unknown[0]!r}; there are {', '.join(sorted(mirrors))}"
+        )
+    chosen = [mirror for name, mirror in mirrors.items() if not stacks or name in stacks]
+
+    async def download(run: Run) -> FetchSummary:
+        return await run.fetch_configured(file, chosen, tag, stacks, options)
+
+    return run_on_tree(to, download, options, progress or Progress())
+
+
+def run_on_tree(
+    to: Path,
+    download: Callable[[Run], Coroutine[Any, Any, FetchSummary]],
+    options: FetchOptions,
+    progress: Progress,
+) -> FetchSummary:
+    """Run a download on the tree `to`, alone."""
+
+    async def main(tree: Tree) -> FetchSummary:
+        async with AsyncExitStack() as opened:
+            return await download(Run(tree, opened, asyncio.Semaphore(options.jobs), progress))
 
     try:
         with open_tree(to, progress.wait) as tree:
-            return asyncio.run(run(tree))
+            return asyncio.run(main(tree))
     except OSError as error:
         raise OutputError(f"{to}: can't be written ({error}); free or name another") from error
 
 
-@dataclass(frozen=True)
-class Fetch:
-    """A run: from where, to where, and who is told."""
+async def fetch_list(fetch: MirrorFetch, location: Location) -> dict[str, list[ListEntry]] | None:
+    """Download and read the list of a cache's snapshots; None if there is none."""
+    url, tree = f"{location.base}/{LIST}", fetch.tree
+    try:
+        draft = await fetch.downloads.get(url, LIST_FILE, tree.known(LIST, url))
+    except (MissingError, ForbiddenError):
+        return None
+    listed = read_list((draft.path if draft else tree.file(LIST)).read_bytes(), url)
+    if draft:
+        tree.publish(draft, LIST)
+    return listed
 
-    downloads: Downloads
+
+@dataclass(frozen=True)
+class Run:
+    """One run on a tree: what it writes to, what it closes in the end, and its download slots."""
+
     tree: Tree
+    opened: AsyncExitStack
+    slots: asyncio.Semaphore
     progress: Progress
 
-    async def bring_list(self, address: str) -> dict[str, list[ListEntry]] | None:
-        """Bring and read the list of snapshots; None if there is none."""
-        try:
-            draft = await self.downloads.get(address, self.tree.known(LIST, address))
-        except (MissingError, ForbiddenError):
-            return None
-        listed = read_list((draft.path if draft else self.tree.file(LIST)).read_bytes(), address)
-        if draft:
-            self.tree.publish(draft, LIST)
-        return listed
+    async def open(self, location: Location, options: FetchOptions) -> MirrorFetch:
+        """Open the client for one cache."""
+        limits = Limits(options.retries, options.timeout, options.max_time)
+        downloads = Downloads(
+            self.tree.new_draft,
+            self.slots,
+            limits,
+            location.logins,
+            options.buckets,
+            self.progress,
+        )
+        await self.opened.enter_async_context(downloads)
+        return MirrorFetch(downloads, self.tree, options.with_sizes, self.progress)
 
-    async def bring_stacks(
+    async def fetch_stacks(
         self,
+        fetch: MirrorFetch,
+        location: Location,
         listed: dict[str, list[ListEntry]],
         tags: Sequence[str],
         stacks: Sequence[str],
-        s3_host: str | None,
-        jobs: int,
-    ) -> Outcome:
-        """Bring the indexes of the stacks asked for, then remove what the cache no longer has.
-
-        A snapshot that the list no longer names stays as it is, and a run in which anything failed
-        removes nothing.
-        """
-        mirrors: dict[str, Mirror] = {}
-        failures = []
+    ) -> FetchSummary:
+        """Download the indexes of the stacks of a list that were asked for."""
+        units: dict[str, Unit] = {}
+        failures: list[str] = []
         chosen = choose_stacks(listed, tags, stacks)
         for tag, entry in chosen:
             try:
-                mirror = locate_mirror(tag, entry, s3_host)
-                mirrors[mirror.index_path] = mirror
+                named, url = location.follow(entry.url)
+                check_names(named, tag, entry.label)
+                index = listed_index(tag, entry.label, url, named)
+                if index.folder in units:
+                    raise FetchError(f"{named}: {index.folder} is listed twice; left out")
+                units[index.folder] = Unit(fetch, [index])
             except FetchError as error:
                 failures.append(str(error))
-        self.progress.add_total(len(mirrors))
-        slots = asyncio.Semaphore(jobs)
-
-        async def settle(mirror: Mirror) -> bool | FetchError:
-            async with slots:
-                try:
-                    return await self.bring_index(mirror)
-                except FetchError as error:
-                    return error
-                finally:
-                    self.progress.advance(1)
-
-        results = await asyncio.gather(*map(settle, mirrors.values()))
-        settled = list(zip(mirrors.values(), results, strict=True))
-        there = [mirror for mirror, result in settled if not isinstance(result, MissingError)]
-        for mirror, result in settled:
-            if isinstance(result, MissingError) and there:
-                self.progress.warn(f"{mirror.folder}: listed, but not there: {result}")
-            elif isinstance(result, FetchError):
-                failures.append(f"{result}{hint_at_host(mirror)}")
-        if failures:
-            raise FetchError(
-                tell_all(f"{len(failures)} of {len(chosen)} indexes could not be brought", failures)
-            )
 
         def is_asked(folder: str) -> bool:
             tag, stack = stack_of(folder)
             return tag in (tags or listed) and (not stacks or stack in stacks)
 
-        self.remove_gone(there, is_asked)
-        return Outcome(
+        return await self.settle(list(units.values()), failures, is_asked)
+
+    async def fetch_configured(
+        self,
+        file: Path,
+        mirrors: Sequence[ConfiguredMirror],
+        tag: str,
+        stacks: Sequence[str],
+        options: FetchOptions,
+    ) -> FetchSummary:
+        """Download the indexes of mirrors that Spack's configuration names."""
+        units: list[Unit] = []
+        failures: list[str] = []
+        for mirror in mirrors:
+            if is_local(mirror.url):
+                self.progress.warn(
+                    f"{mirror.name}: flatten reads folders directly: "
+                    f"cache-coverage flatten {mirror.url} --tag {tag} --stack {mirror.name}"
+                )
+                continue
+            try:
+                check_names(f"{file}: mirror", mirror.name)
+                own = replace(options, buckets=mirror.buckets)
+                location = locate(mirror.url, own, mirror.login)
+                fetch = await self.open(location, own)
+                views = [mirror.view] if mirror.view else options.views
+                folder = folder_name(tag, mirror.name)
+                indexes = mirror_indexes(folder, location.url, location.named, views)
+                units.append(Unit(fetch, indexes))
+            except FetchError as error:
+                failures.append(f"{mirror.name}: {error}")
+        if not units and not failures:
+            raise FetchError(f"{file}: names no mirror that has to be downloaded")
+
+        def is_asked(folder: str) -> bool:
+            own_tag, stack = stack_of(folder)
+            return own_tag == tag and (not stacks or stack in stacks)
+
+        return await self.settle(units, failures, is_asked)
+
+    async def fetch_single(
+        self, fetch: MirrorFetch, location: Location, views: Sequence[str]
+    ) -> FetchSummary:
+        """Download the indexes of a single mirror to the tree's own folder."""
+        self.progress.add_total(1)
+        indexes = mirror_indexes("", location.url, location.named, views)
+        try:
+            is_new = await fetch.fetch_mirror(indexes)
+        except (MissingError, ForbiddenError):
+            if location.own_url == location.base:
+                raise
+            # A mirror's own folder may be called as one within a mirror is.
+            own = [replace(index, base=location.own_url) for index in indexes]
+            is_new = await fetch.fetch_mirror(own)
+        self.progress.advance(1)
+        return FetchSummary(1, 0, int(is_new), fetch.downloads.byte_count)
+
+    async def settle(
+        self, units: Sequence[Unit], failures: list[str], is_asked: Callable[[str], bool]
+    ) -> FetchSummary:
+        """Download mirrors; raise what failed, or remove those asked for that are gone.
+
+        A snapshot that the list no longer names stays as it is, and a run in which anything failed
+        removes nothing.
+        """
+        asked_count = len(units) + len(failures)
+        self.progress.add_total(len(units))
+        results = await asyncio.gather(*map(self.fetch_unit, units))
+        settled = list(zip(units, results, strict=True))
+        there = [unit for unit, result in settled if not isinstance(result, MissingError)]
+        for unit, result in settled:
+            if isinstance(result, MissingError) and there:
+                self.progress.warn(f"{unit.folder}: listed, but not there: {result}")
+            elif isinstance(result, FetchError):
+                failures.append(f"{result}{explain_url(unit.indexes[0])}")
+        if failures:
+            raise FetchError(
+                tell_all(
+                    f"{len(failures)} of {asked_count} indexes could not be downloaded", failures
+                )
+            )
+        self.remove_gone({unit.folder for unit in there}, is_asked)
+        fetches = {id(unit.fetch): unit.fetch for unit in units}.values()
+        return FetchSummary(
             index_count=len(there),
-            tag_count=len({stack_of(mirror.folder)[0] for mirror in there}),
-            brought_count=results.count(True),
+            tag_count=len({stack_of(unit.folder)[0] for unit in there}),
+            changed_count=sum(result is True for result in results),
+            byte_count=sum(fetch.downloads.byte_count for fetch in fetches),
         )
 
-    async def bring_mirror(self, base: str, layout: int | None) -> Outcome:
-        """Bring the index of a single mirror, in the newest layout that it has."""
-        self.progress.add_total(1)
-        failures = []
-        for tried in [layout] if layout else sorted(INDEXES, reverse=True):
-            mirror = Mirror("", base, tried, base)
-            try:
-                is_new = await self.bring_index(mirror)
-            except (MissingError, ForbiddenError) as error:
-                failures.append(str(error))
-                continue
-            self.progress.advance(1)
-            self.remove_gone([mirror], lambda folder: not folder)
-            return Outcome(index_count=1, tag_count=0, brought_count=int(is_new))
-        raise FetchError(tell_all(f"{base}: no {LIST} and no index there", failures))
-
-    async def bring_index(self, mirror: Mirror) -> bool:
-        """Bring a mirror's index; whether there was anything new.
-
-        In layout 3 the blob is at its place before the manifest that names it, and a blob that is
-        no longer named goes last: whoever reads the tree meanwhile finds what is named.
-        """
-        address, path = mirror.index_address, mirror.index_path
-        draft = await self.downloads.get(address, self.tree.known(path, address))
-        named = [path]
-        is_new = draft is not None
-        if mirror.layout == 3:
-            manifest = draft.path if draft else self.tree.file(path)
-            try:
-                blob = index_blob(manifest.read_bytes())
-            except PageError as error:
-                raise FetchError(f"{address}: {error}") from error
-            named.append(mirror.path(blob.name))
-            is_new |= await self.bring_blob(mirror, blob)
-        if draft:
-            self.tree.publish(draft, path)
-        for old in self.tree.paths(mirror.folder, mirror.layout):
-            if old not in named:
-                self.tree.remove(old)
-        return is_new
-
-    async def bring_blob(self, mirror: Mirror, blob: Blob) -> bool:
-        """Bring the blob that is a mirror's index, unless it is there: its name is its content."""
-        path = mirror.path(blob.name)
-        if self.tree.holds(path, blob.content_length):
-            return False
+    async def fetch_unit(self, unit: Unit) -> bool | FetchError:
+        """Download a mirror; return whether anything changed, or why it failed."""
         try:
-            draft = await self.downloads.get(f"{mirror.address}/{blob.name}", blob=blob)
-        except MissingError as error:
-            raise FetchError(f"{error}; {mirror.index_address} names it: fetch again") from error
-        if draft:
-            self.tree.publish(draft, path)
-        return True
+            return await unit.fetch.fetch_mirror(unit.indexes)
+        except FetchError as error:
+            return error
+        finally:
+            self.progress.advance(1)
 
-    def remove_gone(self, there: Sequence[Mirror], is_asked: Callable[[str], bool]) -> None:
-        """Remove the indexes that were asked for, by their folder, and are no longer there."""
-        kept = {(mirror.folder, mirror.layout) for mirror in there}
+    def remove_gone(self, kept: set[str], is_asked: Callable[[str], bool]) -> None:
+        """Remove the mirrors that were asked for and are no longer there, by their folders."""
         gone = set()
         for path in list(self.tree.seen):
-            folder, layout = owner_of(path)
-            if layout and is_asked(folder) and (folder, layout) not in kept:
+            folder = folder_of(path)
+            if folder is not None and folder not in kept and is_asked(folder):
                 self.tree.remove(path)
                 gone.add(folder)
-        for folder in sorted(gone - {mirror.folder for mirror in there}):
+        for folder in sorted(gone):
             self.progress.warn(f"{folder}: no longer in the cache, its index here is removed")
 
 
-def hint_at_host(mirror: Mirror) -> str:
-    """Say how an address came about that nobody named."""
-    is_s3 = mirror.named.startswith("s3://")
-    return f" (for {mirror.named}, see --s3-host)" if is_s3 else ""
+def is_local(url: str) -> bool:
+    """Return whether a mirror is a folder, by its URL in Spack's configuration."""
+    return "://" not in url or url.lower().startswith("file://")
 
 
-def tell_all(summary: str, failures: Sequence[str]) -> str:
-    """Tell of each failure in a line, up to a number."""
-    lines = [f"{summary}:", *failures[:TOLD_FAILURES]]
-    if len(failures) > TOLD_FAILURES:
-        lines.append(f"and {len(failures) - TOLD_FAILURES} more")
-    return "\n  ".join(lines)
+def explain_url(index: Index) -> str:
+    """Return how a URL came about that nobody named."""
+    is_mapped = index.named.startswith("s3://") and index.base.startswith("http")
+    return f" (for {index.named}, see --s3-host)" if is_mapped else ""

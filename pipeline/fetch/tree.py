@@ -1,12 +1,14 @@
 """The tree that `fetch` keeps: each file at the path that it has in the cache, and what it was.
 
-Beside the files lies a folder `.fetch`: what came from where and with which validators, drafts
-not yet at their place, and the lock between runs. Only files that are remembered there are ever
-removed.
+Beside the files lies a folder `.fetch`: `seen.json` remembers what was downloaded from where and
+with which validators; during a run a journal is appended to instead, so that remembering one file
+of thousands costs no more than a line. Only files that are remembered there are ever removed.
 """
 
 from __future__ import annotations
 
+import itertools
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,60 +16,104 @@ from pathlib import Path
 
 import msgspec
 
-from pipeline.fetch.catalogue import owner_of
+from pipeline.fetch.catalogue import folder_of
 from pipeline.fetch.client import Draft, Seen
+from pipeline.fetch.content import sha256_of
 from pipeline.outputs import hold_lock
+from pipeline.sources.mirror.layout import Blob
 
 OWN_FOLDER = ".fetch"
+SEEN_DECODER = msgspec.json.Decoder(dict[str, Seen])
+JOURNAL_DECODER = msgspec.json.Decoder(tuple[str, Seen | None])
 
 
 class Tree:
     """A folder of fetched files; paths are relative to it, with slashes."""
 
     def __init__(self, folder: Path) -> None:
+        own = folder / OWN_FOLDER
         self.folder = folder
-        self.drafts = folder / OWN_FOLDER / "drafts"
-        self.memory = folder / OWN_FOLDER / "seen.json"
+        self.drafts = own / "drafts"
+        self.memory = own / "seen.json"
+        self.journal = own / "journal"
+        self.numbers = itertools.count()
+        self.seen = self._recall()
+
+    def _recall(self) -> dict[str, Seen]:
+        """Read what was remembered, and what a killed run noted before it ended."""
         try:
-            self.seen = msgspec.json.decode(self.memory.read_bytes(), type=dict[str, Seen])
-        except (FileNotFoundError, msgspec.DecodeError):
-            self.seen = {}  # Nothing remembered, or by another version: all is asked for anew.
+            seen = SEEN_DECODER.decode(self.memory.read_bytes())
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+            seen = {}  # Nothing remembered, or by another version: everything is requested anew.
+        try:
+            lines = self.journal.read_bytes().splitlines()
+        except FileNotFoundError:
+            lines = []
+        for line in lines:
+            try:
+                path, state = JOURNAL_DECODER.decode(line)
+            except (msgspec.DecodeError, UnicodeDecodeError):
+                break  # The line that a kill cut off is the last.
+            if state is None:
+                seen.pop(path, None)
+            else:
+                seen[path] = state
+        return seen
 
     def file(self, path: str) -> Path:
-        """Give a file's place."""
+        """Return a file's place."""
         return self.folder / path
 
-    def paths(self, folder: str, layout: int) -> list[str]:
-        """Give what is remembered of a mirror."""
-        return [path for path in self.seen if owner_of(path) == (folder, layout)]
+    def new_draft(self) -> Path:
+        """Return a place for a file to be downloaded to."""
+        return self.drafts / str(next(self.numbers))
 
-    def known(self, path: str, address: str) -> Seen | None:
-        """Give what a file was as it came from an address, if it still lies there so."""
+    def paths(self, folder: str) -> list[str]:
+        """Return what is remembered of a mirror."""
+        return [path for path in self.seen if folder_of(path) == folder]
+
+    def known(self, path: str, url: str) -> Seen | None:
+        """Return what a file was when downloaded from a URL, if it lies there unaltered."""
         seen = self.seen.get(path)
-        if seen is None or seen.address != address:
-            return None
+        return seen if seen and seen.url == url and self._is_unaltered(path, seen) else None
+
+    def _is_unaltered(self, path: str, seen: Seen) -> bool:
         try:
             status = self.file(path).stat()
-        except FileNotFoundError:
-            return None
-        is_same = (status.st_size, status.st_mtime_ns) == (seen.size, seen.mtime_ns)
-        return seen if is_same else None
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return (status.st_size, status.st_mtime_ns) == (seen.size, seen.mtime_ns)
 
-    def holds(self, path: str, size: int) -> bool:
-        """Whether a file of that many bytes lies there."""
+    def holds(self, path: str, blob: Blob) -> bool:
+        """Return whether a blob lies there whole; its checksum is computed unless that is known."""
+        seen = self.seen.get(path)
+        if seen and seen.size == blob.content_length and self._is_unaltered(path, seen):
+            return True
         file = self.file(path)
-        return file.is_file() and file.stat().st_size == size
+        return (
+            file.is_file()
+            and file.stat().st_size == blob.content_length
+            and sha256_of(file) == blob.checksum
+        )
 
     def publish(self, draft: Draft, path: str) -> None:
-        """Put a draft at its place.
+        """Put a draft into its place.
 
-        It is remembered before: a run killed in between leaves nothing that nobody knows of, and
+        It is remembered before: a run killed in between leaves nothing that is not known, and
         its time tells the file that lies there from the one remembered.
         """
-        self._remember(self.seen | {path: draft.seen})
+        self._remember(path, draft.seen)
         file = self.file(path)
         file.parent.mkdir(parents=True, exist_ok=True)
         draft.path.replace(file)
+
+    def touch(self, path: str) -> None:
+        """Give a file a new time, by which readers notice that files it belongs to have changed."""
+        file = self.file(path)
+        os.utime(file)
+        seen = self.seen.get(path)
+        if seen:
+            self._remember(path, msgspec.structs.replace(seen, mtime_ns=file.stat().st_mtime_ns))
 
     def remove(self, path: str) -> None:
         """Remove a file that was fetched, and the folders that it leaves empty."""
@@ -76,23 +122,49 @@ class Tree:
             if folder == self.folder or not folder.is_dir() or any(folder.iterdir()):
                 break
             folder.rmdir()
-        self._remember({name: seen for name, seen in self.seen.items() if name != path})
+        self._remember(path, None)
 
-    def _remember(self, seen: dict[str, Seen]) -> None:
-        draft = self.drafts / self.memory.name
-        draft.write_bytes(msgspec.json.format(msgspec.json.encode(seen), indent=1))
-        draft.replace(self.memory)
-        self.seen = seen
+    def _remember(self, path: str, seen: Seen | None) -> None:
+        # A journal that is a link is not followed: it may lead to any file of the user's.
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self.journal, flags, 0o666)
+        try:
+            os.write(descriptor, msgspec.json.encode((path, seen)) + b"\n")
+        finally:
+            os.close(descriptor)
+        if seen is None:
+            self.seen.pop(path, None)
+        else:
+            self.seen[path] = seen
+
+    def close(self) -> None:
+        """Write what is remembered in one file, and drop the journal."""
+        if self.journal.exists():
+            draft = self.drafts / self.memory.name
+            draft.write_bytes(msgspec.json.format(msgspec.json.encode(self.seen), indent=1))
+            draft.replace(self.memory)
+            self.journal.unlink()
+
+
+def restamp(draft: Draft) -> Draft:
+    """Return a draft that was rewritten, with its size and time as they are now."""
+    status = draft.path.stat()
+    seen = msgspec.structs.replace(draft.seen, size=status.st_size, mtime_ns=status.st_mtime_ns)
+    return Draft(draft.path, seen)
 
 
 @contextmanager
 def open_tree(folder: Path, waits: Callable[[], None]) -> Iterator[Tree]:
-    """Give the tree below a folder to one run at a time, free of what killed ones have left."""
+    """Open the tree below a folder for one run at a time, and clear what killed runs left."""
     with hold_lock(folder / OWN_FOLDER / "lock", waits=waits):
         tree = Tree(folder)
         shutil.rmtree(tree.drafts, ignore_errors=True)
         tree.drafts.mkdir()
+        tree.close()
         try:
             yield tree
         finally:
-            shutil.rmtree(tree.drafts, ignore_errors=True)
+            try:
+                tree.close()
+            finally:
+                shutil.rmtree(tree.drafts, ignore_errors=True)

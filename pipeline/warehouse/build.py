@@ -19,6 +19,7 @@ from pipeline.warehouse.views import view_files
 
 # The oldest client that must open the file; a newer storage format would lock users out.
 STORAGE_VERSION = "v1.4.0"
+READ_ONLY = 0o444
 LOADING_MEBIBYTES = 225  # of memory a processor, for the rows of some groups
 
 
@@ -52,10 +53,14 @@ def build_warehouse(
             hold_lock(lock_path(out, "publication"), is_shared=True, waits=waits),
         ):
             clear_drafts(out, DATABASE)
+            # A client that was killed left it; to the next database it would be somebody else's.
+            (out / f"{DATABASE}.wal").unlink(missing_ok=True)
             if is_current(out) and not every_snapshot:
                 return False
             try:
                 draft = build_draft(out, every_snapshot=every_snapshot)
+                # Clients open files to write by default, and would leave a log of what they wrote.
+                draft.chmod(draft.stat().st_mode & READ_ONLY)
                 draft.replace(out / DATABASE)
                 state.write_database(build_signature(out))
             finally:

@@ -1,36 +1,54 @@
-"""What is said to DuckDB: tables loaded, views made, a database opened, questions asked.
+"""DuckDB: load tables, create views, open the database, run queries.
 
-The questions themselves are in sql/ or the user's.
+The queries themselves are in sql/ or the user's.
 """
 
 from __future__ import annotations
 
+import fcntl
+import os
+import re
+import shutil
+import signal
+import subprocess
 import sysconfig
+import tempfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
+import pyarrow.parquet
 
 from pipeline.errors import OutputError, QueryError
-from pipeline.outputs import DATABASE, NO_TAG
-from pipeline.rows import Rows
+from pipeline.outputs import DATABASE
+from pipeline.rows import Rows, render_rows
 from pipeline.schemas import TABLES, Table
 from pipeline.tables.parquet import table_glob
 from pipeline.warehouse.columns import describe_column
 from pipeline.warehouse.views import STEPS, load_views
 
-LOCK_SETTINGS = "set allow_persistent_secrets = false; set lock_configuration = true"
+CATALOG = "coverage"  # the name of the database in a query
+LOCK = (
+    "set enable_external_access = false; set allow_persistent_secrets = false; "
+    "set lock_configuration = true"
+)
+COPY_BYTES = 1 << 20
+SEALS = getattr(fcntl, "F_SEAL_WRITE", 0) | getattr(fcntl, "F_SEAL_SHRINK", 0)
+SEALS |= getattr(fcntl, "F_SEAL_GROW", 0) | getattr(fcntl, "F_SEAL_SEAL", 0)
+ZONED = "WITH TIME ZONE"
+QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)
+EXPLAIN = re.compile(r"\bexplain\b(\s+analyze\b)?(\s*\([^)]*\))?", re.IGNORECASE)
+QUESTION_HINT = "ask with select, from, describe, show or explain"
+COPY_HINT = "to write rows to a file use 'cache-coverage query -o FILE --format parquet'"
 
 
 def load_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Load every table's Parquet files below `folder`, in their partitions' order."""
     for table in TABLES:
-        columns = ", ".join(
-            # Rows of no snapshot are in a partition of this name.
-            f"nullif(tag, '{NO_TAG}') as tag" if column.name == "tag" else column.name
-            for column in table.columns
-        )
+        columns = ", ".join(column.name for column in table.columns)
         # Tags are text, whatever they look like.
         source = (
             f"read_parquet({quote(table_glob(folder, table))}, "
@@ -40,7 +58,7 @@ def load_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 
 def create_table(connection: duckdb.DuckDBPyConnection, table: Table, select: str) -> None:
-    """Make `table` of what `select` gives, with its declared comments."""
+    """Create `table` from a select statement, with its declared comments."""
     connection.execute(f"create table {table.name} as {select}")
     connection.execute(f"comment on table {table.name} is {quote(table.description)}")
     for column in table.columns:
@@ -78,29 +96,34 @@ def comment_columns(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def open_warehouse(out: Path) -> duckdb.DuckDBPyConnection:
-    """Open `out`/coverage.duckdb to read, with no way to other files or the network.
+    """Open a private copy of `out`/coverage.duckdb to read, as the catalog `coverage`.
+
+    No other file, extension or network address can be reached from it. DuckDB itself would let a
+    query write the file that it opened, and what lies beside it under its name.
 
     Raises
     ------
     OutputError
         There is no database, or it is none that DuckDB reads.
     """
-    database = out / DATABASE
-    if not database.is_file():
-        raise OutputError(
-            f"{database}: no such database; make it with 'cache-coverage build --out {out}'"
-        )
-    try:
-        return duckdb.connect(
-            str(database),
-            read_only=True,
-            config={"enable_external_access": "false", "lock_configuration": "true"},
-        )
-    except duckdb.Error as error:
-        raise OutputError(
-            f"{database}: could not be opened: {error}; "
-            f"remove it and run 'cache-coverage build --out {out}'"
-        ) from error
+    with private_copy(out) as copy, tempfile.TemporaryDirectory() as folder:
+        # DuckDB calls a database by its file's stem, and the copy may have none.
+        link = Path(folder) / DATABASE
+        link.symlink_to(copy.path)
+        try:
+            connection = duckdb.connect(str(link), read_only=True, config={"temp_directory": ""})
+            connection.execute(LOCK)
+        except duckdb.Error as error:
+            raise damaged(out, error) from error
+    return connection
+
+
+def damaged(out: Path, error: duckdb.Error) -> OutputError:
+    """Say that DuckDB can't read the database."""
+    return OutputError(
+        f"{out / DATABASE}: can't be read: {error}; "
+        f"remove it and run 'cache-coverage build --out {out}'"
+    )
 
 
 def run_query(
@@ -113,23 +136,116 @@ def run_query(
     Raises
     ------
     QueryError
-        DuckDB refuses it, or it gives no rows at all, not even none.
+        It is no question, or DuckDB refuses it.
     """
     try:
-        if len(connection.extract_statements(sql)) > 1:
-            raise QueryError("query: more than one statement; ask them one at a time")
+        check_statement(connection, sql)
         result = connection.execute(sql, parameters)
-        if result is None or not result.description:
-            raise QueryError("query: nothing was asked; write select, from or describe")
-        return Rows(unique_names(name for name, *_ in result.description), result.fetchall())
+        names = unique_names(name for name, *_ in result.description)
+        dtypes = [str(dtype) for _, dtype, *_ in result.description]
+        if any(ZONED in dtype for dtype in dtypes):
+            result = connection.execute(zones_as_text(sql, dtypes), parameters)
+        return Rows(names, result.fetchall())
     except (duckdb.CatalogException, duckdb.BinderException) as error:
         raise QueryError(f"query: {error}\n'show all tables' lists what there is") from error
-    except duckdb.Error as error:
+    except (duckdb.Error, UnicodeDecodeError, ValueError, OverflowError) as error:
         raise QueryError(f"query: {error}") from error
 
 
+def named_parameters(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
+    """Return the names of a query's parameters, as `tag` for `$tag`."""
+    try:
+        statements = connection.extract_statements(sql)
+    except (duckdb.Error, ValueError):
+        return set()  # Running it will say what is wrong.
+    return {name for statement in statements for name in statement.named_parameters}
+
+
+def export_query(
+    connection: duckdb.DuckDBPyConnection,
+    sql: str,
+    parameters: dict[str, object],
+    file: Path,
+    output_format: str,
+) -> None:
+    """Run one query, and write its rows to `file`: as text, or in Parquet with their types.
+
+    Raises
+    ------
+    QueryError
+        It is no question, or DuckDB refuses it.
+    OutputError
+        The file can't be written.
+    """
+    draft = file.with_name(f".{file.name}.{os.getpid()}")
+    try:
+        if output_format == "parquet":
+            check_statement(connection, sql)
+            table = connection.sql(sql, params=parameters).to_arrow_table()
+            table = table.rename_columns(list(unique_names(table.column_names)))
+            pyarrow.parquet.write_table(table, draft)
+        else:
+            text = render_rows(run_query(connection, sql, parameters), output_format)
+            draft.write_text(text, encoding="utf-8", newline="")
+        draft.replace(file)
+    except duckdb.Error as error:
+        raise QueryError(f"query: {error}") from error
+    except OSError as error:
+        raise OutputError(f"{file}: can't be written: {error.strerror or error}") from error
+    finally:
+        draft.unlink(missing_ok=True)
+
+
+def zones_as_text(sql: str, dtypes: Sequence[str]) -> str:
+    r"""Return the query with instants as text: DuckDB converts them only with pytz installed.
+
+    >>> zones_as_text("select now(), 1;", ["TIMESTAMP WITH TIME ZONE", "INTEGER"]).split("\n")[0]
+    'select c0::varchar, c1 from ('
+    """
+    names = [f"c{number}" for number in range(len(dtypes))]
+    columns = [
+        f"{name}::varchar" if ZONED in dtype else name
+        for name, dtype in zip(names, dtypes, strict=True)
+    ]
+    inner = sql.rstrip().rstrip(";")
+    return f"select {', '.join(columns)} from (\n{inner}\n) as answer({', '.join(names)})"
+
+
+def check_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
+    """Refuse what is not just one question, by DuckDB's own kinds of statements.
+
+    To DuckDB `describe`, `show` and `summarize` are of the kind SELECT; a `pivot` that has to look
+    for its columns is MULTI.
+
+    Raises
+    ------
+    QueryError
+        With the kind that it is.
+    """
+    try:
+        statements = connection.extract_statements(sql)
+    except ValueError as error:
+        # A kind that DuckDB's Python package does not know.
+        raise QueryError(
+            f"query: this is refused: the database is read-only; {QUESTION_HINT}"
+        ) from error
+    if not statements:
+        raise QueryError("query: nothing was asked; write select, from or describe")
+    if len(statements) > 1:
+        raise QueryError("query: more than one statement; ask them one at a time")
+    kind = statements[0].type
+    if kind == duckdb.StatementType.EXPLAIN:
+        # With `analyze` it runs what it explains.
+        explained = EXPLAIN.sub("", statements[0].query, count=1)
+        inner = connection.extract_statements(explained)
+        kind = inner[0].type if inner else kind
+    if kind not in QUESTIONS:
+        hint = COPY_HINT if kind == duckdb.StatementType.COPY else QUESTION_HINT
+        raise QueryError(f"query: {kind.name} is refused: the database is read-only; {hint}")
+
+
 def unique_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Give column names, one that comes again with its number behind it.
+    """Return column names, a repeated one with its number appended.
 
     >>> unique_names(["tag", "n", "n"])
     ('tag', 'n', 'n_2')
@@ -142,17 +258,80 @@ def unique_names(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(unique)
 
 
-def shell_command(out: Path) -> list[str]:
-    """Give the command of an interactive session on `out`/coverage.duckdb.
+def run_session(out: Path, *, greeting: Callable[[], None] = lambda: None) -> int:
+    """Run an interactive session on a private copy of `out`/coverage.duckdb; return its status.
 
-    It is DuckDB's own client, read-only and in its safe mode: no other files, no extensions, no
-    shell, no network. That mode leaves settings open which name files to write; they are locked.
+    It is DuckDB's own client in its safe mode: no other files, no extensions, no shell, no
+    network. `greeting` is called when the database has been found to be readable.
+
+    Raises
+    ------
+    OutputError
+        There is no database, or it is none that DuckDB reads.
     """
     open_warehouse(out).close()
     client = Path(sysconfig.get_path("scripts")) / "duckdb"
-    return [str(client), "-readonly", "-safe", "-cmd", LOCK_SETTINGS, str(out / DATABASE)]
+    with private_copy(out) as copy:
+        greeting()
+        attach = f"attach {quote(copy.path)} as {CATALOG} (read_only); use {CATALOG}"
+        setup = f"set temp_directory = ''; {attach}; {LOCK};"
+        command = [str(client), "-cmd", setup, "-cmd", ".safe_mode"]
+        # Ctrl-C is for the client, which then ends the query that it runs.
+        handler = signal.signal(signal.SIGINT, lambda *_: None)
+        try:
+            return subprocess.run(  # noqa: S603 - our own client, without a shell
+                command, pass_fds=copy.descriptors, check=False
+            ).returncode
+        finally:
+            signal.signal(signal.SIGINT, handler)
+
+
+@dataclass(frozen=True)
+class PrivateCopy:
+    """A copy of the database that nobody else sees, and the descriptors that a child needs."""
+
+    path: str
+    descriptors: tuple[int, ...]
+
+
+@contextmanager
+def private_copy(out: Path) -> Iterator[PrivateCopy]:
+    """Copy `out`/coverage.duckdb to where no query can harm it or leave anything beside it.
+
+    On Linux that is memory, sealed against every change, also by root; a write-ahead log that
+    another client left beside the file is not seen there. Elsewhere it is a folder of its own,
+    which goes when the copy has been opened.
+
+    Raises
+    ------
+    OutputError
+        There is no database, or it can't be copied.
+    """
+    database = out / DATABASE
+    if not database.is_file():
+        raise OutputError(
+            f"{database}: no such database; make it with 'cache-coverage build --out {out}'"
+        )
+    try:
+        with database.open("rb") as source, ExitStack() as stack:
+            if hasattr(os, "memfd_create") and Path("/proc/self/fd").is_dir():
+                descriptor = os.memfd_create(DATABASE, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+                stack.callback(os.close, descriptor)
+                with open(descriptor, "wb", closefd=False) as target:
+                    shutil.copyfileobj(source, target, COPY_BYTES)
+                fcntl.fcntl(descriptor, fcntl.F_ADD_SEALS, SEALS)
+                copy = PrivateCopy(f"/proc/self/fd/{descriptor}", (descriptor,))
+            else:
+                folder = stack.enter_context(tempfile.TemporaryDirectory())
+                shutil.copyfile(database, Path(folder) / DATABASE)
+                copy = PrivateCopy(str(Path(folder) / DATABASE), ())
+            yield copy
+    except OSError as error:
+        raise OutputError(
+            f"{error.filename or database}: can't be copied to be read: {error.strerror}"
+        ) from error
 
 
 def quote(text: str) -> str:
-    """Write `text` as an SQL string, for the places where no parameter can stand."""
+    """Return `text` as an SQL string literal, for places where no parameter can stand."""
     return "'" + text.replace("'", "''") + "'"

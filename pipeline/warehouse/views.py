@@ -137,3 +137,12 @@ def names(text: str) -> tuple[str, ...]:
     ('tag', 'package', 'hash')
     """
     return tuple(re.split(r", | and ", text)) if text else ()
+
+
+def without_definition(sql: str) -> str:
+    r"""Return the select of a file of sql/ that defines a view, and any other query as it is.
+
+    >>> without_definition("-- What.\ncreate or replace view steps.cells as\nselect 1;")
+    '-- What.\n\nselect 1;'
+    """
+    return re.sub(r"\A((?:\s|--[^\n]*\n)*)create or replace view [\w.]+ as\b", r"\1", sql)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +13,7 @@ import polars as pl
 import pyarrow.parquet
 import pytest
 
-from pipeline.warehouse.database import shell_command
-from tests.conftest import run_command, run_on_terminal
+from tests.conftest import run_command, run_on_terminal, run_session
 from tests.writing import SAMPLE, make_hash, make_spec, site_page, write_pages, yaml_page
 
 # Would clear a screen, ring, turn text round, break a line: in one or two bytes each.
@@ -128,12 +126,9 @@ def test_sql_stays_in_its_cage(sample: Path, folder: Path, tmp_path: Path, text:
     """The session refuses the same, and every command of its own that leaves the database."""
     before = (sample / "coverage.duckdb").read_bytes()
 
-    result = subprocess.run(
-        shell_command(sample.resolve()),
-        input=f"{text}\nselect 42;\n",
-        capture_output=True,
-        text=True,
-        check=False,
+    result = run_session(
+        sample,
+        f"{text}\nselect 42;\n",
         cwd=folder,
         env=os.environ | {"HOME": str(tmp_path)},
     )

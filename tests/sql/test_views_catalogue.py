@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import subprocess
 from pathlib import Path
 
 import duckdb
@@ -14,8 +13,8 @@ from pipeline.errors import OutputError
 from pipeline.outputs import DATABASE
 from pipeline.schemas import TABLES
 from pipeline.warehouse import views
-from pipeline.warehouse.database import shell_command
 from pipeline.warehouse.views import View, load_views
+from tests.conftest import run_session
 from tests.rows import WEEK_2, WEEK_3, ask, open_views
 
 PAIRS = f"[{{tag: '{WEEK_3}', previous_tag: '{WEEK_2}'}}]"
@@ -208,12 +207,6 @@ def test_an_older_client_answers_as_the_writer_does(
         calls = [*views, *MACRO_CALLS.values(), MIRROR_CALL]
         counts = [str(len(ask(connection, call))) for call in calls]
     session = "".join(f"select count(*) from ({call});\n" for call in calls)
-    result = subprocess.run(
-        shell_command(sample),
-        input=f".mode list\n.headers off\n{session}",
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    result = run_session(sample, f".mode list\n.headers off\n{session}")
     assert result.stderr == ""
     assert result.stdout.split() == counts

@@ -1,0 +1,207 @@
+"""GET requests over HTTP: redirects, credentials for one origin, and the tokens of registries.
+
+Redirects are followed here rather than by httpx2, since each has to be judged: it may lead
+to an impossible port, from https to http, or to another origin, which gets no credentials.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import httpx2
+import msgspec
+
+from pipeline import __version__
+from pipeline.errors import FetchError
+from pipeline.fetch.content import CHUNK_BYTES, DamagedError, UnexpectedError
+from pipeline.fetch.urls import Login, hide_logins, origin_of, resolve_redirect
+
+MAX_REDIRECTS = 10
+MAX_TOKEN_BYTES = 1_000_000
+PLAIN = {"Accept-Encoding": "identity"}
+CHALLENGE_PARAMETER = re.compile(r'(\w+)="([^"]*)"')
+IDENTITY_TOKEN_USER = "<token>"  # noqa: S105 - so registries' clients mark a refresh token
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a server sends for a file: its bytes as they come, and how to ask for it again."""
+
+    chunks: AsyncIterator[bytes]
+    encoding: str | None = None  # gzip, or None
+    etag: str | None = None
+    last_modified: str | None = None
+
+
+class Token(msgspec.Struct, frozen=True):
+    """What the token service of a registry answers; either name is in use."""
+
+    token: str | None = None
+    access_token: str | None = None
+
+
+class HttpError(Exception):
+    """A response with another status than the one asked for."""
+
+    def __init__(self, response: httpx2.Response) -> None:
+        self.status: int = response.status_code
+        self.reason = response.reason_phrase
+        self.retry_after: str = response.headers.get("Retry-After", "")
+        super().__init__(f"HTTP {self.status} {self.reason}".rstrip())
+
+
+class HttpClient:
+    """Sends GET requests; `login_of` gives the login for an origin."""
+
+    def __init__(self, timeout: float, login_of: Callable[[str], Login | None]) -> None:
+        self.login_of = login_of
+        self.tokens: dict[tuple[str, str], str] = {}  # by origin and scope
+        try:
+            self.client = httpx2.AsyncClient(
+                headers={"User-Agent": f"cache-coverage/{__version__}"},
+                # For how long nothing may arrive; the client has its own limit for a whole file.
+                timeout=httpx2.Timeout(timeout, pool=None),
+            )
+        except (OSError, ValueError, httpx2.InvalidURL) as error:
+            raise FetchError(
+                "the proxy or certificates that the environment names can't be used "
+                f"({hide_logins(str(error))}); "
+                "see HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and SSL_CERT_FILE"
+            ) from error
+
+    @asynccontextmanager
+    async def open(
+        self, url: str, headers: Mapping[str, str], *, is_raw: bool, scope: str | None = None
+    ) -> AsyncIterator[Answer | None]:
+        """Request a file; None if it has not changed. `scope` is what a registry's token is for.
+
+        Raises
+        ------
+        HttpError
+            The server answers with another status than 200.
+        """
+        # Only gzip is decoded, within bounds; a blob's checksum is of its bytes as they are stored.
+        asked = {"Accept-Encoding": "identity" if is_raw else "gzip", **headers}
+        async with self._respond(url, asked, scope) as response:
+            if response.status_code == httpx2.codes.NOT_MODIFIED and "If-" in "".join(headers):
+                yield None
+                return
+            if response.status_code == httpx2.codes.PARTIAL_CONTENT:
+                raise DamagedError(
+                    "the server sent a part of the file (HTTP 206) without being asked"
+                )
+            if response.status_code != httpx2.codes.OK:
+                raise HttpError(response)
+            encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+            if encoding not in ("identity", "gzip", "x-gzip", ""):
+                raise UnexpectedError(
+                    f"sent with Content-Encoding {encoding[:40]!r}, which was not asked for"
+                )
+            is_packed = "gzip" in encoding and not is_raw
+            yield Answer(
+                response.aiter_raw(CHUNK_BYTES),
+                "gzip" if is_packed else None,
+                response.headers.get("ETag"),
+                response.headers.get("Last-Modified"),
+            )
+
+    @asynccontextmanager
+    async def _respond(
+        self, url: str, headers: Mapping[str, str], scope: str | None
+    ) -> AsyncIterator[httpx2.Response]:
+        """Send a request, follow redirects, and answer a registry's challenge once."""
+        target, is_challenged = url, False
+        authorization = self._authorization(url, scope)
+        for _ in range(MAX_REDIRECTS):
+            async with self._send(target, {**headers, **authorization}) as response:
+                status = response.status_code
+                if status == httpx2.codes.UNAUTHORIZED and scope and target == url:
+                    challenge = response.headers.get("WWW-Authenticate", "")
+                    if challenge.lower().startswith("bearer ") and not is_challenged:
+                        is_challenged = True
+                        await self._renew_token(url, scope, challenge)
+                        authorization = self._authorization(url, scope)
+                        continue
+                if not response.has_redirect_location:
+                    yield response
+                    return
+                try:
+                    target = resolve_redirect(target, response.headers["Location"])
+                except ValueError as error:
+                    raise UnexpectedError(str(error)) from None
+                if origin_of(target) != origin_of(url):
+                    authorization = {}
+        raise UnexpectedError(f"redirects more than {MAX_REDIRECTS} times")
+
+    @asynccontextmanager
+    async def _send(self, url: str, headers: Mapping[str, str]) -> AsyncIterator[httpx2.Response]:
+        request = self.client.build_request("GET", url, headers=headers)
+        response = await self.client.send(request, stream=True, auth=None, follow_redirects=False)
+        try:
+            yield response
+        finally:
+            await response.aclose()
+
+    def _authorization(self, url: str, scope: str | None) -> dict[str, str]:
+        """Return the header with what a URL may be asked with."""
+        origin = origin_of(url)
+        if scope and (token := self.tokens.get((origin, scope))):
+            return {"Authorization": f"Bearer {token}"}
+        login = self.login_of(origin)
+        # A registry's refresh token is for its token service alone.
+        if login is None or login.user == IDENTITY_TOKEN_USER:
+            return {}
+        return login_header(login)
+
+    async def _renew_token(self, url: str, scope: str, challenge: str) -> None:
+        """Get the token that a registry asks for, from the service that it names.
+
+        This is the token authentication of the distribution specification: anonymous without a
+        login, which otherwise goes to that service alone.
+        """
+        named = dict(CHALLENGE_PARAMETER.findall(challenge))
+        realm = named.get("realm", "")
+        is_plain = realm.startswith("http://") and url.startswith("http://")
+        if not (realm.startswith("https://") or is_plain):
+            raise UnexpectedError("the registry names no token service that can be asked")
+        asked = {"service": named.get("service", ""), "scope": named.get("scope") or scope}
+        login = self.login_of(origin_of(url))
+        if login and login.user == IDENTITY_TOKEN_USER:
+            asked |= {
+                "grant_type": "refresh_token",
+                "client_id": "cache-coverage",
+                "refresh_token": login.password,
+            }
+            request = self.client.build_request("POST", realm, data=asked, headers=PLAIN)
+        else:
+            headers = PLAIN | (login_header(login) if login and login.user else {})
+            realm_url = httpx2.URL(realm).copy_merge_params(asked)
+            request = self.client.build_request("GET", realm_url, headers=headers)
+        response = await self.client.send(request, stream=True, auth=None, follow_redirects=False)
+        try:
+            if response.status_code != httpx2.codes.OK:
+                raise HttpError(response)
+            text = b""
+            async for chunk in response.aiter_raw(CHUNK_BYTES):
+                text += chunk
+                if len(text) > MAX_TOKEN_BYTES:
+                    raise UnexpectedError("the registry's token service sent too much")
+        finally:
+            await response.aclose()
+        try:
+            answer = msgspec.json.decode(text, type=Token)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise UnexpectedError("the registry's token service sent no token") from error
+        self.tokens[origin_of(url), scope] = answer.token or answer.access_token or ""
+
+
+def login_header(login: Login) -> dict[str, str]:
+    """Return the header that a login is sent in: as a bearer token where it has no user name."""
+    if not login.user:
+        return {"Authorization": f"Bearer {login.password}"}
+    pair = base64.b64encode(f"{login.user}:{login.password}".encode()).decode()
+    return {"Authorization": f"Basic {pair}"}

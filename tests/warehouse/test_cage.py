@@ -1,0 +1,257 @@
+"""What users' SQL can't do: change the database, write beside it, or run more than a question."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from pipeline.errors import OutputError, QueryError
+from pipeline.outputs import DATABASE
+from pipeline.warehouse.database import open_warehouse, run_query
+from tests.conftest import run_command, run_on_terminal, run_session
+from tests.writing import make_spec, site_page, write_pages
+
+# A statement of each kind that DuckDB knows; None: no text makes one.
+STATEMENTS: dict[str, str | None] = {
+    "INVALID": None,
+    "SELECT": "select 1",
+    "INSERT": "insert into pages from pages",
+    "UPDATE": "update pages set tag = 'x'",
+    "CREATE": "create table x as select 1",
+    "DELETE": "delete from pages",
+    "PREPARE": "prepare x as select 1",
+    "EXECUTE": "execute x",
+    "ALTER": "alter table pages add column x integer",
+    "TRANSACTION": "begin transaction",
+    "COPY": "copy (select 1) to 'x.csv'",
+    "ANALYZE": None,
+    "VARIABLE_SET": None,
+    "CREATE_FUNC": None,
+    "EXPLAIN": "explain analyze select 1",
+    "DROP": "drop table pages",
+    "EXPORT": "export database 'x'",
+    "PRAGMA": "pragma database_size",
+    "VACUUM": "vacuum",
+    "CALL": "call pragma_version()",
+    "SET": "set threads = 1",
+    "LOAD": "load json",
+    "RELATION": None,
+    "EXTENSION": None,
+    "LOGICAL_PLAN": None,
+    "ATTACH": "attach ':memory:' as x",
+    "DETACH": "detach coverage",
+    "MULTI": "pivot targets on family using count(*)",
+    "COPY_DATABASE": None,  # `copy from database` is PRAGMA
+    "MERGE_INTO": "merge into pages using pages as other on true when matched then delete",
+}
+QUESTIONS = {"SELECT", "EXPLAIN", "MULTI"}
+kinds = pytest.mark.parametrize("kind", [kind for kind, sql in STATEMENTS.items() if sql])
+
+
+@pytest.fixture
+def out(sample: Path, tmp_path: Path) -> Path:
+    """Return a copy of the sample's database, alone in a folder."""
+    folder = tmp_path / "out"
+    folder.mkdir()
+    shutil.copy(sample / DATABASE, folder)
+    return folder
+
+
+def assert_untouched(out: Path, sample: Path) -> None:
+    assert [path.name for path in out.iterdir()] == [DATABASE]
+    assert (out / DATABASE).read_bytes() == (sample / DATABASE).read_bytes()
+
+
+def test_every_kind_of_statement_is_tried() -> None:
+    """None that DuckDB knows is forgotten here."""
+    assert set(STATEMENTS) == set(duckdb.StatementType.__members__)
+
+
+@kinds
+def test_a_query_is_a_question(out: Path, sample: Path, kind: str) -> None:
+    """Of all kinds of statements only those that ask are run, and none leaves a trace."""
+    sql = STATEMENTS[kind]
+    assert sql
+    with open_warehouse(out) as connection:
+        assert connection.extract_statements(sql)[0].type == duckdb.StatementType.__members__[kind]
+        if kind in QUESTIONS:
+            assert run_query(connection, sql).values
+        else:
+            with pytest.raises(QueryError, match=f"query: {kind} is refused"):
+                run_query(connection, sql)
+            # What explain would run is refused as if it stood there by itself.
+            with pytest.raises(QueryError):
+                run_query(connection, f"explain analyze {sql}")
+    assert_untouched(out, sample)
+
+
+def test_a_session_leaves_no_trace(out: Path, sample: Path) -> None:
+    """DuckDB's own client runs every kind of statement, and can change or leave nothing."""
+    statements = ";\n".join(sql for sql in STATEMENTS.values() if sql)
+
+    result = run_session(out, f"{statements};\nselect 'pages', count(*) from coverage.pages;\n")
+
+    assert re.search("read-only mode", result.stderr)
+    assert_untouched(out, sample)
+
+
+# The forms under which DuckDB once let the attached file, its log and its spill be written.
+WAYS = [
+    "copy (select 'x') to '{path}' (format csv, use_tmp_file false)",
+    "copy (select 'x') to '{path}'",
+    "copy (select 'x'::blob) to '{path}.wal' (format blob)",
+    "export database '{path}.tmp'",
+    "copy (select 'x') to '{path}.tmp/x.csv'",
+    "copy (select 'x') to '.tmp/x.csv'",
+    "explain analyze copy (select 'x') to '{path}' (format csv, use_tmp_file false)",
+]
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("kind", ["published", "attached"])
+def test_nothing_writes_the_database_or_beside_it(
+    out: Path, sample: Path, tmp_path: Path, way: str, kind: str
+) -> None:
+    """Neither under its own name nor under that by which it is attached, by query or sql."""
+    path = str(out / DATABASE)
+    if kind == "attached":
+        with open_warehouse(out) as connection:
+            rows = run_query(
+                connection, "select path from duckdb_databases() where path is not null"
+            )
+        path = str(rows.values[0][0])
+    sql = way.format(path=path)
+
+    with open_warehouse(out) as connection:
+        # As if no kind of statement were refused.
+        with pytest.raises(duckdb.Error):
+            connection.execute(sql)
+        assert connection.execute("select count(*) from snapshots").fetchone() == (3,)
+    session = run_session(out, f"{sql};\nselect 'snapshots: ' || count(*) from snapshots;\n")
+
+    assert "Error" in session.stderr
+    assert "snapshots: 3" in session.stdout
+    assert_untouched(out, sample)
+    assert not list(Path.cwd().glob(".tmp"))
+
+
+def test_a_copy_out_is_refused_with_the_way_to_do_it(out: Path) -> None:
+    """Who wants a file is told of -o."""
+    result = run_command("query", "copy pages to 'x.parquet'", "--out", out)
+
+    assert result.returncode == 1
+    assert "query -o FILE --format parquet" in result.stderr
+
+
+def test_without_memory_files_a_folder_of_its_own_is_read(
+    out: Path, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where a system has no sealed memory, the copy lies in a folder that goes at once."""
+    monkeypatch.delattr(os, "memfd_create")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+
+    with open_warehouse(out) as connection:
+        assert run_query(connection, "select count(*) from snapshots").values == [(3,)]
+
+    assert list((tmp_path / "temporary").iterdir()) == []
+    assert_untouched(out, sample)
+
+
+def build(folder: Path, count: int) -> Path:
+    """Build a database of some specs in `folder`/out."""
+    pages = {"a/zlib/specs.md": site_page(specs=[make_spec(n) for n in range(count)])}
+    run_command("flatten", write_pages(folder / "in", dict(pages)), "--out", folder / "out")
+    result = run_command("build", "--out", folder / "out")
+    assert result.returncode == 0, result.stderr
+    return folder / "out"
+
+
+def count_specs(out: Path) -> str:
+    result = run_command("query", "select count(*) from specs", "--out", out, "--format", "csv")
+    assert result.returncode == 0, result.stderr
+    return result.stdout.split()[1]
+
+
+def test_a_log_that_a_client_left_is_not_believed(tmp_path: Path) -> None:
+    """A killed client's write-ahead log changes no answer, and the next build removes it."""
+    out = build(tmp_path, 1)
+    forger = tmp_path / "forged.db"
+    shutil.copyfile(out / DATABASE, forger)
+    script = (
+        "import duckdb, os; connection = duckdb.connect('forged.db'); "
+        "connection.execute(\"set wal_autocheckpoint = '1TB'\"); "
+        "connection.execute('delete from spec_stacks'); os._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", script], cwd=tmp_path, check=True)
+    log = out / f"{DATABASE}.wal"
+    shutil.copyfile(f"{forger}.wal", log)
+
+    assert count_specs(out) == "1"
+    assert run_command("build", "--out", out).stderr.endswith("up to date\n")
+    assert not log.exists()
+
+    log.write_bytes(b"left")
+    assert count_specs(build(tmp_path, 2)) == "2"
+    assert not log.exists()
+
+
+def test_the_database_is_published_read_only(tmp_path: Path) -> None:
+    """Nobody may write it by default, as clients would; another build still replaces it."""
+    out = build(tmp_path, 1)
+    assert (out / DATABASE).stat().st_mode & 0o222 == 0
+
+    assert count_specs(build(tmp_path, 2)) == "2"
+    assert (out / DATABASE).stat().st_mode & 0o222 == 0
+
+
+@pytest.mark.parametrize("text", [b"", b"damaged", b"\0" * 8192])
+def test_what_is_no_database_is_said(out: Path, text: bytes) -> None:
+    """What, where, and what to do about it."""
+    (out / DATABASE).chmod(0o644)
+    (out / DATABASE).write_bytes(text)
+
+    with pytest.raises(OutputError, match=r"coverage\.duckdb: can't be read: .*remove it and run"):
+        open_warehouse(out)
+    for command in (["query", "select 1"], ["sql"], ["report"], ["package", "zlib"]):
+        result = run_command(*command, "--out", out)
+        assert result.returncode == 1
+        assert "remove it and run 'cache-coverage build" in result.stderr
+
+
+def test_instants_need_no_other_library(out: Path) -> None:
+    """A time with a zone, alone or in a list, is printed as DuckDB writes it."""
+    with open_warehouse(out) as connection:
+        query = "select timestamptz '2025-03-30 12:00:00+00' as at_noon, [at_noon], 1 -- end"
+        (row,) = run_query(connection, query).values
+
+    assert (row[0], row[2]) == ("2025-03-30 12:00:00+00", 1)
+    assert "2025-03-30 12:00:00+00" in row[1]
+
+
+def test_a_session_greets_and_ends_without_an_error_after_a_typo(out: Path) -> None:
+    """On a terminal it names five views, and a statement that failed is no failure of `sql`."""
+    # On a dumb terminal the client reads lines as they come, and not key by key.
+    status, said = run_on_terminal(
+        "sql", "--out", out, typed="selec;\n.exit\n", env=os.environ | {"TERM": "dumb"}
+    )
+
+    assert status == 0
+    assert "Error" in said
+    for name in ("snapshots", "coverage_os_target", "package_coverage", "gaps", "snapshot_changes"):
+        assert f"from {name};" in said
+
+
+def test_a_script_that_fails_is_said_by_its_status(out: Path) -> None:
+    """From a pipe, where nobody looks on, it counts; and nobody is greeted."""
+    failed, done = run_session(out, "selec;\n"), run_session(out, "select 1;\n")
+
+    assert failed.returncode == 1
+    assert (done.returncode, done.stderr) == (0, "")
