@@ -76,6 +76,12 @@ class LossError(CoverageError):
     status = ExitStatus.LOST
 
 
+class ShareError(CoverageError):
+    """With --fail-under: a lower share of a lock file is cached."""
+
+    status = ExitStatus.LOST
+
+
 class SchemaError(Exception):
     """A frame differs from its declared schema: a bug of this program, not of a page."""
 

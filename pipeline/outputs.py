@@ -1,12 +1,13 @@
-"""Where outputs lie, the locks between runs, and replacing outputs in one step.
+"""Where outputs are, locks between runs, and atomic replacement of outputs.
 
-Everything that a command writes below OUT goes through here: it is written to a draft beside its
-place first, under a lock, and then takes the place of what was there.
+Whatever a command writes below OUT is written as a draft first, under a lock, and then replaces
+the previous output in one step.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import fcntl
 import os
 import shutil
@@ -14,28 +15,45 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.errors import OutputError
+
 TABLES_FOLDER = "tables"
 STATE_FOLDER = ".state"  # below the tables
 DATABASE = "coverage.duckdb"
 REPORTS_FOLDER = "reports"
 WEBSITE_FOLDER = "site"
+# The partition of rejects that name no snapshot, and a tag that no page can have. Not Hive's name
+# for null, __HIVE_DEFAULT_PARTITION__, because pandas reads no table with that.
+NO_TAG = "-"
 
-HERE = -100  # AT_FDCWD: paths start where those of any other call do
-EXCHANGE = 2  # RENAME_EXCHANGE: each of two paths becomes the other
+# Of renameat2(2).
+AT_FDCWD = -100
+RENAME_EXCHANGE = 2
 
 
 def lock_path(out: Path, name: str) -> Path:
-    """Return the lock file of one kind of run on the outputs below `out`."""
-    return out / TABLES_FOLDER / STATE_FOLDER / name
+    """Return the lock file of one kind of run on `out`; it works beside a lone database, too."""
+    return out / f".lock.{name}"
 
 
 def draft_path(out: Path, name: str) -> Path:
-    """Return where this process writes the draft of the output `name`, beside its place."""
+    """Return the path of this process's draft of the output `name`."""
     return out / f".{name}.{os.getpid()}"
 
 
+def part_folder(table: Path, tag: str | None) -> Path:
+    """Return the folder of a table's partition for `tag`, in Hive's form."""
+    return table / f"tag={NO_TAG if tag is None else tag}"
+
+
+def stored_tags(tables: Path) -> set[str]:
+    """Return the tags with a partition of any table below `tables`."""
+    folders = {path.name for path in tables.glob(str(part_folder(Path("*"), "*")))}
+    return {name.removeprefix("tag=") for name in folders} - {NO_TAG}
+
+
 def clear_drafts(out: Path, name: str) -> None:
-    """Remove drafts of the output `name` that killed runs left; call it under the lock."""
+    """Remove drafts of the output `name` that killed runs left. The caller holds its lock."""
     for draft in out.glob(f".{name}.*"):
         if draft.is_dir():
             shutil.rmtree(draft, ignore_errors=True)
@@ -47,39 +65,80 @@ def clear_drafts(out: Path, name: str) -> None:
 def hold_lock(
     file: Path, *, is_shared: bool = False, waits: Callable[[], None] = lambda: None
 ) -> Iterator[None]:
-    """Hold the lock that `file` stands for: alone, or with others who share it.
+    """Hold the lock on `file`, exclusively or shared; the file exists only while somebody does.
 
-    `waits` is called if another run has it, before this one waits for it.
+    `waits` is called once if another run holds it, before this one waits.
+
+    Raises
+    ------
+    OutputError
+        `file` is a symbolic link, which might lead anywhere.
     """
-    file.parent.mkdir(parents=True, exist_ok=True)
     kind = fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX
-    with file.open("w") as stream:
+    descriptor = open_lock(file)
+    try:
+        while True:
+            if not lock_at_once(descriptor, kind):
+                waits()
+                fcntl.flock(descriptor, kind)
+            if is_open_file(file, descriptor):
+                break
+            # Whoever held it has removed it: lock the file that is there now.
+            os.close(descriptor)
+            descriptor = open_lock(file)
         try:
-            fcntl.flock(stream, kind | fcntl.LOCK_NB)
-        except BlockingIOError:
-            waits()
-            fcntl.flock(stream, kind)
-        yield
+            yield
+        finally:
+            # The last of those who share it removes it.
+            if not is_shared or lock_at_once(descriptor, fcntl.LOCK_EX):
+                file.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
 
 
 @contextmanager
 def try_lock(file: Path) -> Iterator[bool]:
-    """Hold the lock that `file` stands for alone, if nobody has it; tell whether that is so."""
+    """Hold the lock on `file` exclusively if nobody else holds it; yield whether that is so."""
+    descriptor = open_lock(file)
+    try:
+        yield lock_at_once(descriptor, fcntl.LOCK_EX) and is_open_file(file, descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def open_lock(file: Path) -> int:
+    """Open a lock file, creating it, but never through a symbolic link."""
     file.parent.mkdir(parents=True, exist_ok=True)
-    with file.open("w") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            yield False
-        else:
-            yield True
+    try:
+        return os.open(file, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise OutputError(f"{file}: is a symbolic link, not a lock file; remove it") from error
+
+
+def lock_at_once(descriptor: int, kind: int) -> bool:
+    """Lock an open file unless others hold it; return whether it is locked."""
+    try:
+        fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def is_open_file(file: Path, descriptor: int) -> bool:
+    """Return whether `file` is still the one that was opened."""
+    try:
+        return os.path.samestat(file.lstat(), os.fstat(descriptor))
+    except FileNotFoundError:
+        return False
 
 
 @contextmanager
 def staged(folder: Path, draft: Path) -> Iterator[Path]:
-    """Give a folder like `folder` to change, which then takes its place.
+    """Yield a copy of `folder` to change, which then replaces it; an exception leaves `folder`.
 
-    Its files are the very same, until they are replaced. If changing it fails, nothing happened.
+    Files are hard-linked, so replace them instead of writing to them.
     """
     link_folder(folder, draft)
     yield draft
@@ -87,13 +146,13 @@ def staged(folder: Path, draft: Path) -> Iterator[Path]:
 
 
 def replace_folder(draft: Path, folder: Path) -> None:
-    """Put `draft` into the place of `folder`, and remove what was there.
+    """Replace `folder` by `draft`.
 
-    Whoever looks, at any moment and after a kill at any moment, finds the old folder or the new
-    one, whole. A file system that can't exchange folders, as some network's, gets the files one
-    by one: there too each file is whole, but a kill can leave some old and some new.
+    At any moment, and after a kill at any moment, `folder` is the old or the new one, whole. A file
+    system without RENAME_EXCHANGE, as some network file systems, gets the files one by one: each is
+    whole, but a kill can leave some old and some new.
     """
-    folder = folder.resolve()  # a link to a folder stays one
+    folder = folder.resolve()  # a link to a folder stays a link
     if not folder.exists():
         draft.rename(folder)
         return
@@ -103,22 +162,22 @@ def replace_folder(draft: Path, folder: Path) -> None:
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Exchange two folders in one step; False where system or file system know no such step."""
+    """Exchange two folders atomically; return False where the system does not support it."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     return rename is not None and (
-        rename(HERE, os.fsencode(one), HERE, os.fsencode(other), EXCHANGE) == 0
+        rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0
     )
 
 
 def replace_files(draft: Path, folder: Path) -> None:
     """Move the files of `draft` to their places below `folder`; remove all others there.
 
-    What is hidden comes last: there is remembered what all the rest was made of.
+    Hidden files come last: the state in them describes the rest.
     """
     kept = {path.relative_to(draft) for path in draft.rglob("*")}
     hidden = {path for path in kept if path.parts[0].startswith(".")}
     move_files(kept - hidden, draft, folder)
-    # What is in a folder comes before the folder itself.
+    # In reverse, files come before the folder that they are in.
     for path in sorted(folder.rglob("*"), reverse=True):
         if path.relative_to(folder) not in kept:
             if path.is_dir():
@@ -129,7 +188,7 @@ def replace_files(draft: Path, folder: Path) -> None:
 
 
 def move_files(paths: Iterable[Path], draft: Path, folder: Path) -> None:
-    """Move files and folders, by their paths below `draft`, to their places below `folder`."""
+    """Move files and folders, given by their paths below `draft`, to below `folder`."""
     for path in sorted(paths):
         if (draft / path).is_dir():
             (folder / path).mkdir(exist_ok=True)
@@ -138,12 +197,15 @@ def move_files(paths: Iterable[Path], draft: Path, folder: Path) -> None:
 
 
 def link_folder(folder: Path, draft: Path) -> None:
-    """Make `draft` a folder of the same files: links to them, or copies where links can't be."""
-    shutil.copytree(folder, draft, copy_function=link_or_copy)
+    """Make `draft` a copy of `folder`, if there is one, of hard links where possible."""
+    if folder.is_dir():
+        shutil.copytree(folder, draft, copy_function=link_or_copy)
+    else:
+        draft.mkdir()
 
 
 def link_or_copy(source: str, target: str) -> None:
-    """Make `target` the same file as `source`, a lock on it included; else one like it."""
+    """Make `target` a hard link to `source`, or a copy where that is impossible."""
     try:
         os.link(source, target)
     except OSError:

@@ -163,7 +163,13 @@ REJECTS = Table(
     ("page", "item", "code"),
     (
         PAGE,
-        Column("tag", TEXT, "Snapshot, where the page could still tell it.", nullable=True),
+        Column(
+            "tag",
+            TEXT,
+            "Snapshot, if the page names it; in the Parquet files `-` if not, which every reader "
+            "opens: pandas refuses the Hive partition of null.",
+            nullable=True,
+        ),
         Column("package", TEXT, "Package, where the page could still tell it.", nullable=True),
         Column("item", COUNT, "Index in `spec_details`, from 0; null: the page.", nullable=True),
         Column("hash", TEXT, "Hash that the spec gives, right or wrong.", nullable=True),
@@ -235,6 +241,54 @@ TARGETS = Table(
     partitioned=False,
 )
 
-TABLES = (SPEC_STACKS, PAGES, REJECTS, DEPENDENCIES, SPEC_COMPILERS, TARGETS)
+LOCK_SPECS = Table(
+    "lock_specs",
+    "One row per concrete spec of each lock file (spack.lock) that was named as a source.",
+    ("lock", "node_key"),
+    (
+        Column("lock", TEXT, "Lock file: its path as it was named, or its `--name`."),
+        Column("lock_version", COUNT, "Version of the lock file's form, from 1 to 7."),
+        Column("spack_version", TEXT, "Spack that wrote it; versions 5 on.", nullable=True),
+        Column("hash", TEXT, "Hash of the spec; before version 4 no later cache has it."),
+        PACKAGE,
+        Column("version", TEXT, "Version of the package."),
+        Column("compiler", TEXT, "Compiler in Spack 1.0's form, `gcc@11.4.0`, or `none`."),
+        Column("os", TEXT, "Operating system, as `ubuntu22.04`."),
+        Column("platform", TEXT, "Platform, as `linux`."),
+        Column("target", TEXT, "CPU target: an archspec microarchitecture or family."),
+        Column("variants", TEXTS, "Variants in the lock file's order, `:=` written `=`."),
+        Column("is_root", pl.Boolean(), "Whether it is a root of the environment."),
+        Column("is_external", pl.Boolean(), "Whether it is a part of the host, and never built."),
+        Column(
+            "dependencies",
+            pl.List(
+                pl.Struct(
+                    {
+                        "node_key": pl.String(),
+                        "package": pl.String(),
+                        "deptypes": TEXTS,
+                        "virtuals": TEXTS,
+                    }
+                )
+            ),
+            "What it depends on directly: node_key of each, its package, what for, and virtual "
+            "packages that it provides there.",
+        ),
+        Column(
+            "needed_keys",
+            TEXTS,
+            "node_key of all that it links to or runs, directly or by way of others, sorted.",
+        ),
+        Column("root_specs", TEXTS, "Roots that it is the concrete spec of, as the user wrote."),
+        Column("root_groups", TEXTS, "Groups of those roots; version 7 on."),
+        Column("flags", TEXTS, "Compiler flags, as `cflags=-O3`, one entry per kind."),
+        Column("namespace", TEXT, "Package repository of the recipe.", nullable=True),
+        Column("package_hash", TEXT, "Hash of the recipe; version 4 on.", nullable=True),
+        Column("node_key", TEXT, "Key of the spec in the lock file: its hash from version 4 on."),
+    ),
+    partitioned=False,
+)
+
+TABLES = (SPEC_STACKS, PAGES, REJECTS, DEPENDENCIES, SPEC_COMPILERS, TARGETS, LOCK_SPECS)
 # Those with one partition per snapshot.
 SNAPSHOT_TABLES = tuple(table for table in TABLES if table.partitioned)

@@ -75,7 +75,8 @@ def run() -> Run:
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the outputs of the sample, made by the three commands in turn."""
     folder = tmp_path_factory.mktemp("sample") / "out"
-    for command in (["flatten", SAMPLE], ["build"], ["report"]):
+    locks = sorted((SAMPLE.parent / "environments").glob("*.lock"))
+    for command in (["flatten", SAMPLE, *locks], ["build"], ["report"]):
         assert run_command(*command, "--out", folder).returncode == 0
     return folder
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from pipeline.cli.options import out_option, say
+from pipeline.cli.options import out_option, readable, say
 from pipeline.errors import RejectedError
 from pipeline.text import counted
 
@@ -22,37 +22,59 @@ if TYPE_CHECKING:
 )
 @out_option
 @click.option("--strict", is_flag=True, help="Exit with status 3 if anything was rejected.")
-@click.option("--tag", "tags", multiple=True, help="Keep to this snapshot; may be repeated.")
 @click.option(
-    "--stack", help="Stack of a build cache whose place does not tell it; with one --tag."
+    "--replace",
+    is_flag=True,
+    help="Remove the snapshots of sources that this run does not name; by default they are kept.",
+)
+@click.option("--tag", "tags", multiple=True, help="Read only this snapshot; may be repeated.")
+@click.option(
+    "--stack",
+    help="Stack of a build cache whose path does not name it; needs one --tag, its snapshot.",
+)
+@click.option(
+    "--name",
+    "lock_name",
+    help="Name of the lock file in the tables; with one lock file.",
+    callback=readable,
 )
 @click.option(
     "--follow-links",
     is_flag=True,
-    help="Read what links below a SOURCE lead to, too: folders, and files elsewhere.",
+    help="Follow symbolic links below a SOURCE, to folders and out of it.",
 )
 @click.option(
     "--scheduler",
     metavar="ADDRESS",
-    help="Read with the workers of the Dask cluster there, which must see the same files.",
+    help="Read with the workers of a Dask cluster, which must see the same files.",
 )
 def flatten(
     sources: tuple[Path, ...],
     out: Path,
     strict: bool,
+    replace: bool,
     tags: tuple[str, ...],
     stack: str | None,
+    lock_name: str | None,
     follow_links: bool,
     scheduler: str | None,
 ) -> None:
-    """Read pages into Parquet tables below OUT/tables.
+    """Read pages and build-cache indexes into Parquet tables below OUT/tables.
 
     A SOURCE is a page of the build cache's site, or a folder searched for *.md at any depth; or a
-    build cache: a tree of TAG/STACK mirrors, a mirror, or its index alone. Only snapshots with a
-    new, changed or deleted page or index are read again.
+    build cache: a tree of TAG/STACK mirrors, a mirror, or its index alone; or the lock file of an
+    environment, spack.lock. Lock files named alone leave the snapshots as they are.
+
+    The tables hold the snapshots of all sources that were ever read into OUT. A run reads again
+    the snapshots with a new, changed or deleted file, and removes those that its sources no
+    longer have; snapshots of sources that it does not name stay, unless --replace is given.
     """
     if stack is not None and len(tags) != 1:
         raise click.UsageError("--stack needs the stack's snapshot, one --tag")
+    from pipeline.sources.locks.lock_file import is_lock_file
+
+    if lock_name is not None and sum(map(is_lock_file, sources)) != 1:
+        raise click.UsageError("--name names one lock file; flatten each by itself")
     from pipeline.cli.progress import Bar
     from pipeline.tables.refresh import refresh_tables
     from pipeline.tables.workers import dask_executor
@@ -67,6 +89,8 @@ def flatten(
             only=tags,
             stack=stack,
             follow_links=follow_links,
+            lock_name=lock_name,
+            is_replacing=replace,
             executor=executor,
             progress=progress,
         )
@@ -74,6 +98,16 @@ def flatten(
         f"{out / 'tables'}: {counted(summary.page_count, 'page')} taken, "
         f"{counted(summary.spec_count, 'spec')} in {counted(summary.tag_count, 'snapshot')}"
     )
+    if summary.lock_count:
+        say(
+            f"{out / 'tables' / 'lock_specs'}: {counted(summary.lock_count, 'lock file')}, "
+            f"{counted(summary.lock_spec_count, 'spec')}"
+        )
+    if summary.kept_tags:
+        say(
+            f"kept {', '.join(summary.kept_tags)}, of sources that this run does not name; "
+            "--replace removes them"
+        )
     if summary.rejected:
         message = describe_rejects(summary, out)
         if strict:
@@ -82,7 +116,7 @@ def flatten(
 
 
 def describe_rejects(summary: TablesSummary, out: Path) -> str:
-    """Say how many things were refused, and why."""
+    """Return how many pages and specs were rejected, and why."""
     codes = ", ".join(f"{code} {count:,}" for code, count in summary.rejected.items())
     return (
         f"{sum(summary.rejected.values()):,} rejected ({codes}); each with its reason in "

@@ -17,6 +17,7 @@ from pipeline.cli.ask import diff, package, query, sql, usable
 from pipeline.cli.build import build, report
 from pipeline.cli.fetch import fetch
 from pipeline.cli.flatten import flatten
+from pipeline.cli.lock import lock
 from pipeline.cli.options import say
 from pipeline.cli.site import serve, site
 from pipeline.errors import CoverageError, ExitStatus
@@ -84,5 +85,18 @@ def main() -> None:
 
 
 # `--help` lists them in this order.
-for command in (fetch, flatten, build, report, query, package, usable, diff, sql, site, serve):
+for command in (
+    fetch,
+    flatten,
+    build,
+    report,
+    query,
+    package,
+    usable,
+    diff,
+    lock,
+    sql,
+    site,
+    serve,
+):
     main.add_command(command)

@@ -49,9 +49,8 @@ def write_reports(out: Path, waits: Callable[[], None] = lambda: None) -> list[s
         There is no database, or the reports can't be written.
     """
     draft = draft_path(out, REPORTS_FOLDER)
-    lock_file = lock_path(out, REPORTS_FOLDER)
-    # A database that stands alone is nobody's work in progress.
-    lock = hold_lock(lock_file, waits=waits) if lock_file.parent.is_dir() else nullcontext()
+    # Where there is no folder, opening the database says so.
+    lock = hold_lock(lock_path(out, REPORTS_FOLDER), waits=waits) if out.is_dir() else nullcontext()
     try:
         with lock, open_warehouse(out) as connection:
             clear_drafts(out, REPORTS_FOLDER)

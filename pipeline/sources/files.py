@@ -73,7 +73,18 @@ def stamp_page(path: str, page: str, status: os.stat_result) -> PageFile:
     """
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
-    return PageFile(os.fsencode(path), page, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return PageFile(os.fsencode(path), page, status.st_size, *file_times(status))
+
+
+def file_times(status: os.stat_result) -> tuple[int, int]:
+    """Return a file's modification and change times, clamped to 64 bits, which state files hold.
+
+    In nanoseconds these reach from 1677 to 2262; file systems go further.
+    """
+    mtime, ctime = (
+        min(max(time, -(2**63)), 2**63 - 1) for time in (status.st_mtime_ns, status.st_ctime_ns)
+    )
+    return mtime, ctime
 
 
 def check_inside(path: str, root: str) -> None:

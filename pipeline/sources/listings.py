@@ -11,6 +11,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from pipeline.sources.files import file_times
+
 
 class FolderListing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The folders and pages in a folder, and the times that would tell of any other.
@@ -63,8 +65,8 @@ def list_folder(
 
     As known, and without the entries, if its times are those that are known.
     """
-    status = os.stat(path)
-    if known and (known.mtime_ns, known.ctime_ns) == (status.st_mtime_ns, status.st_ctime_ns):
+    times = file_times(os.stat(path))
+    if known and (known.mtime_ns, known.ctime_ns) == times:
         return known, {}
     folders, pages, has_links = [], {}, False
     with os.scandir(path) as entries:
@@ -77,7 +79,6 @@ def list_folder(
                 has_links |= is_link
                 if not (is_link and leads_away(entry, root)):
                     pages[name] = entry
-    times = status.st_mtime_ns, status.st_ctime_ns
     return FolderListing(*times, sorted(folders), list(pages), has_links), pages
 
 

@@ -16,14 +16,10 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.errors import ANOTHER_PLACE, OutputError
-from pipeline.schemas import TABLES, Table
+from pipeline.outputs import NO_TAG, part_folder
+from pipeline.schemas import REJECTS, TABLES, Table
 
 PART = "part-0.parquet"
-# The name that Hive, and with it every reader, gives to the partition of null.
-NO_TAG = "__HIVE_DEFAULT_PARTITION__"
-# A partition without a row, of no tag that a page could name: where there is no snapshot, it lets
-# readers see the table, and that tags are text.
-NO_SNAPSHOT = "-"
 COMPRESSION_LEVEL = 1
 DAMAGED = ("can't be read", "remove the folder of tables and flatten again")
 
@@ -46,7 +42,7 @@ def part_path(folder: Path, table: Table, tag: str | None = None) -> Path:
     """Return the file of a table below `folder`, or of its partition for `tag`."""
     if not table.partitioned:
         return folder / table.name / PART
-    return folder / table.name / f"tag={NO_TAG if tag is None else tag}" / PART
+    return part_folder(folder / table.name, tag) / PART
 
 
 def draft_file(draft: Path, table: Table) -> Path:
@@ -104,26 +100,28 @@ def read_file(path: Path, table: Table, tag: str | None) -> pl.DataFrame:
 
 def read_table(folder: Path, table: Table, *columns: str | pl.Expr) -> pl.DataFrame:
     """Read some columns of a whole table below `folder`, or expressions of them."""
-    # Tags are text, whatever they look like.
-    tags = {"tag": pl.String()} if table.partitioned else None
-    files = pl.scan_parquet(
-        table_glob(folder, table), hive_partitioning=table.partitioned, hive_schema=tags
-    )
     with telling(folder / table.name, *DAMAGED):
-        return files.select(columns).collect()
+        return scan_table(folder, table).select(columns).collect()
 
 
-def part_paths(folder: Path, tags: Iterable[str | None]) -> list[str]:
+def scan_table(folder: Path, table: Table) -> pl.LazyFrame:
+    """Scan a whole table below `folder`."""
+    # By folder, not by pattern, so that `=` in a folder above is no partition. With a schema, so
+    # that tags are strings whatever they look like.
+    scan = pl.scan_parquet(
+        folder / table.name,
+        glob=False,
+        hive_partitioning=table.partitioned,
+        hive_schema={"tag": pl.String()} if table.partitioned else None,
+    )
+    if table == REJECTS:  # the one table with rows of no snapshot
+        scan = scan.with_columns(pl.col("tag").replace(NO_TAG, None))
+    return scan.select(table.schema.names())
+
+
+def part_paths(folder: Path, tags: Iterable[str]) -> list[str]:
     """Return the files of all tables with rows of these tags."""
     return sorted({str(part_path(folder, table, tag)) for table in TABLES for tag in tags})
-
-
-def stored_tags(folder: Path, table: Table) -> set[str | None]:
-    """Return the tags of a table's partitions."""
-    names = {
-        path.parent.name.removeprefix("tag=") for path in folder.glob(f"{table.name}/*/{PART}")
-    }
-    return {None if name == NO_TAG else name for name in names - {NO_SNAPSHOT}}
 
 
 def publish_draft(draft: Path, folder: Path, table: Table, tag: str | None = None) -> None:

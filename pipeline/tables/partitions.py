@@ -8,28 +8,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
-from pipeline.schemas import REJECTS
+from pipeline.schemas import PAGES, REJECTS
 from pipeline.sources.files import PageFile, read_bytes
-from pipeline.sources.rejects import PageError, RejectCode
+from pipeline.sources.rejects import PageError, Reject, RejectCode
 from pipeline.sources.site.decode import decode_pages
 from pipeline.tables.flatten import Tables, combine_tables, flatten_pages
 from pipeline.tables.parquet import write_draft
 
-Drafts = dict[str | None, Path]  # by tag
+Drafts = dict[str, Path]  # by tag
 # Pages decoded at once: enough to amortise each call to Arrow and Polars, and a bound on memory.
 BATCH_BYTES = 32 * 1024 * 1024
 
 
+class GroupDraft(NamedTuple):
+    """What one group gave: its drafts, its rejects without a tag, its number of accepted pages."""
+
+    drafts: Drafts
+    untagged: list[Reject]
+    page_count: int
+    is_whole: bool  # whether every file could be read
+    fault: str | None  # why its first file was not accepted
+
+
 def draft_group(
     files: Sequence[PageFile], draft: Path, only: frozenset[str] = frozenset()
-) -> tuple[Drafts, bool]:
-    """Read a group of pages and indexes and write a draft for each tag, as `write_drafts` does.
-
-    Returns the drafts, and whether every file could be read.
-    """
+) -> GroupDraft:
+    """Read a group of pages and indexes and write a draft for each tag, as `write_drafts` does."""
     pages = [file for file in files if file.mirror is None]
     indexes = [file for file in files if file.mirror is not None]
     parts = [flatten_batch(batch) for batch in read_batches(pages)]
@@ -38,8 +46,16 @@ def draft_group(
 
         parts.append(flatten_pages(decode_indexes(indexes)))
     tables = combine_tables(parts)
-    is_whole = RejectCode.UNREADABLE not in tables[REJECTS]["code"]
-    return write_drafts(tables, draft, only), is_whole
+    rejects = tables[REJECTS]
+    is_whole = RejectCode.UNREADABLE not in rejects["code"]
+    first = rejects.head(1).to_dicts()
+    return GroupDraft(
+        write_drafts(tables, draft, only),
+        [Reject(**row) for row in rejects.filter(pl.col("tag").is_null()).to_dicts()],
+        len(tables[PAGES]),
+        is_whole,
+        f"{first[0]['page']}: {first[0]['message']}" if first else None,
+    )
 
 
 def read_batches(files: Sequence[PageFile]) -> Iterator[list[tuple[str, bytes | PageError]]]:
@@ -72,13 +88,17 @@ def flatten_batch(batch: Sequence[tuple[str, bytes | PageError]]) -> Tables:
 def write_drafts(tables: Tables, draft: Path, only: frozenset[str] = frozenset()) -> Drafts:
     """Write a draft for each tag in `tables`, its name `draft` with a number; return them by tag.
 
-    With `only`, drafts of other tags are returned but not written.
+    With `only`, drafts of other tags are returned but not written. Rows without a tag, which only
+    rejects have, are left out.
     """
     tags = pl.concat(frame["tag"] for frame in tables.values()).unique().to_list()
-    drafts = {tag: draft.with_name(f"{draft.name}.{number}") for number, tag in enumerate(tags)}
-    for tag in set(tags) & only if only else tags:
-        is_of_tag = pl.col("tag").eq_missing(pl.lit(tag, pl.String))
+    drafts = {
+        tag: draft.with_name(f"{draft.name}.{number}")
+        for number, tag in enumerate(tags)
+        if tag is not None
+    }
+    for tag in set(drafts) & only if only else drafts:
         for table, frame in tables.items():
-            of_tag = frame if len(tags) == 1 else frame.filter(is_of_tag)
+            of_tag = frame if len(tags) == 1 else frame.filter(pl.col("tag") == tag)
             write_draft(of_tag, drafts[tag], table)
     return drafts

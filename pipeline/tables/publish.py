@@ -7,77 +7,86 @@ from pathlib import Path
 
 import polars as pl
 
-from pipeline.schemas import PAGES, REJECTS, SNAPSHOT_TABLES, SPEC_STACKS, TARGETS
+from pipeline.outputs import stored_tags
+from pipeline.schemas import LOCK_SPECS, PAGES, REJECTS, SNAPSHOT_TABLES, SPEC_STACKS, TARGETS
 from pipeline.sources.rejects import Reject
 from pipeline.tables.flatten import combine_tables, rejects_to_frame
+from pipeline.tables.locks import publish_locks
 from pipeline.tables.parquet import (
-    NO_SNAPSHOT,
+    part_path,
     publish_draft,
     read_draft,
-    read_part,
     read_table,
     remove_part,
-    stored_tags,
     write_draft,
 )
 from pipeline.tables.partitions import write_drafts
 from pipeline.tables.state import TablesSummary
 from pipeline.tables.targets import target_rows
 
+Owners = Mapping[str, Sequence[Path]]
+# What begins with a letter and may yet be taken for a truth, number, date or null.
+WORDS = {"true", "false", "inf", "infinity", "nan", "null", "none", "epoch"}
+
 
 def publish_drafts(
     tables: Path,
-    owners: Mapping[str | None, Sequence[Path]],
-    unread: Sequence[Reject],
+    owners: Owners,
+    rejects: Sequence[Reject] | None,
     drafts: Path,
+    locks: Mapping[str, Path] | None = None,
 ) -> TablesSummary:
     """Replace the partitions of some tags by their drafts; return what the tables then hold.
 
-    `owners` maps each tag to the drafts with its rows; `unread` lists what could not be read while
-    files were searched.
+    `owners` maps each tag to the drafts with its rows. `rejects` are those of what could not be
+    read while files were searched, and all that name no snapshot; `locks` are the run's lock files.
+    None keeps what is published.
     """
-    if unread:
-        tables_of_unread = {table: table.empty for table in SNAPSHOT_TABLES} | {
-            REJECTS: rejects_to_frame(unread)
-        }
-        draft = write_drafts(tables_of_unread, drafts / "unread")[None]
-        owners = {**owners, None: [*owners[None], draft]}
-    publish_tags(tables, owners, drafts / "merged")
-    publish_targets(tables, drafts / "merged")
+    no_rows = {table: table.empty for table in SNAPSHOT_TABLES}
+    frame = rejects_to_frame(rejects or ())
+    tagged = write_drafts(no_rows | {REJECTS: frame}, drafts / "search")
+    for tag, parts in owners.items():
+        publish_tag(tables, tag, [*parts, *([tagged[tag]] if tag in tagged else [])], drafts)
+    if rejects is not None or not part_path(tables, REJECTS).exists():
+        publish_untagged(tables, frame.filter(pl.col("tag").is_null()), drafts / "untagged")
+    publish_targets(tables, drafts / "targets")
+    publish_locks(tables, locks, drafts / "locks")
     return count_tables(tables)
 
 
-def publish_tags(folder: Path, owners: Mapping[str | None, Sequence[Path]], merged: Path) -> None:
-    """Replace the partitions of some tags by their drafts; remove those of a tag without any."""
-    for tag, drafts in owners.items():
-        if drafts:
-            draft = drafts[0] if len(drafts) == 1 else merge_drafts(tag, drafts, merged)
-            for table in SNAPSHOT_TABLES:
-                publish_draft(draft, folder, table, tag)
-        else:
-            remove_tag(folder, tag)
-    stored = stored_tags(folder, PAGES)
-    if None in stored and read_part(folder, REJECTS, None).is_empty():
-        remove_tag(folder, None)
-    remove_tag(folder, NO_SNAPSHOT)
-    if stored <= {None}:
+def publish_tag(folder: Path, tag: str, parts: Sequence[Path], drafts: Path) -> None:
+    """Replace the partitions of a tag by the drafts with its rows; remove them without any."""
+    if not parts:
         for table in SNAPSHOT_TABLES:
-            write_draft(table.empty, merged, table)
-            publish_draft(merged, folder, table, NO_SNAPSHOT)
+            remove_part(folder, table, tag)
+        return
+    draft = parts[0] if len(parts) == 1 else merge_drafts(tag, parts, drafts / "merged")
+    for table in SNAPSHOT_TABLES:
+        publish_draft(draft, folder, table, tag)
 
 
-def merge_drafts(tag: str | None, drafts: Sequence[Path], merged: Path) -> Path:
+def publish_untagged(folder: Path, rejects: pl.DataFrame, draft: Path) -> None:
+    """Publish rejects that name no snapshot, in a partition of their own.
+
+    The other tables have it too, without rows, where tags alone would mislead readers: none of them
+    takes its name for a number, date or truth. And PyArrow reads no table without a partition.
+    """
+    is_clear = any(tag[0].isalpha() and tag.lower() not in WORDS for tag in stored_tags(folder))
+    for table in SNAPSHOT_TABLES:
+        rows = rejects.sort(REJECTS.key) if table == REJECTS else table.empty
+        if is_clear and rows.is_empty():
+            remove_part(folder, table, None)
+        else:
+            write_draft(rows, draft, table)
+            publish_draft(draft, folder, table)
+
+
+def merge_drafts(tag: str, drafts: Sequence[Path], merged: Path) -> Path:
     """Merge the drafts of one tag into one, and return it."""
     parts = [
         {table: read_draft(draft, table, tag) for table in SNAPSHOT_TABLES} for draft in drafts
     ]
     return write_drafts(combine_tables(parts), merged)[tag]
-
-
-def remove_tag(folder: Path, tag: str | None) -> None:
-    """Remove a tag's partitions."""
-    for table in SNAPSHOT_TABLES:
-        remove_part(folder, table, tag)
 
 
 def publish_targets(folder: Path, draft: Path) -> None:
@@ -91,10 +100,13 @@ def publish_targets(folder: Path, draft: Path) -> None:
 def count_tables(folder: Path) -> TablesSummary:
     """Count what the tables hold."""
     pages = read_table(folder, PAGES, "tag", "spec_count")
+    locks = read_table(folder, LOCK_SPECS, "lock")["lock"]
     codes = read_table(folder, REJECTS, "code")["code"].value_counts(sort=True)
     return TablesSummary(
         page_count=len(pages),
         tag_count=pages["tag"].n_unique(),
         spec_count=int(pages["spec_count"].sum()),
         rejected=dict(codes.iter_rows()),
+        lock_count=locks.n_unique(),
+        lock_spec_count=len(locks),
     )

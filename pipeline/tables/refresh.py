@@ -1,7 +1,7 @@
-"""Bring the tables up to date with the pages: read what changed, publish what it gave.
+"""Update the tables from the files of their sources: read what changed, publish what it gave.
 
-What is read is a folder, what is published a tag. Nearly always they are one and the same snapshot;
-where several folders hold pages of one tag, they are read anew together.
+Files are read by group, the files of one folder; tables are published by tag. Nearly always a group
+is one snapshot; where several groups have rows of one tag, all of them are read for it.
 """
 
 from __future__ import annotations
@@ -15,30 +15,44 @@ from concurrent.futures import BrokenExecutor, Executor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import chain, count, islice
+from operator import attrgetter
 from pathlib import Path
+from typing import NamedTuple
 
-from pipeline.errors import OutputError, not_written
-from pipeline.outputs import TABLES_FOLDER, clear_drafts, hold_lock, lock_path, staged, try_lock
+import msgspec
+
+from pipeline.errors import OutputError, SourceError, not_written
+from pipeline.names import path_text
+from pipeline.outputs import (
+    TABLES_FOLDER,
+    clear_drafts,
+    hold_lock,
+    lock_path,
+    staged,
+    stored_tags,
+    try_lock,
+)
 from pipeline.progress import Progress
 from pipeline.sources.discovery import Search, no_page_of
 from pipeline.sources.files import PackedPages, PageFile, pack_pages, unpack_pages
 from pipeline.sources.listings import Listings
 from pipeline.sources.mirror.layout import is_snapshot
-from pipeline.sources.rejects import Reject
+from pipeline.sources.rejects import Reject, RejectCode
+from pipeline.tables.lock_sources import LockPaths, digest_locks, split_locks
 from pipeline.tables.state import (
     GroupState,
+    SearchState,
     State,
     TablesSummary,
+    digest_recent,
     fingerprint,
     is_unchanged,
-    outdated,
-    recent_digests,
+    stamp_blobs,
 )
 from pipeline.tables.workers import Task, Workers
 
-Tags = set[str | None]
-Drafts = dict[str | None, Path]  # by tag found
-Owners = Mapping[str | None, Sequence[Path]]  # each tag's drafts
+Drafts = dict[str, Path]  # by tag
+Owners = Mapping[str, Sequence[Path]]  # the drafts with rows of each tag
 
 
 def refresh_tables(
@@ -48,33 +62,43 @@ def refresh_tables(
     only: Sequence[str] = (),
     stack: str | None = None,
     follow_links: bool = False,
+    lock_name: str | None = None,
+    is_replacing: bool = False,
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> TablesSummary:
-    """Make the tables below `out` those of the pages below `sources`.
+    """Update the tables below `out` from the pages and indexes below `sources`.
 
-    Only groups of pages with a new, changed or deleted page are read: by the workers of
-    `executor` or, without one, as is quickest here. With `only` a run keeps to those tags; the
-    partitions of all others, and rejects without a tag, it leaves as they are. A build cache whose
-    place does not tell them is of the one tag in `only`, and of `stack`. `follow_links` reads
-    what links below the sources lead to, too.
+    Only groups with a new, changed or deleted file are read: by the workers of `executor` or, by
+    default, by this process or a pool of processes. Snapshots that these sources had and no longer
+    have are removed; those of other sources are kept, unless the run `is_replacing` them. With
+    `only` the run is restricted to these tags and leaves all others as they are. A mirror whose
+    path does not name its snapshot is of the one tag in `only`, and of `stack`.
+
+    Lock files among the sources make up table lock_specs, one of them called `lock_name` there. A
+    run for lock files alone leaves all else as it is, and a run for some tags the lock files.
 
     Raises
     ------
     SourceError
-        There is no page to read; the tables that were there stay as they were.
+        There is no file to read, none that is accepted, or a snapshot has files of other sources,
+        too; the tables are unchanged.
     OutputError
         A table can't be written.
     """
     progress = progress or Progress()
+    locks, sources = split_locks(sources, lock_name)
+    if locks and not sources:
+        return refresh_locks(locks, out, progress)
     state = State(out / TABLES_FOLDER)
     mirror = (only[0] if len(only) == 1 else None, stack)
     search = Search(
         sources, state.read_listings, only=only, follow_links=follow_links, mirror=mirror
     )
+    run_sources = Sources(sources)
     groups = search.groups()
     try:
-        first = list(islice(groups, 1))  # Where there is no page, nothing is touched.
+        first = list(islice(groups, 1))  # Where there is no file, nothing is touched.
         with try_lock(lock_path(out, "run")) as is_alone:
             if is_alone:
                 clear_drafts(out, TABLES_FOLDER)
@@ -85,20 +109,120 @@ def refresh_tables(
         ):
             drafts = Path(tempfile.mkdtemp(prefix=f".{TABLES_FOLDER}.", dir=out))
             closing.callback(shutil.rmtree, drafts, ignore_errors=True)
-            refresh = Refresh(out, frozenset(only), drafts, workers, progress)
-            for folder, pages in chain(first, groups):
-                refresh.take_group(folder, pages)
+            kept = None if only and not locks else locks
+            refresh = Refresh(
+                out, run_sources, drafts, workers, progress, frozenset(only), is_replacing, kept
+            )
+            for folder, files in chain(first, groups):
+                refresh.take_group(folder, files)
             return refresh.finish(search.rejects, search.listings)
     except BrokenExecutor as error:
         raise OutputError(
-            "a worker died, perhaps for want of memory; read fewer snapshots at once with --tag"
+            "a worker process died, perhaps out of memory; read fewer snapshots at once with --tag"
         ) from error
     except OSError as error:
         raise not_written(error, out) from error
 
 
+def refresh_locks(locks: LockPaths, out: Path, progress: Progress) -> TablesSummary:
+    """Make table lock_specs that of some lock files, and leave all other tables as they are.
+
+    Raises
+    ------
+    OutputError
+        A table can't be written.
+    """
+    state = State(out / TABLES_FOLDER)
+    digest = digest_locks(locks, fingerprint())
+    try:
+        with (
+            hold_lock(lock_path(out, "run"), is_shared=True, waits=progress.wait),
+            hold_lock(lock_path(out, "publication"), waits=progress.wait),
+        ):
+            summary = state.read_summary()
+            if summary and state.read_locks() == digest:
+                return summary
+            drafts = Path(tempfile.mkdtemp(prefix=f".{TABLES_FOLDER}.", dir=out))
+            try:
+                with staged(out / TABLES_FOLDER, drafts / "staged") as tables:
+                    summary = publish(tables, {}, None, drafts, locks)
+                    State(tables).write_locks(digest)
+                    State(tables).write_summary(summary)
+            finally:
+                shutil.rmtree(drafts, ignore_errors=True)
+            return summary
+    except OSError as error:
+        raise not_written(error, out) from error
+
+
+class Sources:
+    """The sources of a run: their real paths, and whether they are still what they were."""
+
+    def __init__(self, sources: Sequence[Path]) -> None:
+        self.roots = sorted({os.path.realpath(source) for source in sources})
+        self.inodes = [os.stat(root)[1:3] for root in self.roots]
+
+    def names(self) -> list[bytes]:
+        """Return the sources as state files hold them."""
+        return [os.fsencode(root) for root in self.roots]
+
+    def of_group(self, folder: str) -> list[bytes]:
+        """Return the sources that a group's folder is in, or that are in it."""
+        return [
+            os.fsencode(root)
+            for root in self.roots
+            if is_within(folder, root) or is_within(root, folder)
+        ]
+
+    def split(self, folder: str, files: Sequence[PageFile]) -> dict[str, Sequence[PageFile]]:
+        """Return groups of the files of a folder: one of each source if it is above them all.
+
+        Otherwise sources side by side, with pages and no folders, would pass for one. Indexes stay
+        together: those of one snapshot are decoded as one.
+        """
+        if any(is_within(folder, root) for root in self.roots):
+            return {folder: files}
+        groups: dict[str, list[PageFile]] = {}
+        for file in files:
+            path = os.fsdecode(file.path)
+            roots = (root for root in self.roots if is_within(path, root))
+            group = folder if file.mirror else f"{next(roots, folder)}/."
+            groups.setdefault(group, []).append(file)
+        return dict(groups)
+
+    def cover(self, paths: Iterable[bytes]) -> bool:
+        """Return whether each path is in one of the sources."""
+        return all(any(is_within(os.fsdecode(p), root) for root in self.roots) for p in paths)
+
+    def cover_group(self, folder: str, state: GroupState) -> bool:
+        """Return whether the sources have all the files that a group had when it was read."""
+        return self.cover([os.fsencode(folder)]) or self.cover(state.sources)
+
+    def missing(self, rejects: Iterable[Reject]) -> list[str]:
+        """Return sources that are gone or replaced, else what could not be read and is gone."""
+        return [
+            root
+            for root, inode in zip(self.roots, self.inodes, strict=True)
+            if not os.path.exists(root) or os.stat(root)[1:3] != inode
+        ] or [
+            reject.page
+            for reject in rejects
+            if reject.code == RejectCode.UNREADABLE
+            and not any(os.path.lexists(os.path.join(root, reject.page)) for root in self.roots)
+        ]
+
+
+def is_within(path: str, folder: str) -> bool:
+    """Return whether a path is a folder, or below it.
+
+    >>> is_within("/a/b", "/a"), is_within("/ab", "/a"), is_within("/a", "/")
+    (True, False, True)
+    """
+    return path == folder or path.startswith(folder.rstrip("/") + "/")
+
+
 def may_hold(folder: str, files: Sequence[PageFile], only: frozenset[str]) -> bool:
-    """Whether files may be of the tags asked for; pages in another snapshot's folder are not."""
+    """Return whether files may be of the tags asked for: pages in another's folder are not."""
     if not only:
         return True
     if any(file.mirror is None for file in files):
@@ -107,167 +231,363 @@ def may_hold(folder: str, files: Sequence[PageFile], only: frozenset[str]) -> bo
 
 
 @dataclass(frozen=True)
-class Run:
-    """What each task of a run is told: where the tables will be, the tags asked for, the time."""
+class ReadTask:
+    """What a worker needs to read a group: where tables are and the fields of its state."""
 
     tables: Path
     only: frozenset[str]
     fingerprint: str
     started_ns: int
+    sources: list[bytes]
+    pages: PackedPages
 
 
-def draft_snapshot(pages: PackedPages, draft: Path, run: Run) -> tuple[Drafts, GroupState]:
-    """Do a worker's task, with what it takes to do it loaded by the worker alone.
+class GroupResult(NamedTuple):
+    """What reading a group gave.
 
-    Gives the drafts, and what to remember of the group once they are published.
+    Its drafts, its state once they are published, why its first file was not accepted, and the
+    files that are gone since they were found.
     """
+
+    drafts: Drafts
+    state: GroupState
+    fault: str | None
+    gone: list[str]
+
+
+def read_group(task: ReadTask, draft: Path) -> GroupResult:
+    """Read a group in a worker, which imports what that takes: the main process stays small."""
     from pipeline.tables.parquet import part_paths
     from pipeline.tables.partitions import draft_group
 
-    files = unpack_pages(pages)
-    digests = recent_digests(files, run.started_ns)
-    drafts, is_whole = draft_group(files, draft, run.only)
-    paths = part_paths(run.tables, drafts)
-    state = GroupState(run.fingerprint, pages, list(drafts), paths, digests)
-    # What could not be read may be there the next time, without a sign of it in any page.
-    return drafts, state if is_whole else outdated(state)
+    files = unpack_pages(task.pages)
+    # Before they are read, so that a change meanwhile is noticed by the next run.
+    digests = digest_recent(files, task.started_ns)
+    blobs = stamp_blobs(files)
+    group = draft_group(files, draft, task.only)
+    tags = list(group.drafts)
+    state = GroupState(
+        fingerprint=task.fingerprint,
+        sources=task.sources,
+        pages=task.pages,
+        page_count=group.page_count,
+        tags=tags,
+        parts=part_paths(task.tables, tags),
+        untagged=group.untagged,
+        digests=digests,
+        blobs=blobs,
+        # What could not be read may be readable the next time without any sign of it.
+        is_stale=not group.is_whole,
+    )
+    gone = [] if group.is_whole else [f.page for f in files if not os.path.lexists(f.path)]
+    return GroupResult(group.drafts, state, group.fault, gone)
 
 
-def publish(tables: Path, owners: Owners, unread: Sequence[Reject], drafts: Path) -> TablesSummary:
-    """Publish the drafts as `publish_drafts` does, likewise."""
+def publish(
+    tables: Path,
+    owners: Owners,
+    rejects: Sequence[Reject] | None,
+    drafts: Path,
+    locks: LockPaths | None,
+) -> TablesSummary:
+    """Publish drafts as `publish_drafts` does, likewise in a worker."""
     from pipeline.tables.publish import publish_drafts
 
-    return publish_drafts(tables, owners, unread, drafts)
+    return publish_drafts(tables, owners, rejects, drafts, locks)
 
 
 class Refresh:
-    """One run, step by step: what is stale, what it gives when read, and its publication."""
+    """One run in its steps: take the groups found, read stale ones, publish.
+
+    A tag is *touched* if a group with rows of it is read or gone; then all groups with rows of it
+    are read. A group recorded by an earlier run is *foreign* if this run's sources do not cover it.
+    """
 
     def __init__(
         self,
         out: Path,
-        only: frozenset[str],
+        sources: Sources,
         drafts: Path,
         workers: Workers,
         progress: Progress,
+        only: frozenset[str],
+        is_replacing: bool,
+        locks: LockPaths | None,
     ) -> None:
+        self.out = out
         self.tables = out / TABLES_FOLDER
-        self.only = only
+        self.sources = sources
         self.folder = drafts.resolve()
         self.workers = workers
         self.progress = progress
+        self.only = only
+        self.is_replacing = is_replacing
+        self.fingerprint = fingerprint()
+        self.started_ns = time.time_ns()
         self.state = State(self.tables)
         self.known = self.state.read_groups()
-        self.run = Run(self.tables.resolve(), only, fingerprint(), time.time_ns())
+        self.stored = stored_tags(self.tables)
+        self.locks = locks
+        self.locks_digest = "" if locks is None else digest_locks(locks, self.fingerprint)
         self.draft_names = map(str, count())
-        self.groups: dict[str, PackedPages] = {}
-        self.stale: set[str] = set()  # groups to be read
-        self.drafts: dict[str, Drafts] = {}  # by group read
-        self.states: dict[str, GroupState] = {}  # likewise
+        self.groups: dict[str, PackedPages] = {}  # all that were found
+        self.stale: set[str] = set()  # those that are read
+        self.drafts: dict[str, Drafts] = {}  # of those
+        self.states: dict[str, GroupState] = {}  # of those
+        self.faults: list[str] = []
+        self.missing: list[str] = []  # files gone since they were found
 
-    def take_group(self, folder: str, pages: Sequence[PageFile]) -> None:
-        """Take a group of pages, and have it read at once if it is not just as it was read."""
-        if not may_hold(folder, pages, self.only):
+    def take_group(self, folder: str, files: Sequence[PageFile]) -> None:
+        """Record a group that was found, and start reading it unless it is unchanged."""
+        if not may_hold(folder, files, self.only):
             return
-        packed = pack_pages(pages)
-        # A group that comes again was not whole before, and is read once more.
-        known = None if folder in self.stale else self.known.get(folder)
-        if known is not None and is_unchanged(known, packed, self.run.fingerprint):
-            self.groups[folder] = known.pages  # Not once more.
-            return
-        self.groups[folder] = packed
-        self.read(folder, len(pages))
+        for group, own in self.sources.split(folder, files).items():
+            packed = pack_pages(own)
+            if group in self.stale and self.groups[group] == packed:
+                continue
+            # A group that comes again has got further files, and is read once more.
+            known = None if group in self.stale else self.known.get(group)
+            if known is not None and is_unchanged(known, packed, self.fingerprint):
+                self.groups[group] = known.pages  # equal; one copy in memory is enough
+            else:
+                self.groups[group] = packed
+                self.read(group, len(own))
+
+    def read(self, group: str, file_count: int) -> None:
+        """Start reading a group of so many files."""
+        task = ReadTask(
+            self.tables.resolve(),
+            self.only,
+            self.fingerprint,
+            self.started_ns,
+            self.sources.of_group(group),
+            self.groups[group],
+        )
+        self.stale.add(group)
+        self.progress.add_total(file_count)
+        draft = self.folder / next(self.draft_names)
+        self.workers.submit(group, Task(read_group, (task, draft), file_count))
 
     def finish(self, unread: Sequence[Reject], listings: Mapping[str, Listings]) -> TablesSummary:
-        """Publish what is read, and what else it touches; give what the tables then hold.
+        """Publish what was read and all that it touches; return what the tables then hold.
 
-        `unread` is what could not be read while pages were found, `listings` the folders walked.
+        `unread` is what could not be read while files were searched, `listings` the folders found.
         """
-        gone = set() if self.only else set(self.known) - set(self.groups)
         summary = self.state.read_summary()
-        is_settled = summary and not (self.stale or gone or unread)
-        touched = set() if is_settled else self.read_with_fellows(gone, {None} if unread else set())
-        self.check_only()
-        with hold_lock(self.state.folder / "publication", waits=self.progress.wait):
-            if summary and is_settled:
+        searches = self.state.read_searches()
+        new_searches = self.update_searches(searches, unread)
+        gone = self.gone_groups()
+        orphans = self.orphaned_tags(searches)
+        touched = orphans | (tags_of(searches) ^ tags_of(new_searches))
+        has_new_locks = self.locks is not None and self.state.read_locks() != self.locks_digest
+        is_current = (
+            not (self.stale or gone or orphans or has_new_locks) and searches == new_searches
+        )
+        if summary is None or not is_current:
+            touched = self.read_touched(touched, gone)
+        self.check_found()
+        self.check_exist(unread)
+        with hold_lock(lock_path(self.out, "publication"), waits=self.progress.wait):
+            if summary is None or not is_current:
+                summary = self.publish(touched, gone, unread, listings)
+            else:
                 self.state.write_listings(listings, is_part=bool(self.only))
-                return summary
-            return self.publish(touched, gone, unread, listings)
+        kept = {tag for group in self.foreign_groups() - gone for tag in self.known[group].tags}
+        return msgspec.structs.replace(summary, kept_tags=sorted(kept))
 
-    def read_with_fellows(self, gone: Iterable[str], touched: Tags) -> Tags:
-        """Wait for groups that are read, and read all that hold pages of their tags; give those."""
-        known = (self.known[group].tags for group in (*self.stale, *gone) if group in self.known)
-        touched = touched.union(*known)
+    def foreign_groups(self) -> set[str]:
+        """Return the recorded groups that only other sources have."""
+        return {
+            group
+            for group, state in self.known.items()
+            if group not in self.groups and not self.sources.cover_group(group, state)
+        }
+
+    def gone_groups(self) -> set[str]:
+        """Return the recorded groups to be removed."""
+        if self.only:
+            return set()
+        kept = set() if self.is_replacing else self.foreign_groups()
+        return self.known.keys() - self.groups.keys() - kept
+
+    def orphaned_tags(self, searches: Iterable[SearchState]) -> set[str]:
+        """Return the tags with partitions that no record explains, as of another version."""
+        if self.only:
+            return set()
+        recorded = (state.tags for state in self.known.values())
+        return self.stored.difference(tags_of(searches), *recorded)
+
+    def update_searches(
+        self, searches: Iterable[SearchState], unread: Sequence[Reject]
+    ) -> list[SearchState]:
+        """Return what is to be recorded of searches after this one."""
+        own = SearchState(self.sources.names(), list(unread))
+        if self.only:
+            # It passed by other snapshots, and what could not be read there.
+            earlier = [r for s in searches if s.sources == own.sources for r in s.rejects]
+            own.rejects.extend(r for r in earlier if r.tag not in self.only and r not in unread)
+            kept = [search for search in searches if search.sources != own.sources]
+        elif self.is_replacing:
+            kept = []
+        else:
+            kept = [search for search in searches if not self.sources.cover(search.sources)]
+        return sorted([*kept, *([own] if own.rejects else [])], key=attrgetter("sources"))
+
+    def read_touched(self, tags: Iterable[str], gone: Iterable[str]) -> set[str]:
+        """Wait for groups that are read, and read all others with rows of the tags touched.
+
+        These are `tags`, and those of all groups that are read or `gone`; returns them.
+        """
+        touched = set(tags).union(*(self.known[group].tags for group in gone))
         while True:
-            for group, (drafts, state) in self.workers.results():
-                self.drafts[group], self.states[group] = drafts, state
-                touched.update(drafts)
+            for group, result in self.workers.results():
+                self.drafts[group], self.states[group] = result.drafts, result.state
+                touched.update(result.drafts)
+                self.faults.extend([result.fault] if result.fault else [])
+                self.missing.extend(result.gone)
+            # A group that is read may lose tags, whose other groups are then touched, too.
+            touched.update(*(self.known[group].tags for group in self.stale & self.known.keys()))
             fellows = [
                 group
-                for group in self.groups
-                if group not in self.stale and touched.intersection(self.known[group].tags)
+                for group in self.groups.keys() - self.stale
+                if not touched.isdisjoint(self.known[group].tags)
             ]
             if not fellows:
                 return touched
-            for group in fellows:
+            for group in sorted(fellows):
                 self.read(group, len(unpack_pages(self.groups[group])))
 
-    def read(self, group: str, page_count: int) -> None:
-        """Have a group of so many pages read into a draft."""
-        arguments = self.groups[group], self.folder / next(self.draft_names), self.run
-        self.stale.add(group)
-        self.progress.add_total(page_count)
-        self.workers.submit(group, Task(draft_snapshot, arguments, page_count))
+    def check_found(self) -> None:
+        """Check that the sources have what was asked for.
 
-    def check_only(self) -> None:
-        """Refuse tags that were asked for and that no page names."""
-        known = (self.known[group].tags for group in self.groups if group not in self.drafts)
-        missing = self.only.difference(*self.drafts.values(), *known)
+        Raises
+        ------
+        SourceError
+            No page is of a tag asked for; or none at all was accepted, which must not empty tables.
+        """
+        found = [self.states.get(group) or self.known[group] for group in self.groups]
+        missing = self.only.difference(*(state.tags for state in found))
         if missing:
             raise no_page_of(missing)
+        if self.stored and not any(state.page_count for state in found):
+            reasons = f": {min(self.faults)}" if self.faults else ""
+            raise SourceError(
+                f"{', '.join(map(path_text, self.sources.roots))}: nothing in it was accepted, so "
+                f"the tables are unchanged{reasons}"
+            )
+
+    def check_exist(self, unread: Iterable[Reject]) -> None:
+        """Check that nothing went while it was read: the tables must not lose what they have of it.
+
+        Raises
+        ------
+        SourceError
+            A source, or a part of it, is gone.
+        """
+        missing = [*self.sources.missing(unread), *self.missing]
+        if missing and self.stored:
+            raise SourceError(
+                f"{path_text(missing[0])}: gone since it was found; the tables are unchanged: "
+                "run again when the source is complete"
+            )
+
+    def check_foreign(self, known: Mapping[str, GroupState], owners: Owners) -> None:
+        """Check that no snapshot to be published has files of sources that were not named.
+
+        Raises
+        ------
+        SourceError
+            One has, or another version has read such files, and this run is not replacing them.
+        """
+        for group, state in sorted(known.items()):
+            if self.sources.cover_group(group, state) or self.is_replacing:
+                continue
+            names = ", ".join(path_text(os.fsdecode(source)) for source in state.sources)
+            remedy = f"name {names} as well, or remove what it had with --replace"
+            shared = sorted(owners.keys() & set(state.tags))
+            if shared or group in self.stale:
+                raise SourceError(
+                    f"{', '.join(shared or state.tags)}: the tables have this from {names}, too, "
+                    f"which this run does not name; {remedy}"
+                )
+            if state.fingerprint != self.fingerprint and not self.only:
+                raise SourceError(
+                    f"{', '.join(state.tags)}: another version of cache-coverage has read this "
+                    f"from {names}; {remedy}"
+                )
 
     def publish(
         self,
-        touched: Tags,
+        touched: set[str],
         gone: Iterable[str],
         unread: Sequence[Reject],
         listings: Mapping[str, Listings],
     ) -> TablesSummary:
-        """Put the drafts' partitions into their places, and remember what they were made of."""
+        """Replace the partitions of touched tags, and record what they were made of."""
         owners = {
             tag: [drafts[tag] for drafts in self.drafts.values() if tag in drafts]
             for tag in touched
             if not self.only or tag in self.only
         }
-        unread = unread if None in owners else ()
+        # Runs with `only` may have published since this one began.
+        known = self.state.read_groups()
+        self.check_foreign(known, owners)
+        searches = self.update_searches(self.state.read_searches(), unread)
+        changed = self.changed_states(known, owners)
+        groups = {group: state for group, state in known.items() if group not in gone} | changed
+        rejects = [
+            *(reject for search in searches for reject in search.rejects),
+            *(reject for state in groups.values() for reject in state.untagged),
+        ]
+        self.warn_of_removal(owners, rejects)
         with staged(self.tables, self.folder / "staged") as tables:
-            state = State(tables)
-            state.forget_groups(gone)
-            arguments = tables, owners, unread, self.folder
+            arguments = tables, owners, rejects, self.folder, self.locks
             self.workers.submit("publication", Task(publish, arguments))
-            for group, group_state in self.changed_states(state, owners).items():
+            state = State(tables)
+            state.remove_groups(gone)
+            for group, group_state in changed.items():
                 state.write_group(group, group_state)
+            state.write_searches(searches)
             state.write_listings(listings, is_part=bool(self.only))
+            if self.locks is not None:
+                state.write_locks(self.locks_digest)
             summary: TablesSummary = dict(self.workers.results())["publication"]
             state.write_summary(summary)
         return summary
 
-    def changed_states(self, state: State, owners: Owners) -> dict[str, GroupState]:
-        """Give what to remember of groups that were read, or whose rows are gone by this run.
+    def changed_states(
+        self, known: Mapping[str, GroupState], owners: Owners
+    ) -> dict[str, GroupState]:
+        """Return the states of groups that were read, or have rows in partitions replaced.
 
-        A run for some tags leaves others' partitions alone: a group that has, or had, rows there
-        is to be read again, as is one that was passed by and had rows in a partition made anew.
+        A run with `only` leaves the partitions of other tags alone: a group that has, or had, rows
+        there is read again later, as is one that it passed by and that lost rows to it.
         """
         if not self.only:
             return self.states
-        # Other runs for some tags may have published since this one began.
-        known = state.read_groups()
-        states = {
-            group: outdated(group_state)
-            for group, group_state in known.items()
-            if not owners.keys().isdisjoint(group_state.tags)
-        }
+        states = {}
+        for group, state in known.items():
+            if not owners.keys().isdisjoint(state.tags):
+                tags = state.tags
+                if not self.sources.cover_group(group, state):
+                    tags = [tag for tag in tags if tag not in owners]  # replaced
+                states[group] = msgspec.structs.replace(state, tags=tags, is_stale=True)
         for group, read in self.states.items():
-            tags = {*read.tags, *(known[group].tags if group in known else ())}
-            states[group] = read if tags <= self.only else outdated(read, tags)
+            tags = sorted({*read.tags, *(known[group].tags if group in known else ())})
+            is_stale = read.is_stale or not self.only.issuperset(tags)
+            states[group] = msgspec.structs.replace(read, tags=tags, is_stale=is_stale)
         return states
+
+    def warn_of_removal(self, owners: Owners, rejects: Iterable[Reject]) -> None:
+        """Warn of snapshots that are about to be removed."""
+        kept = {tag for tag, drafts in owners.items() if drafts} | {r.tag for r in rejects}
+        removed = sorted((owners.keys() - kept) & self.stored)
+        if removed:
+            self.progress.warn(
+                f"{self.tables}: removing {', '.join(removed)}: not in the sources (any more)"
+            )
+
+
+def tags_of(searches: Iterable[SearchState]) -> set[str]:
+    """Return the tags of what could not be read."""
+    return {reject.tag for search in searches for reject in search.rejects if reject.tag}

@@ -1,15 +1,14 @@
-"""What was read the last time, kept beside the tables, so that only what changed is read again.
+"""The state of earlier runs, kept beside the tables, so that only what changed is read again.
 
-A page is known by its path, size and times. Where those can't tell, since the page was written
-just as it was read, its content decides. Nothing here is needed for the tables to be right:
-without it all is read again.
+A file is identified by path, size and times. Where these can't tell, because it was written at the
+time that it was read, its content decides. Damaged state costs a full run, never a wrong row.
 """
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,39 +17,63 @@ import msgspec
 
 from pipeline import __version__
 from pipeline.outputs import STATE_FOLDER
-from pipeline.sources.files import TICK_NS, PackedPages, PageFile
+from pipeline.sources.files import TICK_NS, PackedPages, PageFile, file_times, read_bytes
 from pipeline.sources.listings import UNREADABLE, Listings
+from pipeline.sources.mirror.layout import INDEXES, index_blob, split_index
+from pipeline.sources.rejects import PageError, Reject
 
-PACKAGE = Path(__file__).parent.parent  # of all our code
+PACKAGE = Path(__file__).parent.parent
+Stamp = tuple[int, int, int]  # size in bytes, times of modification and change in nanoseconds
 
 
 class GroupState(msgspec.Struct, frozen=True):
-    """A group of pages as it was read: what made the tables, the pages, their tags.
+    """A group of files as it was read: the files of one folder, mostly one snapshot.
 
-    `files` are the tables' files that hold what it gave; `digests` has those of the pages whose
-    times may not tell of a change.
+    `fingerprint` identifies the version that read it, `sources` are the sources that it was found
+    in, `tags` those that it has rows of, `parts` the files of the tables that hold them. `untagged`
+    are its rejects that name no snapshot. `digests` are those of files whose times may not tell of
+    a change, `blobs` the stamps of the layout 3 indexes that its manifests name. `is_stale` has it
+    read again whatever its files look like.
     """
 
     fingerprint: str
+    sources: list[bytes]
     pages: PackedPages
-    tags: list[str | None]
-    files: list[str]
+    page_count: int
+    tags: list[str]
+    parts: list[str]
+    untagged: list[Reject]
     digests: dict[bytes, str]
+    blobs: dict[bytes, Stamp | None]
+    is_stale: bool = False
+
+
+class SearchState(msgspec.Struct, frozen=True):
+    """What could not be read while `sources` were searched."""
+
+    sources: list[bytes]
+    rejects: list[Reject]
 
 
 class TablesSummary(msgspec.Struct, frozen=True):
-    """What the tables hold, and what was refused, by code."""
+    """What the tables hold: counts of pages, snapshots and specs, and of rejects by code.
+
+    `kept_tags` are the snapshots of sources that the run did not name.
+    """
 
     page_count: int
     tag_count: int
     spec_count: int
     rejected: dict[str, int]
+    lock_count: int = 0
+    lock_spec_count: int = 0
+    kept_tags: list[str] = []
 
 
 def fingerprint() -> str:
-    """Tell this version of the pipeline, of its schemas and of archspec's facts from any other.
+    """Return a digest of this version of the pipeline, its schemas and archspec's facts.
 
-    The code itself is part of it: a checkout changes without a new version.
+    The code is part of it, since a checkout changes without a new version.
     """
     digest = hashlib.sha256(f"{__version__} {archspec.__version__}".encode())
     for file in sorted(PACKAGE.rglob("*.py")):
@@ -58,112 +81,143 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-def outdated(state: GroupState, tags: Iterable[str | None] = ()) -> GroupState:
-    """Give the state of a group that is to be read again, whatever it looks like by then.
-
-    `tags` are further ones whose rows may be its.
-    """
-    return msgspec.structs.replace(state, fingerprint="", tags=list({*state.tags, *tags}))
-
-
-def recent_digests(pages: Iterable[PageFile], read_at_ns: int) -> dict[bytes, str]:
-    """Digest the pages whose times may not tell of a change after a time, before they are read."""
-    return {
-        page.path: content_digest(page.path)
-        for page in pages
-        if max(page.mtime_ns, page.ctime_ns) > read_at_ns - TICK_NS
-    }
-
-
 def is_unchanged(state: GroupState, pages: PackedPages, fingerprint: str) -> bool:
-    """Whether pages found are those that were read, to the content, and their tables are there."""
+    """Return whether files found are those that were read, and their partitions exist."""
     return (
-        state.fingerprint == fingerprint
+        not state.is_stale
+        and state.fingerprint == fingerprint
         and state.pages == pages
-        and all(map(os.path.exists, state.files))
-        and all(content_digest(path) == digest for path, digest in state.digests.items())
+        and all(map(os.path.exists, state.parts))
+        and all(stamp_file(path) == stamp for path, stamp in state.blobs.items())
+        and all(digest_content(path) == digest for path, digest in state.digests.items())
     )
 
 
-def content_digest(path: bytes) -> str:
-    """Give a digest of a file's content; of one that can't be read, one that fits no file."""
+def digest_recent(files: Iterable[PageFile], time_ns: int) -> dict[bytes, str]:
+    """Digest the files that were changed so close to `time_ns` that they may change unnoticed."""
+    return {
+        file.path: digest_content(file.path)
+        for file in files
+        if max(file.mtime_ns, file.ctime_ns) > time_ns - TICK_NS
+    }
+
+
+def digest_content(path: bytes) -> str:
+    """Return the SHA-256 of a file's content; empty, which equals no digest, if unreadable."""
     try:
-        # A page that has become a pipe must not stop us.
+        # Not blocking, in case that the file has become a pipe.
         with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError:
         return ""
 
 
+def stamp_blobs(files: Iterable[PageFile]) -> dict[bytes, Stamp | None]:
+    """Stamp the indexes that layout 3 manifests name, which can go while the manifest stays."""
+    blobs = {}
+    for file in files:
+        path = os.fsdecode(file.path)
+        if file.mirror is not None and path.endswith(INDEXES[3]):
+            try:
+                blob = index_blob(read_bytes(file))
+            except PageError:
+                continue  # a reject, without an index
+            blob_path = os.fsencode(f"{split_index(path)[0]}/{blob.name}")
+            blobs[blob_path] = stamp_file(blob_path)
+    return blobs
+
+
+def stamp_file(path: bytes) -> Stamp | None:
+    """Return what identifies a version of a file; None if there is no file."""
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_size, *file_times(status)
+
+
 class State:
-    """The state files below a folder of tables, one for each group and one for each source."""
+    """The state files below a folder of tables: one per group, per source, and per search."""
 
     def __init__(self, tables: Path) -> None:
         self.folder = tables / STATE_FOLDER
 
     def read_groups(self) -> dict[str, GroupState]:
-        """Give each group remembered, by its folder."""
-        groups = {}
-        for file in self.folder.glob("group-*"):
-            read = self._read(file, tuple[str, GroupState])
-            if read is not None:
-                groups[read[0]] = read[1]
-        return groups
+        """Read all groups, by folder."""
+        groups = self._read_all("group", tuple[bytes, GroupState])
+        return {os.fsdecode(folder): state for folder, state in groups}
 
     def write_group(self, folder: str, state: GroupState) -> None:
-        """Remember a group."""
-        self._write(self._file("group", folder), (folder, state))
+        """Write a group."""
+        self._write(self._file("group", folder), (os.fsencode(folder), state))
 
-    def forget_groups(self, folders: Iterable[str]) -> None:
-        """Forget groups, before what they gave is touched."""
+    def remove_groups(self, folders: Iterable[str]) -> None:
+        """Remove groups."""
         for folder in folders:
             self._file("group", folder).unlink(missing_ok=True)
 
     def read_listings(self, source: str) -> Listings:
-        """Give the folders below a source as they were listed, by path."""
+        """Read the listings of the folders below a source, by path."""
         return self._read(self._file("source", source), Listings) or {}
 
     def write_listings(self, listings: Mapping[str, Listings], *, is_part: bool) -> None:
-        """Remember the folders below some sources: all, or a part beside what else is known."""
+        """Write the listings of some sources; with `is_part`, keep those of other folders."""
         for source, folders in listings.items():
             others = self.read_listings(source) if is_part else {}
             self._write(self._file("source", source), others | folders)
 
+    def read_searches(self) -> list[SearchState]:
+        """Read what earlier searches could not read."""
+        return list(self._read_all("search", SearchState))
+
+    def write_searches(self, searches: Sequence[SearchState]) -> None:
+        """Write these searches in place of all others."""
+        for file in self.folder.glob("search-*"):
+            file.unlink()
+        for search in searches:
+            self._write(self._file("search", os.fsdecode(b"\0".join(search.sources))), search)
+
     def read_database(self) -> str:
-        """Give what the database was built from, as `build_signature` tells it; empty: unknown."""
+        """Read the signature of the build that made the database; empty if unknown."""
         return self._read(self.folder / "database", str) or ""
 
     def write_database(self, signature: str) -> None:
-        """Remember what the database was built from."""
+        """Write the signature of the build that made the database."""
         self._write(self.folder / "database", signature)
 
+    def read_locks(self) -> str:
+        """Return the digest of the lock files that were published; empty: unknown."""
+        return self._read(self.folder / "locks", str) or ""
+
+    def write_locks(self, digest: str) -> None:
+        """Remember the digest of the lock files that are published."""
+        self._write(self.folder / "locks", digest)
+
     def read_summary(self) -> TablesSummary | None:
-        """Give what the tables held when they were last published."""
+        """Read what the tables held when they were last published."""
         summary: TablesSummary | None = self._read(self.folder / "summary", TablesSummary)
         return summary
 
     def write_summary(self, summary: TablesSummary) -> None:
-        """Remember what the tables hold."""
+        """Write what the tables hold."""
         self._write(self.folder / "summary", summary)
 
     def _file(self, kind: str, name: str) -> Path:
         digest = hashlib.sha256(os.fsencode(name)).hexdigest()
         return self.folder / f"{kind}-{digest[:24]}"
 
-    def _read(self, file: Path, kind: Any) -> Any:
+    def _read_all(self, kind: str, form: Any) -> list[Any]:
+        files = sorted(self.folder.glob(f"{kind}-*"))
+        return [read for file in files if (read := self._read(file, form)) is not None]
+
+    def _read(self, file: Path, form: Any) -> Any:
         try:
-            return msgspec.msgpack.decode(file.read_bytes(), type=kind)
+            return msgspec.msgpack.decode(file.read_bytes(), type=form)
         except (OSError, *UNREADABLE):
-            return None  # None remembered, damaged, or by another version: as good as none.
+            return None  # missing, damaged, or another version's
 
     def _write(self, file: Path, value: object) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        try:
-            encoded = msgspec.msgpack.encode(value)
-        except UnicodeEncodeError:
-            # A group whose folder's name is no UTF-8 can't be remembered, and is read each time.
-            file.unlink(missing_ok=True)
-            return
         draft = file.with_name(f"{file.name}.{os.getpid()}")
-        draft.write_bytes(encoded)
+        draft.write_bytes(msgspec.msgpack.encode(value))
         draft.replace(file)

@@ -8,28 +8,42 @@ from pipeline.schemas import TABLES
 # What a column of a view means, wherever it stands; the others are called as in the tables.
 VIEW_COLUMNS = {
     "agnostic_package_count": "Packages built with no compiler, which serve users of any.",
+    "also_in": "Other snapshots that hold the spec by its hash, sorted.",
     "available_package_count": "Packages for users of the compiler: built with it or with none.",
     "available_pct": "`available_package_count` of `snapshot_package_count`, in percent.",
     "binary_libc_version": "glibc of the os that the binary was built on.",
     "binary_os": "Operating system that the binary was built on.",
     "binary_targets": "Targets whose binaries run on the host, of those that the snapshot has.",
+    "blocked_by": (
+        "What it needs where it is used and nobody has built, as `zlib/abcdefg`, in the "
+        "order to build it."
+    ),
     "build_count": "Builds that the snapshot holds more than once.",
+    "cached_count": "Specs of the lock file that it holds.",
+    "cached_pct": "`cached_count` of `lock_spec_count`, in percent.",
     "cause": "Why a cell was lost or gained, the first that holds; else null.",
     "cell_count": "Cells: a package in an environment (platform, os, target).",
     "change": "`lost`, `gained`, `upgraded` (other versions) or `rebuilt` (no hash in common).",
     "compatible_package_count": "Packages with a binary that runs on the host, exact or not.",
     "compatible_pct": "`compatible_package_count` of `snapshot_package_count`, in percent.",
+    "complete_root_count": (
+        "Roots of the lock file that it holds, with all that they need where they are used."
+    ),
     "covered_count": "Environments of the snapshot in which the package has a spec.",
     "covered_pct": "`covered_count` of `environment_count`, in percent.",
     "declarations": "Items that the page's summary declares of the fact, each with its count.",
     "declared": "What the page's summary says: a count, or 1 for an item listed.",
     "dependent_count": "Other packages that need it where they are used, directly or by others.",
+    "differences": "How the spec differs from the nearest one of the cache, as `+hl != ~hl`.",
     "direct_dependent_count": "Other packages that need it where they are used, directly.",
+    "download_bytes": "Size of the cached specs, as far as it is known, in bytes.",
     "environment_count": "Environments (platform, os, target) that the snapshot has specs for.",
     "environment_newest_version": "Newest version of the package in this environment.",
     "exact_package_count": "Packages built for just this: the host's target, or the compiler.",
     "exact_pct": "`exact_package_count` of `snapshot_package_count`, in percent.",
+    "external_count": "Specs of the lock file that are parts of the host.",
     "fact": "Key of the page's `meta` that is compared.",
+    "first_difference": "Place of the first attribute that differs, from 1 for the version.",
     "first_tag": "First weekly snapshot that has the spec.",
     "found": "What the accepted specs say: a count, or 1 for an item that is there.",
     "gained_cell_count": "Cells that the snapshot has and the one before had not.",
@@ -40,10 +54,19 @@ VIEW_COLUMNS = {
     "hashes": "Hashes of the specs that are equal in all else, sorted.",
     "host_libc_version": "glibc of the host's os.",
     "host_os": "Operating system of the host.",
+    "is_complete": (
+        "Whether a root is cached or external, and all that it needs where it is used; "
+        "null: no root."
+    ),
     "is_host_libc_known": "Whether the host's glibc is known; if not, matches are exact.",
     "is_in_root": "Whether index `root` lists the spec.",
     "is_lagging": "Whether the environment's newest version is older than the snapshot's.",
+    "is_nearest_os_usable": (
+        "Whether the nearest spec runs on the host's os by its glibc; null unless the os "
+        "differs first."
+    ),
     "is_present": "Whether the later snapshot of the pair has it.",
+    "is_snapshot": "Whether the row is of the snapshot as a whole, and of no stack.",
     "item": "Listed thing that the fact is of, as a stack or a target; null: the page as a whole.",
     "is_exact": "Whether it was built for just this compiler and target.",
     "joint_package_count": "Packages that either of the two stacks has.",
@@ -53,10 +76,15 @@ VIEW_COLUMNS = {
     "last_tag": "Last weekly snapshot that has the spec.",
     "libc": "C library of the operating system.",
     "libc_version": "Version of the C library.",
+    "lock_spec_count": "Specs of the lock file, without external ones.",
     "lost_cell_count": "Cells that the snapshot before had and this one has not.",
     "missing": "Environments without a spec of the package, as `linux-ubuntu22.04-zen4`.",
     "missing_hash": "Hash of the spec that the mirror does not hold.",
     "missing_name": "Package of the spec that the mirror does not hold.",
+    "nearest_hash": "Hash of the spec in the cache that agrees in most, from the version on.",
+    "nearest_version": (
+        "`older` or `newer`, of the nearest spec; null unless the version differs first."
+    ),
     "newest_version": "Newest version of the package in the snapshot, by Spack's order.",
     "os_match": "`exact`, or `older libc` for a binary of another os with no newer a glibc.",
     "package_count": "Distinct packages: those with a spec here, or whose cells changed so.",
@@ -65,7 +93,12 @@ VIEW_COLUMNS = {
     "previous_spec_count": "Specs of the cell in the snapshot before.",
     "previous_tag": "Snapshot of the same kind before this one, or the one compared with.",
     "rank": "Place, from 1.",
+    "reason": (
+        "First in which the nearest spec differs: version, platform, os, target, "
+        "compiler, variants, dependencies; or `package`: there is none."
+    ),
     "rebuilt_cell_count": "Cells with the same versions and no hash in common.",
+    "root_count": "Roots of the lock file.",
     "shared_package_count": "Packages that both stacks have.",
     "shared_spec_count": "Specs that both stacks have.",
     "snapshot_date": "Day of a weekly snapshot; else null.",
@@ -81,10 +114,12 @@ VIEW_COLUMNS = {
     "stack_b": "The stack that sorts second.",
     "stack_count": "Distinct stacks, root not counted.",
     "stacks": "Stacks that list it, sorted, without root.",
+    "state": "`cached`, `external` (a part of the host) or `build`.",
     "surplus_spec_count": "Specs beyond the first of each build.",
     "tag_count": "Weekly snapshots that have the spec.",
     "target": "CPU target.",
     "target_match": "`exact`, or `ancestor` for a binary built for an ancestor of the target.",
+    "to_build_count": "Specs of the lock file that it lacks.",
     "upgraded_cell_count": "Cells whose set of versions changed.",
     "usable_target": "Target of the nearest binary, same os, that runs there; null: none does.",
     "variant": "Variant as the spec has it.",

@@ -23,7 +23,7 @@ import duckdb
 import pyarrow.parquet
 
 from pipeline.errors import OutputError, QueryError
-from pipeline.outputs import DATABASE
+from pipeline.outputs import DATABASE, NO_TAG
 from pipeline.rows import Rows, render_rows
 from pipeline.schemas import TABLES, Table
 from pipeline.tables.parquet import table_glob
@@ -48,7 +48,11 @@ COPY_HINT = "to write rows to a file use 'cache-coverage query -o FILE --format 
 def load_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Load every table's Parquet files below `folder`, in their partitions' order."""
     for table in TABLES:
-        columns = ", ".join(column.name for column in table.columns)
+        columns = ", ".join(
+            # Rows of no snapshot are in a partition of this name.
+            f"nullif(tag, '{NO_TAG}') as tag" if column.name == "tag" else column.name
+            for column in table.columns
+        )
         # Tags are text, whatever they look like.
         source = (
             f"read_parquet({quote(table_glob(folder, table))}, "

@@ -27,7 +27,11 @@ macros that answer questions lie in the schema `main`; the helpers that they bui
 and come last.
 """
 # What a macro is called with to see its columns; any other parameter is text.
-SAMPLE_ARGUMENTS = {"pairs": "[{tag: '', previous_tag: ''}]"}
+SAMPLE_ARGUMENTS = {
+    "locks_table": "'lock_specs'",
+    "stack_names": "[]",
+    "pairs": "[{tag: '', previous_tag: ''}]",
+}
 
 
 def write_dictionary(connection: duckdb.DuckDBPyConnection) -> str:

@@ -15,7 +15,8 @@ select
     any_value(target) as target,
     -- Any of the equal lists; `any_value` would copy each one that it passes over.
     arg_min(variants, 1) as variants,
-    any_value(size_bytes) as size_bytes,
+    -- Two stacks may hold binaries of their own.
+    max(size_bytes) as size_bytes,
     any_value(tarball) as tarball,
     any_value(page) as page,
     coalesce(list(stack order by stack) filter (where stack <> 'root'), []) as stacks,

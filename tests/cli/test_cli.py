@@ -60,9 +60,15 @@ def test_tables_without_a_snapshot_are_read_whole_by_each_reader(
 
     write_pages(source, {"a.md": site_page()})
     run("flatten", source, "--out", tmp_path / "out")
-    assert [path.name for path in (tmp_path / "out/tables/pages").iterdir()] == [
-        "tag=develop-2025-03-30"
-    ]
+    assert count_rows_of_each_reader(tmp_path / "out", table) == (
+        2
+        if table.name == "spec_stacks"
+        else 1
+        if table.name == "pages"
+        else len(target_rows([]))
+        if table.name == "targets"
+        else 0
+    )
 
 
 def count_rows_of_each_reader(out: Path, table: Table) -> int:
@@ -148,8 +154,8 @@ def test_rejects_are_a_warning_or_with_strict_status_3(tmp_path: Path) -> None:
     assert "warning: 3 rejected (" in result.stderr
     rejects = pl.read_parquet(tmp_path / "out/tables/rejects").sort("page")
     assert rejects.select("page", "tag", "item", "code").rows() == [
-        ("README.md", None, None, "no-front-matter"),
-        ("_cache/a/bad/specs.md", None, None, "bad-yaml"),
+        ("README.md", "-", None, "no-front-matter"),
+        ("_cache/a/bad/specs.md", "-", None, "bad-yaml"),
         ("_cache/a/half/specs.md", "v0.22.1", 1, "bad-value"),
     ]
     assert len(pl.read_parquet(tmp_path / "out/tables/spec_stacks")) == 4
@@ -211,14 +217,19 @@ def test_a_snapshot_spread_over_folders_is_one_partition(tmp_path: Path) -> None
     assert rejects.select("page", "code").rows() == [("z/a/specs.md", "duplicate-page")]
 
 
-def test_a_snapshot_that_is_gone_leaves(tmp_path: Path) -> None:
-    """A second run holds just what its sources hold."""
+def test_snapshots_of_other_sources_go_on_request_alone(tmp_path: Path) -> None:
+    """A second run keeps what other sources gave, and says so; --replace names what goes."""
     first = write_pages(tmp_path / "1", {"a.md": site_page("a", "v1.0.0")})
     second = write_pages(tmp_path / "2", {"a.md": site_page("a", "v2.0.0")})
-
     run("flatten", first, "--out", tmp_path / "out")
-    run("flatten", second, "--out", tmp_path / "out")
 
+    kept = run("flatten", second, "--out", tmp_path / "out")
+    assert "kept v1.0.0, of sources that this run does not name; --replace" in kept.stderr
+    assert "2 snapshots" in kept.stderr
+
+    replaced = run("flatten", second, "--out", tmp_path / "out", "--replace")
+    assert "warning: " in replaced.stderr
+    assert "removing v1.0.0" in replaced.stderr
     assert pl.read_parquet(tmp_path / "out/tables/pages")["tag"].to_list() == ["v2.0.0"]
 
 

@@ -11,7 +11,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipeline.outputs import hold_lock
+from pipeline.outputs import hold_lock, lock_path
+from pipeline.report.write import write_reports
+from pipeline.tables.refresh import refresh_tables
+from pipeline.warehouse.build import build_warehouse
 from tests.conftest import run_command
 from tests.tables.test_refresh import read_all, read_fresh
 from tests.writing import make_spec, site_page, write_pages
@@ -22,26 +25,19 @@ TAG = "develop-2025-03-30"
 WAITING = "waiting for another run to finish"
 
 
-@pytest.fixture(scope="module")
-def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with the source of a snapshot, and all outputs of it."""
-    folder = tmp_path_factory.mktemp("races")
-    write_pages(folder / "in", {f"{TAG}/zlib/specs.md": site_page("zlib", TAG)})
-    for command in (["flatten", folder / "in"], ["build"], ["report"]):
-        assert run_command(*command, "--out", folder / "out").returncode == 0
-    return folder
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    """Return a source of one snapshot."""
+    return write_pages(tmp_path / "in", {f"{TAG}/zlib/specs.md": site_page("zlib", TAG)})
 
 
 @pytest.fixture
-def source(made: Path, tmp_path: Path) -> Path:
-    """Give a source of its own to each test."""
-    return Path(shutil.copytree(made / "in", tmp_path / "in"))
-
-
-@pytest.fixture
-def out(made: Path, tmp_path: Path) -> Path:
-    """Give outputs of its own to each test."""
-    return Path(shutil.copytree(made / "out", tmp_path / "out"))
+def out(source: Path, tmp_path: Path) -> Path:
+    """Return all outputs of the source."""
+    refresh_tables([source], tmp_path / "out")
+    build_warehouse(tmp_path / "out")
+    write_reports(tmp_path / "out")
+    return tmp_path / "out"
 
 
 def change(source: Path) -> None:
@@ -88,7 +84,7 @@ def test_the_second_waits_and_says_so(source: Path, out: Path, turn: str) -> Non
     }.get(name, [name])
     before = {path: path.stat().st_mtime_ns for path in out.rglob("*.*") if path.is_file()}
 
-    with hold_lock(out / "tables" / ".state" / lock, is_shared=is_shared):
+    with hold_lock(lock_path(out, lock), is_shared=is_shared):
         second = start(*command, "--out", out)
         assert second.stderr
         assert second.stderr.readline() == f"{out}: {WAITING}\n"
@@ -106,12 +102,11 @@ def test_the_second_waits_and_says_so(source: Path, out: Path, turn: str) -> Non
 
 def test_some_share_their_locks(source: Path, out: Path) -> None:
     """Runs on tags of their own do not wait for each other, nor do different commands."""
-    state = out / "tables" / ".state"
-    with hold_lock(state / "run", is_shared=True):
+    with hold_lock(lock_path(out, "run"), is_shared=True):
         flattened = run_command("flatten", source, "--tag", TAG, "--out", out)
-    with hold_lock(state / "publication", is_shared=True):
+    with hold_lock(lock_path(out, "publication"), is_shared=True):
         built = run_command("build", "--check-all", "--out", out)
-    with hold_lock(state / "build"):
+    with hold_lock(lock_path(out, "build")):
         reported = run_command("report", "--out", out)
 
     assert [run.returncode for run in (flattened, built, reported)] == [0, 0, 0]
@@ -128,7 +123,7 @@ def test_a_dead_process_keeps_no_lock(source: Path, out: Path, lock: str, comman
         "with hold_lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
     )
     holder = subprocess.Popen(
-        [sys.executable, "-c", code, str(out / "tables" / ".state" / lock)],
+        [sys.executable, "-c", code, str(lock_path(out, lock))],
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -164,6 +159,34 @@ def test_all_at_once(source: Path, out: Path) -> None:
     assert sorted(path.name for path in out.iterdir()) == ["coverage.duckdb", "reports", "tables"]
 
 
+def test_reports_of_a_lone_database(out: Path, tmp_path: Path) -> None:
+    """Three reports at once on a database without tables take turns, and leave nothing else."""
+    lone = tmp_path / "lone"
+    lone.mkdir()
+    shutil.copy(out / "coverage.duckdb", lone)
+
+    runs = [start("report", "--out", lone) for _ in range(3)]
+    words = [run.communicate()[1] for run in runs]
+
+    assert [run.returncode for run in runs] == [0, 0, 0], words
+    assert sorted(path.name for path in lone.iterdir()) == ["coverage.duckdb", "reports"]
+
+
+@pytest.mark.parametrize(
+    ("lock", "command"), [("run", "flatten"), ("build", "build"), ("reports", "report")]
+)
+def test_a_lock_file_is_no_link(source: Path, out: Path, lock: str, command: str) -> None:
+    """Where somebody put a link in its place, the run says so and leaves what it leads to alone."""
+    target = write_pages(out.parent, {"precious": "text"}) / "precious"
+    lock_path(out, lock).symlink_to(target)
+
+    result = run_command(command, *([source] if command == "flatten" else []), "--out", out)
+
+    assert result.returncode == 1
+    assert f"{lock_path(out, lock)}: is a symbolic link" in result.stderr
+    assert target.read_text() == "text"
+
+
 def test_builds_never_see_half_a_publication(source: Path, out: Path) -> None:
     """While snapshots come and go, every build passes its own checks."""
     other = source.parent / "other"
@@ -177,7 +200,7 @@ def test_builds_never_see_half_a_publication(source: Path, out: Path) -> None:
     )
     builds = []
     for turn in range(4):
-        flatten = start("flatten", other if turn % 2 == 0 else source, "--out", out)
+        flatten = start("flatten", "--replace", (other, source)[turn % 2], "--out", out)
         while flatten.poll() is None:
             builds.append(run_command("build", "--out", out))
         flatten.communicate()

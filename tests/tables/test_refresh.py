@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -22,15 +24,17 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, precondition, rule
 
 from pipeline.errors import OutputError, SourceError
-from pipeline.schemas import SNAPSHOT_TABLES, TARGETS
+from pipeline.outputs import stored_tags
+from pipeline.progress import Progress
+from pipeline.schemas import REJECTS, SNAPSHOT_TABLES, TARGETS
 from pipeline.sources import discovery, files
 from pipeline.sources.rejects import PageError, RejectCode
 from pipeline.tables import partitions, refresh, state, workers
-from pipeline.tables.parquet import read_part, stored_tags
+from pipeline.tables.parquet import part_path, read_part
 from pipeline.tables.refresh import refresh_tables
 from pipeline.tables.state import fingerprint
 from tests.conftest import run_command
-from tests.writing import make_spec, site_page, write_pages
+from tests.writing import make_hash, make_spec, site_page, write_pages
 
 Stored = dict[tuple[str, str | None], list[dict[str, Any]]]
 
@@ -44,8 +48,10 @@ def read_all(out: Path) -> Stored:
     parts: Stored = {
         (table.name, tag): read_part(tables, table, tag).to_dicts()
         for table in SNAPSHOT_TABLES
-        for tag in stored_tags(tables, table)
+        for tag in stored_tags(tables)
     }
+    has_untagged = part_path(tables, REJECTS).exists()
+    parts["rejects", None] = read_part(tables, REJECTS).to_dicts() if has_untagged else []
     return parts | {("targets", None): read_part(tables, TARGETS).to_dicts()}
 
 
@@ -268,7 +274,7 @@ def test_a_run_may_keep_to_some_tags(source: Path, tmp_path: Path, groups_read: 
     """--tag reads and publishes those snapshots alone, the folders of others unopened."""
     refresh_tables([source], tmp_path / "out", only=TAGS[:1])
     assert groups_read == [TAGS[0]]
-    assert stored_tags(tmp_path / "out/tables", SNAPSHOT_TABLES[0]) == {TAGS[0]}
+    assert stored_tags(tmp_path / "out/tables") == {TAGS[0]}
 
     refresh_tables([source], tmp_path / "out", only=TAGS[1:])
 
@@ -515,6 +521,314 @@ def test_a_failed_write_keeps_the_old_tables(
     assert read_all(tmp_path / "out") == read_fresh(source)
 
 
+def write_mirror(folder: Path, *numbers: int, package: str = "bzip2") -> None:
+    """Write a mirror of layout 3, its specs' hashes by number."""
+    nodes = [
+        {
+            "name": package,
+            "version": "1.2",
+            "arch": {"platform": "linux", "platform_os": "ubuntu22.04", "target": "x86_64_v3"},
+            "parameters": {},
+            "hash": make_hash(number),
+        }
+        for number in numbers
+    ]
+    installs = {node["hash"]: {"spec": node, "in_buildcache": True} for node in nodes}
+    index = json.dumps({"database": {"version": "8", "installs": installs}}).encode()
+    checksum = hashlib.sha256(index).hexdigest()
+    blob = {
+        "contentLength": len(index),
+        "mediaType": "application/vnd.spack.db.v8+json",
+        "compression": "none",
+        "checksumAlgorithm": "sha256",
+        "checksum": checksum,
+    }
+    write_pages(
+        folder,
+        {
+            f"blobs/sha256/{checksum[:2]}/{checksum}": index,
+            "v3/manifests/index/index.manifest.json": json.dumps({"version": 3, "data": [blob]}),
+        },
+    )
+
+
+def test_a_snapshot_leaves_with_its_folder(tmp_path: Path) -> None:
+    """Even if its index had gone before, and a broken page elsewhere had it read for that."""
+    source = write_pages(
+        tmp_path / "in",
+        {
+            f"{ONE}/zlib/specs.md": site_page("zlib", ONE),
+            f"{ONE}/bad/specs.md": "no front matter",
+            f"{THREE}/bad/specs.md": "no front matter",
+        },
+    )
+    write_mirror(source / THREE / "e4s", 1)
+    refresh_tables([source], tmp_path / "out")
+    assert stored_tags(tmp_path / "out/tables") == {ONE, THREE}
+    shutil.rmtree(source / THREE / "e4s" / "blobs")
+    (source / ONE / "bad" / "specs.md").write_text("no front matter either")
+    refresh_tables([source], tmp_path / "out")
+    shutil.rmtree(source / THREE)
+
+    refresh_tables([source], tmp_path / "out")
+
+    assert stored_tags(tmp_path / "out/tables") == {ONE}
+    assert read_all(tmp_path / "out") == read_fresh(source)
+
+
+def test_an_index_that_goes_while_its_manifest_stays_is_noticed(tmp_path: Path) -> None:
+    """And so is one that comes back."""
+    source = tmp_path / "in"
+    write_pages(source, {"always.md": site_page()})
+    write_mirror(source / ONE / "e4s", 1)
+    refresh_tables([source], tmp_path / "out")
+    blobs = source / ONE / "e4s" / "blobs"
+
+    blobs.rename(tmp_path / "blobs")
+    summary = refresh_tables([source], tmp_path / "out")
+    assert summary.rejected == {"unreadable": 1}
+    assert read_all(tmp_path / "out") == read_fresh(source)
+
+    (tmp_path / "blobs").rename(blobs)
+    summary = refresh_tables([source], tmp_path / "out")
+    assert (summary.rejected, summary.tag_count) == ({}, 2)
+
+
+def test_what_is_readable_again_is_no_reject_any_more(tmp_path: Path) -> None:
+    """What could not be read while files were searched is forgotten when it goes or is mended."""
+    source = write_pages(tmp_path / "in", {f"{ONE}/zlib/specs.md": site_page("zlib", ONE)})
+    dangling = source / ONE / "zlib" / "more.md"
+    dangling.symlink_to("nowhere")
+    for _ in range(2):
+        summary = refresh_tables([source], tmp_path / "out")
+        assert summary.rejected == {"unreadable": 1}
+
+    dangling.unlink()
+
+    assert refresh_tables([source], tmp_path / "out").rejected == {}
+
+
+@pytest.mark.parametrize("time_s", [20_000_000_000, -9_500_000_000])
+def test_times_beyond_the_range_of_nanoseconds(tmp_path: Path, time_s: int) -> None:
+    """A page or folder dated to 2603 or 1668 is a page or folder."""
+    source = write_pages(tmp_path / "in", {f"{ONE}/zlib/specs.md": site_page("zlib", ONE)})
+    for path in (source / ONE / "zlib" / "specs.md", source / ONE / "zlib", source / ONE):
+        os.utime(path, (time_s, time_s))
+
+    for _ in range(2):
+        assert refresh_tables([source], tmp_path / "out").page_count == 1
+
+
+@pytest.mark.parametrize("gone", [".", f"_cache/{TAGS[1]}", f"_cache/{TAGS[1]}/zlib/specs.md"])
+def test_a_source_that_vanishes_in_mid_run_is_no_loss(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
+) -> None:
+    """What goes after it was found, as with a file system that is unmounted, fails the run."""
+    refresh_tables([source], tmp_path / "out")
+    before = read_all(tmp_path / "out")
+    page = source / "_cache" / TAGS[1] / "zlib" / "specs.md"
+    page.write_text(site_page("zlib", TAGS[1], [make_spec(9)]))
+    draft_group = partitions.draft_group
+
+    def vanish(*arguments: Any) -> Any:
+        (source / gone).rename(tmp_path / "elsewhere")
+        return draft_group(*arguments)
+
+    monkeypatch.setattr(partitions, "draft_group", vanish)
+    with pytest.raises(SourceError, match="gone since it was found"):
+        refresh_tables([source], tmp_path / "out")
+
+    assert read_all(tmp_path / "out") == before
+
+
+def test_a_folder_that_vanishes_during_the_search_is_no_loss(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Likewise where it was listed in the folder above and is gone when it is opened."""
+    refresh_tables([source], tmp_path / "out")
+    before = read_all(tmp_path / "out")
+    monkeypatch.setattr(discovery, "TICK_NS", 0)
+    stat = os.stat
+
+    def vanish(path: Any, **options: Any) -> os.stat_result:
+        folder = source / "_cache" / TAGS[1]
+        if str(path) == str(folder) and folder in list(folder.parent.iterdir()):
+            folder.rename(tmp_path / "elsewhere")
+        return stat(path, **options)
+
+    monkeypatch.setattr(os, "stat", vanish)
+    with pytest.raises(SourceError, match=f"_cache/{TAGS[1]}: gone since it was found"):
+        refresh_tables([source], tmp_path / "out")
+
+    assert read_all(tmp_path / "out") == before
+
+
+SITE = "2026-11"  # a snapshot of a source of its own
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Path:
+    """Give another source, of one snapshot."""
+    return write_pages(tmp_path / "site", {"any/zlib/specs.md": site_page("zlib", SITE)})
+
+
+def test_snapshots_of_other_sources_stay(source: Path, site: Path, tmp_path: Path) -> None:
+    """A run adds and refreshes what its sources have, and removes what they no longer have."""
+    out = tmp_path / "out"
+    refresh_tables([source], out)
+    summary = refresh_tables([site], out)
+    assert summary.kept_tags == sorted(TAGS)
+    assert stored_tags(out / "tables") == {*TAGS, SITE}
+    assert read_all(out) == merge([read_fresh(source), read_fresh(site)])
+
+    shutil.rmtree(source / "_cache" / TAGS[0])
+    summary = refresh_tables([source], out)
+    assert summary.kept_tags == [SITE]
+    assert stored_tags(out / "tables") == {*TAGS[1:], SITE}
+
+
+@pytest.mark.parametrize("only", [(), (SITE,)])
+def test_other_sources_are_replaced_on_request(
+    source: Path, site: Path, tmp_path: Path, only: tuple[str, ...]
+) -> None:
+    """With is_replacing their snapshots go, and the run says which; with `only`, of those tags."""
+    out = tmp_path / "out"
+    refresh_tables([source], out)
+    warnings: list[str] = []
+
+    class Warnings(Progress):
+        def warn(self, message: str) -> None:
+            warnings.append(message)
+
+    refresh_tables([site], out, only=only, is_replacing=True, progress=Warnings())
+
+    assert stored_tags(out / "tables") == ({SITE, *TAGS} if only else {SITE})
+    if not only:
+        assert read_all(out) == read_fresh(site)
+        (warning,) = warnings
+        assert f"removing {', '.join(sorted(TAGS))}: " in warning
+
+
+def test_a_snapshot_of_two_sources_needs_both_named(source: Path, tmp_path: Path) -> None:
+    """A run can't tell what to do with the other's pages, and asks; nothing is lost or doubled."""
+    out = tmp_path / "out"
+    other = write_pages(tmp_path / "other", {"more/specs.md": site_page("more", TAGS[0])})
+    refresh_tables([source], out)
+    before = read_all(out)
+
+    for only in ((), TAGS[:1]):
+        with pytest.raises(SourceError, match=f"{TAGS[0]}: .* from {source}, too.*--replace"):
+            refresh_tables([other], out, only=only)
+        assert read_all(out) == before
+
+    refresh_tables([other, source], out)
+    assert [row["package"] for row in read_all(out)["pages", TAGS[0]]] == [
+        *PACKAGES[:1],
+        "more",
+        "zlib",
+    ]
+
+    refresh_tables([other], out, is_replacing=True)
+    assert read_all(out) == read_fresh(other)
+
+
+def test_a_snapshot_may_change_hands_for_some_tags(source: Path, tmp_path: Path) -> None:
+    """With `only` and is_replacing, one snapshot is taken over; its old source is then refused."""
+    out = tmp_path / "out"
+    other = write_pages(tmp_path / "other", {"more/specs.md": site_page("more", TAGS[0])})
+    refresh_tables([source], out)
+
+    refresh_tables([other], out, only=TAGS[:1], is_replacing=True)
+
+    assert [row["package"] for row in read_all(out)["pages", TAGS[0]]] == ["more"]
+    with pytest.raises(SourceError, match=f"{TAGS[0]}: .* from {other}, too"):
+        refresh_tables([source], out)
+
+
+def test_a_source_may_be_named_by_a_folder_above_or_below(source: Path, tmp_path: Path) -> None:
+    """The same folders are the same snapshots, by whatever source they are found."""
+    out = tmp_path / "out"
+    for name in (".", "_cache", ".", f"_cache/{TAGS[0]}", "."):
+        refresh_tables([source / name], out)
+    assert read_all(out) == read_fresh(source)
+
+    shutil.rmtree(source / "_cache" / TAGS[1])
+    refresh_tables([source / "_cache" / TAGS[2]], out)
+    assert stored_tags(out / "tables") == set(TAGS)
+    refresh_tables([source / "_cache"], out)
+    assert stored_tags(out / "tables") == {TAGS[0], TAGS[2]}
+
+
+def test_one_stack_of_a_snapshot_does_not_stand_for_all(tmp_path: Path) -> None:
+    """A mirror named alone is refused where the tables have its snapshot's others, too."""
+    out, tree = tmp_path / "out", tmp_path / "in"
+    write_mirror(tree / ONE / "e4s", 1)
+    write_mirror(tree / ONE / "hep", 2)
+    refresh_tables([tree / ONE / "e4s"], out)
+
+    with pytest.raises(SourceError, match=f"name {tree}/{ONE}/e4s as well"):
+        refresh_tables([tree / ONE / "hep"], out)
+
+    refresh_tables([tree / ONE / "hep", tree / ONE / "e4s"], out)
+    assert len(read_all(out)["spec_stacks", ONE]) == 2
+
+
+@pytest.mark.parametrize("pages", [{"a.md": "no page"}, {"spack.yaml.md": "spack: {}"}])
+def test_a_source_of_which_nothing_is_accepted_changes_nothing(
+    source: Path, tmp_path: Path, pages: dict[str, str | bytes]
+) -> None:
+    """The tables stay, and the message says why the first page was refused."""
+    out = tmp_path / "out"
+    refresh_tables([source], out)
+    before = read_all(out)
+    bad = write_pages(tmp_path / "bad", pages)
+
+    for is_replacing in (False, True):
+        with pytest.raises(SourceError, match=rf"nothing in it was accepted.*{min(pages)}"):
+            refresh_tables([bad], out, is_replacing=is_replacing)
+        assert read_all(out) == before
+
+
+def test_partitions_of_unknown_origin_are_removed(source: Path, tmp_path: Path) -> None:
+    """Tables whose state is lost, or another version's, are made anew."""
+    out = tmp_path / "out"
+    refresh_tables([source], out)
+    shutil.rmtree(out / "tables" / ".state")
+    shutil.rmtree(source / "_cache" / TAGS[0])
+
+    refresh_tables([source], out)
+
+    assert read_all(out) == read_fresh(source)
+
+
+def test_other_sources_of_another_version_are_not_kept_unread(
+    source: Path, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What another version made of them may differ: they are to be named as well, or removed."""
+    out = tmp_path / "out"
+    refresh_tables([source], out)
+    monkeypatch.setattr(refresh, "fingerprint", lambda: "another")
+
+    with pytest.raises(SourceError, match=f"another version .* from {source}; name {source} as"):
+        refresh_tables([site], out)
+
+    refresh_tables([site, source], out)
+    assert stored_tags(out / "tables") == {*TAGS, SITE}
+
+
+def merge(parts: Sequence[Stored]) -> Stored:
+    """Merge the tables of sources without a snapshot in common."""
+    merged: Stored = {("rejects", None): []}
+    for part in parts:
+        for key, rows in part.items():
+            merged[key] = [*merged.get(key, []), *(r for r in rows if r not in merged.get(key, []))]
+    merged["targets", None].sort(
+        key=lambda row: (row["host_target"], row["distance"], row["binary_target"])
+    )
+    merged["rejects", None].sort(key=lambda row: row["page"])
+    return merged
+
+
 PATHS = st.builds(
     "{}/{}/{}.md".format, st.sampled_from(TAGS[:2]), st.sampled_from("pq"), st.sampled_from("xy")
 )
@@ -528,20 +842,26 @@ TEXTS = st.one_of(
     st.just(site_page("adiak", TAGS[0], [make_spec(1, target="graviton2"), make_spec(2, os="")])),
     st.just("broken"),
 )
+MIRRORS = st.builds("{}/{}".format, st.sampled_from(TAGS[:2]), st.sampled_from(["e4s", "hep"]))
 
 
 class Changes(RuleBasedStateMachine):
-    """Any sequence of changes to pages, of runs for one tag and of whole runs, against a fresh run.
+    """Any sequence of changes to two sources and of runs on them, against fresh runs.
 
-    Only what a whole run leaves is held against it.
+    One has pages and mirrors of three snapshots, mixed, the other pages of one snapshot. After a
+    run for some tags, only the next whole run of that source is held against a fresh one.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = Path(tempfile.mkdtemp())
         self.source, self.out = self.folder / "in", self.folder / "out"
+        self.site = self.folder / "site"
         write_pages(self.source, {"always.md": site_page("always", TAGS[2])})
+        write_pages(self.site, {"site.md": site_page("site", SITE)})
         self.pages: set[str] = set()
+        self.held: dict[Path, Stored] = {}  # by source
+        self.is_partial = False  # whether the last run of the source was one for a tag
 
     @rule(path=PATHS, text=TEXTS)
     def write(self, path: str, text: str) -> None:
@@ -566,21 +886,58 @@ class Changes(RuleBasedStateMachine):
         (self.source / old).rename(self.source / path)
         self.pages = self.pages - {old} | {path}
 
+    @rule(path=MIRRORS, number=st.integers(0, 2), package=st.sampled_from(["adiak", "bzip2"]))
+    def write_mirror(self, path: str, number: int, package: str) -> None:
+        """Add a stack's mirror, or change its index."""
+        write_mirror(self.source / path, number, package=package)
+
+    @rule(path=MIRRORS, part=st.sampled_from(["blobs", "v3", "."]))
+    def delete_mirror(self, path: str, part: str) -> None:
+        """Delete a mirror's index, its manifest or all of it, if it is there."""
+        shutil.rmtree(self.source / path / part, ignore_errors=True)
+
+    @rule(number=st.integers(0, 2), text=st.sampled_from([None, "broken"]))
+    def change_site(self, number: int, text: str | None) -> None:
+        """Change a page of the other source."""
+        page = site_page("zlib", SITE, [make_spec(number)])
+        write_pages(self.site, {"some/zlib.md": text or page})
+
     @rule(tag=st.sampled_from(TAGS))
     def flatten_a_tag(self, tag: str) -> None:
-        """Flatten the pages of one tag, if there are any."""
+        """Flatten the files of one tag, if there are any."""
         with suppress(SourceError):
             refresh_tables([self.source], self.out, only=[tag])
+            self.is_partial = True
+
+    @rule(is_site=st.booleans(), is_replacing=st.booleans())
+    def flatten(self, is_site: bool = False, is_replacing: bool = False) -> None:
+        """Hold the tables kept up to date against those of fresh runs."""
+        source = self.site if is_site else self.source
+        refresh_tables([source], self.out, is_replacing=is_replacing)
+        if is_replacing:
+            self.held.clear()
+        if is_replacing or not is_site:
+            self.is_partial = False
+        self.held[source] = read_fresh(source)
+        expected, found = merge(list(self.held.values())), read_all(self.out)
+        if self.is_partial:
+            expected, found = (
+                {key: rows for key, rows in tables.items() if key[1] == SITE}
+                for tables in (expected, found)
+            )
+        assert found == expected
 
     @rule()
-    def flatten(self) -> None:
-        """Hold the tables kept up to date against those of a fresh run."""
-        refresh_tables([self.source], self.out)
-        assert read_all(self.out) == read_fresh(self.source)
+    def flatten_both(self) -> None:
+        """Flatten both sources at once."""
+        refresh_tables([self.source, self.site], self.out)
+        self.is_partial = False
+        self.held = {source: read_fresh(source) for source in (self.source, self.site)}
+        assert read_all(self.out) == merge(list(self.held.values()))
 
     def teardown(self) -> None:
         """Flatten at last, and leave nothing behind."""
-        self.flatten()
+        self.flatten_both()
         shutil.rmtree(self.folder)
 
 

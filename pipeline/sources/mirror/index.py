@@ -8,6 +8,7 @@ no Spack that writes it was found. No dataframes here.
 from __future__ import annotations
 
 import codecs
+import json
 import os
 import re
 from collections import Counter
@@ -30,6 +31,8 @@ PATCH_LETTERS = 7  # of a patch's hash that a variant shows
 TOO_DEEP = "expected the nesting of an index, found far deeper"
 VERSION = re.compile(r"([0-9]{1,4})(?:\.[0-9]+)*")
 COMPACT = b'{"database":{'  # how an index without spaces begins
+MAX_FAULTY_BYTES = 64 * 1024 * 1024  # Python's own reader takes ten times the memory.
+FAULTS_OF_TEXT = (RejectCode.BAD_YAML, RejectCode.NOT_UTF8)
 FRAME_BYTES = 64  # around the records of an index
 HASH_KEY = re.compile(rb'"([a-z2-7]{32})"\s*:')
 
@@ -184,7 +187,13 @@ def read_records(data: bytes) -> tuple[Records, list[str]]:
     data = data.removeprefix(codecs.BOM_UTF8)
     if data.lstrip()[:1] != b"{":
         raise PageError(RejectCode.BAD_YAML, f"expected JSON, found {kind_of(data)}")
-    database = decode(INDEX_DECODER, data, "expected an index of a build cache: ").database
+    try:
+        database = decode(INDEX_DECODER, data, "expected an index of a build cache: ").database
+    except PageError as error:
+        records = read_apart(data) if error.code in FAULTS_OF_TEXT else None
+        if records is None:
+            raise
+        database = records
     version = VERSION.fullmatch(database.version)
     if version is None:
         found = shown(database.version)
@@ -203,6 +212,27 @@ def read_records(data: bytes) -> tuple[Records, list[str]]:
             ),
         )
     return database.installs, repeated_hashes(database.installs, data)
+
+
+def read_apart(data: bytes) -> Database | None:
+    """Return an index in which some text is faulty, or None if it is no index at all.
+
+    A byte that is no UTF-8, a lone surrogate or a control character in one record would else cost
+    all the others. Of the first two, a record is refused for when it is read by itself.
+    """
+    if len(data) > MAX_FAULTY_BYTES:
+        return None
+    try:
+        document = json.loads(data.decode("utf-8", "surrogateescape"), strict=False)
+        return Database(
+            str(document["database"]["version"]),
+            {
+                spec_hash: msgspec.Raw(json.dumps(record).encode())
+                for spec_hash, record in document["database"]["installs"].items()
+            },
+        )
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return None
 
 
 def kind_of(data: bytes) -> str:

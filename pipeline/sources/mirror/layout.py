@@ -114,7 +114,7 @@ def find_mirror(folder: str, children: Sequence[str], stack: str | None = None) 
     """
     if INSTALLATION in children:
         database = f"{folder}/{INSTALLATION_INDEX}"
-        return Mirror([Index(database)], [], [], True) if os.path.isfile(database) else None
+        return Mirror([Index(database)], [], [], True) if os.path.lexists(database) else None
     if RESERVED_NAMES.isdisjoint(children):
         return None
     others = [name for name in children if name not in RESERVED_NAMES]
@@ -125,7 +125,7 @@ def find_mirror(folder: str, children: Sequence[str], stack: str | None = None) 
     pushed = [
         layout
         for layout, index in INDEXES.items()
-        if has_specs(folder, layout) and not os.path.isfile(f"{folder}/{index}")
+        if has_specs(folder, layout) and not os.path.lexists(f"{folder}/{index}")
     ]
     if not indexes and not pushed:
         return None
@@ -137,7 +137,7 @@ def index_files(folder: str) -> list[str]:
     return [
         path
         for layout in sorted(INDEXES, reverse=True)
-        if os.path.isfile(path := f"{folder}/{INDEXES[layout]}")
+        if os.path.lexists(path := f"{folder}/{INDEXES[layout]}")
     ]
 
 
@@ -151,7 +151,7 @@ def index_views(folder: str) -> dict[str | None, Index]:
     return {
         name: Index(path, name)
         for name in names
-        if os.path.isfile(path := f"{base}/{name}/{MANIFEST}")
+        if os.path.lexists(path := f"{base}/{name}/{MANIFEST}")
     }
 
 

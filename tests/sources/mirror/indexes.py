@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+from click.testing import CliRunner
 
-from tests.conftest import run_command
+from pipeline.cli.main import main
 from tests.writing import make_hash
 
 SNAPSHOT = "develop-2025-08-03"
@@ -20,9 +21,11 @@ Reject = tuple[str, int | None, str | None, str, str]
 
 
 def flatten(*arguments: str | Path, out: Path, status: int = 0) -> str:
-    """Flatten, and give what was said."""
-    result = run_command("flatten", *arguments, "--out", out)
-    assert result.returncode == status, result.stderr
+    """Flatten by the command line, in this process; return what was said."""
+    result = CliRunner().invoke(main, ["flatten", *map(str, arguments), "--out", str(out)])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    assert result.exit_code == status, result.stderr
     return result.stderr
 
 

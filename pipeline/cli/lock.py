@@ -1,0 +1,113 @@
+"""`cache-coverage lock`: what a snapshot holds of environments' lock files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.cli.options import asking, format_option, out_option, readable, say, show
+
+ALL_SNAPSHOTS = "all"
+OLD_HASHES = (
+    "lock file of version {}; Spack formed hashes otherwise before 0.18, so newer caches can't "
+    "match them: concretize the environment again with a newer Spack"
+)
+
+
+@click.command(short_help="Tell what of an environment's lock file comes from the cache.")
+@click.argument(
+    "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
+)
+@click.option(
+    "--tag",
+    default=None,
+    callback=readable,
+    help="The snapshot; `all` ranks every snapshot and stack by its share of the lock file.  "
+    "[default: the newest weekly one]",
+)
+@click.option(
+    "--stack",
+    "stacks",
+    multiple=True,
+    callback=readable,
+    help="Count what this stack's mirror holds, `root` included; may be repeated.  "
+    "[default: all of the snapshot]",
+)
+@click.option(
+    "--os", "host_os", callback=readable, help="The host's operating system, for the lock's own."
+)
+@click.option("--target", callback=readable, help="The host's CPU target, for the lock's own.")
+@click.option(
+    "--fail-under",
+    type=click.FloatRange(0, 100),
+    metavar="PCT",
+    help="Exit with status 4 if a lower share of a lock file is cached, in percent.",
+)
+@click.option("--tree", is_flag=True, help="Print the roots' trees with each spec's state.")
+@out_option
+@format_option
+def lock(
+    files: tuple[Path, ...],
+    tag: str | None,
+    stacks: tuple[str, ...],
+    host_os: str | None,
+    target: str | None,
+    fail_under: float | None,
+    tree: bool,
+    out: Path,
+    output_format: str,
+) -> None:
+    """Tell for each concrete spec of a lock file whether a snapshot of the cache holds it.
+
+    A FILE is the spack.lock of an environment, of any version from 1 to 7. A spec is cached,
+    external (a part of the host), or to be built; then the reason is what differs in the nearest
+    spec of the cache: package (none is there), version, platform, os, target, compiler, variants
+    or dependencies, the first that differs.
+    """
+    from pipeline.errors import ShareError
+    from pipeline.sources.locks.lock_file import FIRST_WITH_DAG_HASHES
+    from pipeline.tables.lock_sources import name_locks
+    from pipeline.warehouse.locks import (
+        ask_locks,
+        best_shares,
+        offer_locks,
+        rank_snapshots,
+        shares,
+    )
+    from pipeline.warehouse.questions import known_tag
+
+    if tag == ALL_SNAPSHOTS and (tree or host_os or target):
+        raise click.UsageError("--tag all ranks snapshots; --tree, --os and --target need one")
+    locks = name_locks(files)
+    with asking(out) as connection:
+        for name, version in offer_locks(connection, locks).items():
+            if version < FIRST_WITH_DAG_HASHES:
+                say(f"warning: {name}: {OLD_HASHES.format(version)}")
+        if tag == ALL_SNAPSHOTS:
+            rows = rank_snapshots(connection, list(locks), stacks)
+            found = best_shares(rows, list(locks))
+        else:
+            tag = known_tag(connection, tag)
+            rows = ask_locks(connection, list(locks), tag, stacks, (host_os, target))
+            found = shares(rows, list(locks), tag)
+        if tree:
+            from pipeline.text import printable
+            from pipeline.warehouse.lock_trees import write_trees
+
+            text = write_trees(connection, rows, list(locks))
+            click.echo(printable(text, keep="\n"), nl=False)
+        else:
+            show(rows, output_format)
+        for share in found:
+            say(str(share))
+    if fail_under is not None:
+        short = [share for share in found if share.pct < fail_under]
+        if short:
+            raise ShareError(
+                "; ".join(
+                    f"{share.lock}: {share.pct:.1f} % of its specs are in {share.tag}, "
+                    f"less than {fail_under:g} %"
+                    for share in short
+                )
+            )

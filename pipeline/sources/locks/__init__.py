@@ -1,0 +1,1 @@
+"""Lock files of Spack environments, `spack.lock`, of versions 1 to 7."""

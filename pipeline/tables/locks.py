@@ -1,0 +1,84 @@
+"""Lock files to table lock_specs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.schemas import LOCK_SPECS
+from pipeline.sources.locks.lock_file import LockFile, LockNode, read_lock
+from pipeline.sources.mirror.index import flags_of
+from pipeline.tables.flatten import canonical_variants, read_compilers
+from pipeline.tables.parquet import part_path, publish_draft, write_draft
+
+
+def read_locks(locks: Mapping[str, Path]) -> pl.DataFrame:
+    """Read lock files, by the name that each goes by, into rows of lock_specs.
+
+    Raises
+    ------
+    SourceError
+        One of them is no lock file that can be read.
+    """
+    return lock_specs({name: read_lock(path) for name, path in locks.items()})
+
+
+def publish_locks(tables: Path, locks: Mapping[str, Path] | None, draft: Path) -> None:
+    """Write table lock_specs of lock files; None leaves the table as it is."""
+    if locks is None and part_path(tables, LOCK_SPECS).exists():
+        return
+    write_draft(read_locks(locks or {}), draft, LOCK_SPECS)
+    publish_draft(draft, tables, LOCK_SPECS)
+
+
+def lock_specs(locks: Mapping[str, LockFile]) -> pl.DataFrame:
+    """Return lock files as table lock_specs, in their order, each sorted by package and version."""
+    rows = [row_of(name, lock, node) for name, lock in locks.items() for node in lock.nodes]
+    frame = pl.DataFrame(rows, schema=LOCK_SPECS.schema)
+    compilers = read_compilers(frame["compiler"])
+    return LOCK_SPECS.conform(
+        frame.with_columns(
+            # One that no cache could hold stays as it is written.
+            pl.col("compiler").replace(compilers["written"], compilers["compiler"]),
+            canonical_variants(frame["variants"]),
+        )
+    )
+
+
+def row_of(name: str, lock: LockFile, lock_node: LockNode) -> dict[str, object]:
+    """Return a node as a row of lock_specs, its compiler as the lock file writes it."""
+    node = lock_node.node
+    target = node.arch.target
+    return {
+        "lock": name,
+        "lock_version": lock.version,
+        "spack_version": lock.spack_version,
+        "hash": lock_node.hash,
+        "package": node.name,
+        "version": node.version,
+        "compiler": lock_node.compiler,
+        "os": node.arch.platform_os,
+        "platform": node.arch.platform,
+        "target": target if isinstance(target, str) else target.name,
+        "variants": lock_node.variants,
+        "is_root": bool(lock_node.root_specs),
+        "is_external": node.external is not None,
+        "dependencies": [
+            {
+                "node_key": edge.hash,
+                "package": edge.name,
+                "deptypes": list(edge.deptypes),
+                "virtuals": list(edge.parameters.virtuals),
+            }
+            for edge in node.dependencies
+        ],
+        "needed_keys": lock_node.needed_keys,
+        "root_specs": lock_node.root_specs,
+        "root_groups": lock_node.root_groups,
+        "flags": flags_of(node.parameters),
+        "namespace": node.namespace,
+        "package_hash": node.package_hash,
+        "node_key": lock_node.key,
+    }

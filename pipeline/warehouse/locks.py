@@ -1,0 +1,183 @@
+"""What a snapshot holds of lock files: the answers that `cache-coverage lock` prints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.rows import Rows
+from pipeline.warehouse.database import run_query
+from pipeline.warehouse.questions import check_name
+
+if TYPE_CHECKING:
+    import duckdb
+
+LOCKS = "asked_locks"  # a relation of the connection, like table lock_specs
+COVERAGE_QUERY = f"""
+    from steps.lock_coverage_of('{LOCKS}', $tag, $stacks, $os, $target)
+    order by list_position($locks, lock), package, version, hash, node_key
+"""
+RANKING_QUERY = f"""
+    select * exclude (is_snapshot)
+    from steps.lock_snapshots_of('{LOCKS}')
+    where len($stacks) = 0 or list_contains($stacks, stack)
+    order by
+        list_position($locks, lock),
+        cached_pct desc,
+        complete_root_count desc,
+        tag desc,
+        stack nulls first
+"""
+STACKS_QUERY = "select distinct stack from spec_stacks where stack is not null"
+SNAPSHOT_STACKS_QUERY = f"{STACKS_QUERY} and tag = ?"
+
+
+@dataclass(frozen=True)
+class Share:
+    """How much of one lock file a snapshot, or some stacks of it, hold.
+
+    `spec_count` is without the external specs, which nobody has to build.
+    """
+
+    lock: str
+    tag: str
+    spec_count: int
+    cached_count: int
+    external_count: int
+    root_count: int
+    complete_root_count: int
+
+    @property
+    def pct(self) -> float:
+        """The share of the specs that are cached, in percent; all of none is 100."""
+        return 100 * self.cached_count / self.spec_count if self.spec_count else 100.0
+
+    def __str__(self) -> str:
+        return (
+            f"{self.lock}: {self.cached_count} of {self.spec_count} specs from {self.tag} "
+            f"({self.pct:.1f} %), {self.spec_count - self.cached_count} to build, "
+            f"{self.external_count} external; "
+            f"{self.complete_root_count} of {self.root_count} roots complete"
+        )
+
+
+def offer_locks(connection: duckdb.DuckDBPyConnection, locks: Mapping[str, Path]) -> dict[str, int]:
+    """Read lock files into a relation of the connection, which need not be flattened before.
+
+    Returns the version of each lock file that holds a spec.
+
+    Raises
+    ------
+    SourceError
+        One of them is no lock file that can be read.
+    """
+    from pipeline.tables.locks import read_locks
+
+    frame = read_locks(locks)
+    connection.register(LOCKS, frame.to_arrow())
+    return dict(frame.select("lock", "lock_version").unique(maintain_order=True).iter_rows())
+
+
+def ask_locks(
+    connection: duckdb.DuckDBPyConnection,
+    locks: Sequence[str],
+    tag: str,
+    stacks: Sequence[str] = (),
+    host: tuple[str | None, str | None] = (None, None),
+) -> Rows:
+    """Return what a snapshot, or some stacks of it, hold of the lock files offered.
+
+    `host` is an os and a target to take the place of each spec's own. Columns: those of macro
+    lock_coverage.
+
+    Raises
+    ------
+    QueryError
+        The snapshot has no such stack, or archspec no such target.
+    """
+    os, target = host
+    check_stacks(connection, stacks, tag)
+    if target is not None:
+        check_name(connection, "target", target, "select distinct host_target from targets")
+    parameters: dict[str, object] = {
+        "tag": tag,
+        "stacks": list(stacks),
+        "os": os,
+        "target": target,
+        "locks": list(locks),
+    }
+    return run_query(connection, COVERAGE_QUERY, parameters)
+
+
+def rank_snapshots(
+    connection: duckdb.DuckDBPyConnection, locks: Sequence[str], stacks: Sequence[str] = ()
+) -> Rows:
+    """Return every snapshot and every stack, or those named, by its share of each lock file.
+
+    Columns: those of view lock_snapshots.
+    """
+    check_stacks(connection, stacks)
+    return run_query(connection, RANKING_QUERY, {"stacks": list(stacks), "locks": list(locks)})
+
+
+def check_stacks(
+    connection: duckdb.DuckDBPyConnection, stacks: Sequence[str], tag: str | None = None
+) -> None:
+    """Refuse a stack that a snapshot, or none of them, has."""
+    for stack in stacks:
+        if tag is None:
+            check_name(connection, "stack", stack, STACKS_QUERY)
+        else:
+            check_name(connection, f"stack in {tag},", stack, SNAPSHOT_STACKS_QUERY, [tag])
+
+
+def records(rows: Rows) -> Iterator[dict[str, Any]]:
+    """Yield rows as mappings by column."""
+    for row in rows.values:
+        yield dict(zip(rows.columns, row, strict=True))
+
+
+def shares(rows: Rows, locks: Sequence[str], tag: str) -> list[Share]:
+    """Count the rows that `ask_locks` returned, by lock file."""
+    counts = {lock: dict.fromkeys(("cached", "build", "external"), 0) for lock in locks}
+    roots = dict.fromkeys(locks, 0)
+    complete = dict.fromkeys(locks, 0)
+    for row in records(rows):
+        lock = row["lock"]
+        counts[lock][row["state"]] += 1
+        roots[lock] += row["is_root"]
+        complete[lock] += bool(row["is_complete"])
+    return [
+        Share(
+            lock,
+            tag,
+            counts[lock]["cached"] + counts[lock]["build"],
+            counts[lock]["cached"],
+            counts[lock]["external"],
+            roots[lock],
+            complete[lock],
+        )
+        for lock in locks
+    ]
+
+
+def best_shares(rows: Rows, locks: Sequence[str]) -> list[Share]:
+    """Return the first row that `rank_snapshots` returned for each lock file."""
+    best: dict[str, Share] = {}
+    for row in records(rows):
+        tag = row["tag"] if row["stack"] is None else f"{row['tag']}/{row['stack']}"
+        best.setdefault(
+            row["lock"],
+            Share(
+                row["lock"],
+                tag,
+                row["lock_spec_count"],
+                row["cached_count"],
+                row["external_count"],
+                row["root_count"],
+                row["complete_root_count"],
+            ),
+        )
+    return [best[lock] for lock in locks if lock in best]
