@@ -186,7 +186,7 @@ def s3_config(options: BucketOptions, environment: Mapping[str, str]) -> dict[st
     profile = read_aws_profile(options.profile, environment)
     # A profile that is named goes before the environment's keys, as with AWS's own tools.
     has_keys = bool(profile.get("aws_access_key_id"))
-    uses_profile = has_keys and (options.profile or "AWS_ACCESS_KEY_ID" not in environment)
+    uses_profile = has_keys and (options.profile or not environment.get("AWS_ACCESS_KEY_ID"))
     config: dict[str, Any] = {
         "region": options.region
         or environment.get("AWS_REGION")
@@ -213,7 +213,7 @@ def s3_config(options: BucketOptions, environment: Mapping[str, str]) -> dict[st
         config["secret_access_key"] = profile.get("aws_secret_access_key", "")
         if "aws_session_token" in profile:
             config["session_token"] = profile["aws_session_token"]
-    elif not any(name in environment for name in AWS_VARIABLES):
+    elif not any(map(environment.get, AWS_VARIABLES)):
         config["skip_signature"] = True
     return config
 
@@ -224,9 +224,7 @@ def google_config(options: BucketOptions, environment: Mapping[str, str]) -> dic
     if options.endpoint_url:
         config["base_url"] = options.endpoint_url.rstrip("/")
     own = Path(environment.get("HOME", "~"), ".config/gcloud/application_default_credentials.json")
-    if options.is_anonymous or not (
-        any(name in environment for name in GOOGLE_VARIABLES) or own.is_file()
-    ):
+    if options.is_anonymous or not (any(map(environment.get, GOOGLE_VARIABLES)) or own.is_file()):
         config["skip_signature"] = True
     return config
 
@@ -241,7 +239,7 @@ def azure_config(options: BucketOptions, environment: Mapping[str, str]) -> dict
         config["endpoint"] = options.endpoint_url.rstrip("/")
     if options.login and not options.is_anonymous:
         config["account_key"] = options.login.password
-    elif options.is_anonymous or not any(name in environment for name in AZURE_VARIABLES):
+    elif options.is_anonymous or not any(map(environment.get, AZURE_VARIABLES)):
         config["skip_signature"] = True
     return config
 

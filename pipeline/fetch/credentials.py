@@ -28,7 +28,7 @@ USER, PASSWORD, TOKEN = (
 )
 WAYS = (
     f"a private cache takes a login from https://USER:PASSWORD@HOST/…, {USER} and {PASSWORD}, "
-    f"{TOKEN}, or .netrc"
+    f"{TOKEN}, .netrc, or (for registries) Docker's configuration"
 )
 HELPER_NAME = re.compile(r"[A-Za-z0-9._-]+")
 HELPER_SECONDS = 30

@@ -264,9 +264,9 @@ class Run:
         try:
             is_new = await fetch.fetch_mirror(indexes)
         except (MissingError, ForbiddenError):
-            if location.own_url == location.base:
+            if not location.own_url.endswith("/build_cache"):
                 raise
-            # A mirror's own folder may be called as one within a mirror is.
+            # A mirror's own folder may be called as the one within it.
             own = [replace(index, base=location.own_url) for index in indexes]
             is_new = await fetch.fetch_mirror(own)
         self.progress.advance(1)
