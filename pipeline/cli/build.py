@@ -21,11 +21,11 @@ def build(out: Path, check_all: bool) -> None:
 
     The new database checks itself before it takes the old one's place.
     """
+    from pipeline import api
     from pipeline.cli.progress import say_waiting
     from pipeline.outputs import DATABASE
-    from pipeline.warehouse.build import build_warehouse
 
-    is_new = build_warehouse(out, every_snapshot=check_all, waits=lambda: say_waiting(out))
+    is_new = api.build(out, check_all=check_all, waits=lambda: say_waiting(out))
     say(f"{out / DATABASE}: {'built' if is_new else 'up to date'}")
 
 

@@ -75,22 +75,22 @@ def flatten(
 
     if lock_name is not None and sum(map(is_lock_file, sources)) != 1:
         raise click.UsageError("--name names one lock file; flatten each by itself")
+    from pipeline import api
     from pipeline.cli.progress import Bar
-    from pipeline.tables.refresh import refresh_tables
     from pipeline.tables.workers import dask_executor
 
     with (
         closing(Bar(out, "reading pages", "pages")) as progress,
         dask_executor(scheduler) if scheduler else nullcontext() as executor,
     ):
-        summary = refresh_tables(
-            sources,
-            out,
-            only=tags,
+        summary = api.flatten(
+            *sources,
+            out=out,
+            tags=tags,
             stack=stack,
+            replace=replace,
             follow_links=follow_links,
             lock_name=lock_name,
-            is_replacing=replace,
             executor=executor,
             progress=progress,
         )

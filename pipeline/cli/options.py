@@ -52,11 +52,11 @@ tag_option = click.option(
 
 def asking(out: Path) -> duckdb.DuckDBPyConnection:
     """Open the database read-only, for a command that only asks."""
-    from pipeline.warehouse.database import open_warehouse
+    from pipeline.api import open_database
 
     # Nothing is written, so Ctrl-C may end the process at any point; DuckDB may not notice it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
-    return open_warehouse(out)
+    return open_database(out)
 
 
 def show(rows: Rows, output_format: str) -> None:

@@ -109,7 +109,8 @@ def refresh_tables(
         ):
             drafts = Path(tempfile.mkdtemp(prefix=f".{TABLES_FOLDER}.", dir=out))
             closing.callback(shutil.rmtree, drafts, ignore_errors=True)
-            kept = None if only and not locks else locks
+            # None: those of earlier runs are kept, as all that this run does not name.
+            kept = locks if locks or (is_replacing and not only) else None
             refresh = Refresh(
                 out, run_sources, drafts, workers, progress, frozenset(only), is_replacing, kept
             )

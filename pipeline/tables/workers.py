@@ -1,6 +1,6 @@
-"""Where work is done: here, by a pool of this machine's processes, or by an engine that exists.
+"""Where tasks run: in this process, in a pool of processes, or in any executor that is given.
 
-An engine is whatever stands behind `concurrent.futures.Executor`, as Dask's and Ray's executors do.
+Any `concurrent.futures.Executor` will do, as those of Dask and Ray.
 """
 
 from __future__ import annotations
@@ -9,17 +9,19 @@ import atexit
 import gc
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from multiprocessing import get_context, parent_process
 from threading import Thread
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from pipeline.errors import CoverageError
 
-# Up to so many pages, starting workers costs more than they bring.
-POOL_PAGES = 6_000
+# Below this, starting processes takes longer than reading here.
+POOL_FILES = 6_000
 
 # A worker keeps to one thread, since its fellows have the other processors. And it keeps the memory
 # that it frees: given back, it would have to be asked for again a page at a time with each batch.
@@ -30,28 +32,29 @@ WORKER_ENVIRONMENT = {
     "MALLOC_TOP_PAD_": str(1 << 26),
     "MIMALLOC_PURGE_DELAY": "-1",
 }
+GC_THRESHOLD = 100_000
 
 
 class Task(NamedTuple):
-    """What a worker is to do: call a function, which reads so many pages."""
+    """A function to call in a worker, its arguments, and how many files it reads."""
 
     function: Callable[..., Any]
     arguments: tuple[object, ...]
-    page_count: int = 0
+    file_count: int = 0
 
 
 class Workers:
-    """The workers of an executor or, without one, of this machine where there is much to do.
+    """Runs tasks in an executor or, without one, in a pool of processes if there is much to read.
 
-    Tasks go by a name; one given again replaces the one before it. `reads` is called with the
-    number of pages that a task has read, by any thread.
+    Tasks have names; a task of the same name replaces an earlier one. `advance` is called with the
+    number of files that a task has read, by any thread.
     """
 
-    def __init__(self, executor: Executor | None, reads: Callable[[int], object]) -> None:
+    def __init__(self, executor: Executor | None, advance: Callable[[int], object]) -> None:
         self.executor = executor
-        self.reads = reads
-        self.pool: Executor | None = None  # this machine's
-        self.page_count = 0
+        self.advance = advance
+        self.pool: Executor | None = None  # if it is ours to shut down
+        self.file_count = 0
         self.waiting: dict[str, Task] = {}
         self.futures: dict[str, Future[Any]] = {}
 
@@ -59,19 +62,15 @@ class Workers:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.dismiss()
-
-    def dismiss(self) -> None:
-        """Send this machine's workers away, without waiting until they are gone."""
+        """Shut the pool down, without waiting for its processes."""
         if self.pool:
             self.pool.shutdown(wait=False, cancel_futures=True)
-            self.executor = self.pool = None
 
     def submit(self, name: str, task: Task) -> None:
-        """Have a task done: at once, where there are workers by then."""
-        self.page_count += task.page_count
+        """Submit a task: it starts at once if there are workers by then."""
+        self.file_count += task.file_count
         self.waiting[name] = task
-        if self.executor is None and self.page_count > POOL_PAGES:
+        if self.executor is None and self.file_count > POOL_FILES:
             self.executor = self.pool = start_pool()
         if self.executor:
             for waiting, started in self.waiting.items():
@@ -79,13 +78,13 @@ class Workers:
             self.waiting.clear()
 
     def start(self, executor: Executor, task: Task) -> Future[Any]:
-        """Hand a task to a worker."""
+        """Start a task in an executor."""
         future = executor.submit(task.function, *task.arguments)
-        future.add_done_callback(lambda _: self.reads(task.page_count))
+        future.add_done_callback(lambda _: self.advance(task.file_count))
         return future
 
     def results(self) -> Iterator[tuple[str, Any]]:
-        """Yield each task's name and result when it is done; without workers, do them here."""
+        """Yield the name and result of each task as it is done; without workers, run them here."""
         names = {future: name for name, future in self.futures.items()}
         self.futures.clear()
         for future in as_completed(names):
@@ -94,26 +93,41 @@ class Workers:
             name = next(iter(self.waiting))
             task = self.waiting.pop(name)
             result = task.function(*task.arguments)
-            self.reads(task.page_count)
+            self.advance(task.file_count)
             yield name, result
 
 
 def start_pool() -> ProcessPoolExecutor:
-    """Start a process for each of this machine's processors; they load what they need."""
+    """Start a pool with a process per processor."""
     count = os.cpu_count() or 1
-    # Forking a process that has threads, as dataframes have them, can hang.
-    pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=get_ready)
-    with environment(WORKER_ENVIRONMENT), interrupts_held_back():
+    # Not forked: a process with threads, as Polars has them, may hang when it is forked.
+    pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=prepare_worker)
+    with environment(WORKER_ENVIRONMENT), interrupts_blocked(), main_hidden():
         for _ in range(count):
-            pool.submit(os.getpid)
+            pool.submit(os.getpid)  # starts a process, as long as none is idle
     return pool
 
 
 @contextmanager
-def interrupts_held_back() -> Iterator[None]:
-    """Have the processes that are started meanwhile know nothing of Ctrl-C, which is for the run.
+def main_hidden() -> Iterator[None]:
+    """Hide the main module from processes that are started.
 
-    A worker that it ends may take a lock along that its fellows wait for.
+    They would run a user's script again, which without `if __name__ == "__main__"` would start
+    processes in turn. multiprocessing.spawn takes it from sys.modules, and tasks don't need it.
+    """
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
+
+
+@contextmanager
+def interrupts_blocked() -> Iterator[None]:
+    """Block Ctrl-C in processes that are started; the main process handles it.
+
+    A worker that dies of it may hold a lock of the queue that the others wait for.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -124,7 +138,7 @@ def interrupts_held_back() -> Iterator[None]:
 
 @contextmanager
 def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Hand variables to the processes that are started meanwhile, where the user set no others."""
+    """Set environment variables for processes that are started, unless the user has set them."""
     added = variables.keys() - os.environ.keys()
     os.environ.update({name: variables[name] for name in added})
     try:
@@ -134,21 +148,18 @@ def environment(variables: Mapping[str, str]) -> Iterator[None]:
             del os.environ[name]
 
 
-def get_ready() -> None:
-    """Load in a worker what it needs, while the pages are still being found.
-
-    Garbage is looked for less often there: records of pages by the thousand are none. Who is
-    dismissed goes at once, and so does who is left behind by a run that was killed.
-    """
-    Thread(target=follow_parent, daemon=True).start()
-    gc.set_threshold(100_000)
+def prepare_worker() -> None:
+    """Prepare a worker: import what it needs while files are still being searched."""
+    Thread(target=exit_with_parent, daemon=True).start()
+    gc.set_threshold(GC_THRESHOLD)
     import pipeline.tables.partitions  # noqa: F401
 
+    # When the pool is shut down, exit without the tear-down of Polars and Arrow.
     atexit.register(os._exit, 0)
 
 
-def follow_parent() -> None:
-    """Wait until the process that started this one has ended, however, and end with it."""
+def exit_with_parent() -> None:
+    """Exit when the parent process ends, even if it was killed."""
     parent = parent_process()
     if parent:
         parent.join()
@@ -157,12 +168,12 @@ def follow_parent() -> None:
 
 @contextmanager
 def dask_executor(address: str) -> Iterator[Executor]:
-    """Give the executor of a Dask cluster.
+    """Yield the executor of a Dask cluster.
 
     Raises
     ------
     CoverageError
-        Dask is not installed, or does not answer at this address.
+        Dask is not installed, or no scheduler answers at this address.
     """
     try:
         from distributed import Client

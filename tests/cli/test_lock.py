@@ -244,7 +244,7 @@ def lock_rows(out: Path) -> list[list[Any]]:
 
 
 def test_lock_files_alone_leave_the_snapshots(out: Path, tmp_path: Path) -> None:
-    """They may come after the cache, before it or with it; a run for one tag leaves them."""
+    """They may come after the cache, before it or with it; a run without them leaves them."""
     path, pages, outputs = (
         write_lock(tmp_path / "spack.lock", LOCK),
         out.parent / "in",
@@ -254,6 +254,8 @@ def test_lock_files_alone_leave_the_snapshots(out: Path, tmp_path: Path) -> None
     run("flatten", path, "--name", "first", "--out", outputs)
     assert lock_rows(outputs) == [["first", 5], [None, 0]]
     run("flatten", pages, "--out", outputs)
+    assert lock_rows(outputs) == [["first", 5], [None, 4]]
+    run("flatten", pages, "--replace", "--out", outputs)
     assert lock_rows(outputs) == [[None, 4]]
     run("flatten", path, "--out", outputs)
     assert lock_rows(outputs) == [[str(path), 5], [None, 4]]

@@ -82,7 +82,7 @@ def test_every_page_found_is_read(
         def advance(self, count: int) -> None:
             told["done"] += count
 
-    monkeypatch.setattr(workers, "POOL_PAGES", pool_pages)
+    monkeypatch.setattr(workers, "POOL_FILES", pool_pages)
     refresh_tables([source], tmp_path / "out", progress=Counter())
 
     assert told == {"total": 3, "done": 3}

@@ -442,7 +442,7 @@ def test_a_pool_gives_what_one_process_gives(
 ) -> None:
     """Workers on this machine change nothing but the time."""
     alone = read_fresh(source)
-    monkeypatch.setattr(workers, "POOL_PAGES", 0)
+    monkeypatch.setattr(workers, "POOL_FILES", 0)
 
     refresh_tables([source], tmp_path / "out")
 
@@ -453,7 +453,7 @@ def test_a_pool_reads_indexes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """Workers read a build cache's indexes as one process does."""
     mirror = Path(__file__).parents[1] / "mirror"
     alone = read_fresh(mirror)
-    monkeypatch.setattr(workers, "POOL_PAGES", 0)
+    monkeypatch.setattr(workers, "POOL_FILES", 0)
 
     refresh_tables([mirror], tmp_path / "out")
 

@@ -1,0 +1,123 @@
+"""The pipeline from Python: what the command line itself calls.
+
+>>> from pipeline.api import build, flatten, open_database, tables
+
+Errors are subclasses of `pipeline.errors.CoverageError`. Imports are in the functions, so that each
+loads no more than it needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+    from pipeline.progress import Progress
+    from pipeline.tables.state import TablesSummary
+
+OUT = Path("outputs")
+
+PathName = str | PathLike[str]
+
+
+def flatten(
+    *sources: PathName,
+    out: PathName = OUT,
+    tags: Sequence[str] = (),
+    stack: str | None = None,
+    lock_name: str | None = None,
+    replace: bool = False,
+    follow_links: bool = False,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> TablesSummary:
+    """Read pages, build-cache indexes and lock files into the Parquet tables below `out`.
+
+    Parameters are those of `cache-coverage flatten`, `lock_name` that of `--name`; `executor` is
+    any `concurrent.futures` executor whose workers see the same files. Returns what the tables
+    then hold.
+
+    Raises
+    ------
+    SourceError
+        A source is missing, or nothing in the sources was accepted; the tables are unchanged.
+    OutputError
+        A table can't be written.
+    """
+    from pipeline.tables.refresh import refresh_tables
+
+    return refresh_tables(
+        [Path(source) for source in sources],
+        Path(out),
+        only=tags,
+        stack=stack,
+        lock_name=lock_name,
+        follow_links=follow_links,
+        is_replacing=replace,
+        executor=executor,
+        progress=progress,
+    )
+
+
+def build(
+    out: PathName = OUT, *, check_all: bool = False, waits: Callable[[], None] = lambda: None
+) -> bool:
+    """Build `out`/coverage.duckdb from the tables; return False if it was current already.
+
+    With `check_all` it is built in any case, and the views of every snapshot are checked. `waits`
+    is called if another run builds or publishes, before this one waits for it.
+
+    Raises
+    ------
+    OutputError
+        The tables are missing or damaged, or the database can't be written.
+    CheckError
+        The new database contradicts itself; the old one stays.
+    """
+    from pipeline.warehouse.build import build_warehouse
+
+    return build_warehouse(Path(out), every_snapshot=check_all, waits=waits)
+
+
+def open_database(out: PathName = OUT) -> duckdb.DuckDBPyConnection:
+    """Return a read-only connection to `out`/coverage.duckdb, without access to other files.
+
+    Raises
+    ------
+    OutputError
+        There is no database, or DuckDB can't read it.
+    """
+    from pipeline.warehouse.database import open_warehouse
+
+    return open_warehouse(Path(out))
+
+
+def tables(out: PathName = OUT) -> dict[str, pl.LazyFrame]:
+    """Return the Parquet tables below `out` by name, with the columns and types of DICTIONARY.md.
+
+    Tags are strings whatever they look like; that of a reject which names no snapshot is null.
+
+    Raises
+    ------
+    OutputError
+        A table is missing.
+    """
+    from pipeline.errors import OutputError
+    from pipeline.outputs import TABLES_FOLDER
+    from pipeline.schemas import TABLES
+    from pipeline.tables.parquet import scan_table
+
+    folder = Path(out) / TABLES_FOLDER
+    for table in TABLES:
+        if not (folder / table.name).is_dir():
+            raise OutputError(
+                f"{folder / table.name}: no such table; make it with "
+                f"'cache-coverage flatten SOURCE --out {out}'"
+            )
+    return {table.name: scan_table(folder, table) for table in TABLES}
