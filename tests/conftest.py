@@ -83,8 +83,9 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def mirror_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the outputs of the small build cache, made by two commands in turn."""
+    """Give the outputs of the small build cache and installation, made by two commands in turn."""
     folder = tmp_path_factory.mktemp("mirror") / "out"
-    for command in (["flatten", SAMPLE.parent / "mirror"], ["build"]):
+    sources = (SAMPLE.parent / "mirror", SAMPLE.parent / "installation")
+    for command in (["flatten", *sources], ["build"]):
         assert run_command(*command, "--out", folder).returncode == 0
     return folder

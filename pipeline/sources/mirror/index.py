@@ -40,13 +40,13 @@ Form = TypeVar("Form")
 Records = Mapping[str, msgspec.Raw]  # by hash, still JSON
 
 
-class Target(msgspec.Struct, frozen=True, gc=False):
+class Target(msgspec.Struct, frozen=True):
     """A target written with its features."""
 
     name: str
 
 
-class Architecture(msgspec.Struct, frozen=True, gc=False):
+class Architecture(msgspec.Struct, frozen=True):
     """The platform that a spec is built for."""
 
     platform: str
@@ -54,21 +54,21 @@ class Architecture(msgspec.Struct, frozen=True, gc=False):
     target: str | Target
 
 
-class Compiler(msgspec.Struct, frozen=True, gc=False):
+class Compiler(msgspec.Struct, frozen=True):
     """A name and a version: those of a compiler, or of the record of one."""
 
     name: str
     version: str
 
 
-class EdgeParameters(msgspec.Struct, frozen=True, gc=False):
+class EdgeParameters(msgspec.Struct, frozen=True):
     """What a dependency is for, in indexes of version 7 on."""
 
     deptypes: tuple[str, ...] = ()
     virtuals: tuple[str, ...] = ()
 
 
-class Edge(msgspec.Struct, frozen=True, gc=False):
+class Edge(msgspec.Struct, frozen=True):
     """A dependency of a spec; version 6 has `type` in the place of `parameters`."""
 
     name: str
@@ -82,25 +82,25 @@ class Edge(msgspec.Struct, frozen=True, gc=False):
         return self.parameters.deptypes or self.type or DEPTYPES
 
 
-class Annotations(msgspec.Struct, frozen=True, gc=False):
+class Annotations(msgspec.Struct, frozen=True):
     """Facts of a spec that an older Spack wrote in another form."""
 
     compiler: Compiler | str | None = None
 
 
-class External(msgspec.Struct, frozen=True, gc=False):
+class External(msgspec.Struct, frozen=True):
     """Where a spec is that Spack did not build."""
 
     path: str | None = None
 
 
-class BuildSpec(msgspec.Struct, frozen=True, gc=False):
+class BuildSpec(msgspec.Struct, frozen=True):
     """The spec that a spliced spec was built as."""
 
     hash: str
 
 
-class Node(msgspec.Struct, frozen=True, gc=False):
+class Node(msgspec.Struct, frozen=True):
     """A spec as an index has it; other keys are ignored."""
 
     name: str
@@ -117,7 +117,7 @@ class Node(msgspec.Struct, frozen=True, gc=False):
     build_spec: BuildSpec | None = None
 
 
-class Record(msgspec.Struct, frozen=True, gc=False):
+class Record(msgspec.Struct, frozen=True):
     """A record of an index, its spec still JSON.
 
     A build cache's says whether there is a binary, an installation's whether it is installed;
@@ -129,14 +129,14 @@ class Record(msgspec.Struct, frozen=True, gc=False):
     installed: bool = False
 
 
-class Database(msgspec.Struct, frozen=True, gc=False):
+class Database(msgspec.Struct, frozen=True):
     """An index: its version, and its records by hash, still JSON."""
 
     version: str
     installs: dict[str, msgspec.Raw]
 
 
-class IndexFile(msgspec.Struct, frozen=True, gc=False):
+class IndexFile(msgspec.Struct, frozen=True):
     """The file of an index."""
 
     database: Database
