@@ -19,7 +19,7 @@ from pipeline import __version__
 from pipeline.outputs import STATE_FOLDER
 from pipeline.sources.files import TICK_NS, PackedPages, PageFile, file_times, read_bytes
 from pipeline.sources.listings import UNREADABLE, Listings
-from pipeline.sources.mirror.layout import INDEXES, index_blob, split_index
+from pipeline.sources.mirror.layout import MANIFEST, index_blob, mirror_folder
 from pipeline.sources.rejects import PageError, Reject
 
 PACKAGE = Path(__file__).parent.parent
@@ -117,12 +117,12 @@ def stamp_blobs(files: Iterable[PageFile]) -> dict[bytes, Stamp | None]:
     blobs = {}
     for file in files:
         path = os.fsdecode(file.path)
-        if file.mirror is not None and path.endswith(INDEXES[3]):
+        if file.mirror is not None and path.endswith(f"/{MANIFEST}"):
             try:
                 blob = index_blob(read_bytes(file))
             except PageError:
                 continue  # a reject, without an index
-            blob_path = os.fsencode(f"{split_index(path)[0]}/{blob.name}")
+            blob_path = os.fsencode(f"{mirror_folder(path)}/{blob.name}")
             blobs[blob_path] = stamp_file(blob_path)
     return blobs
 

@@ -35,13 +35,13 @@ from pipeline.sources.mirror.index import (
     compilers_of,
     flags_of,
     links_root,
-    mirror_folder,
     read_index,
     read_name,
     read_node,
     read_record,
     variants_of,
 )
+from pipeline.sources.mirror.layout import mirror_folder
 from pipeline.sources.rejects import PageError, Reject, RejectCode, shown
 
 IS_HASH = re.compile(HASH)

@@ -19,7 +19,7 @@ import msgspec
 
 from pipeline.sources.files import PageFile, read_bytes
 from pipeline.sources.mirror.blobs import MAX_INDEX_BYTES, read_index_blob
-from pipeline.sources.mirror.layout import MANIFEST, VERSIONS, index_at
+from pipeline.sources.mirror.layout import MANIFEST, VERSIONS, kind_of, mirror_folder
 from pipeline.sources.rejects import PageError, RejectCode, shown
 
 # Virtual packages that compilers provide; a spec's compiler is that of the first it uses.
@@ -165,12 +165,6 @@ def read_index(file: PageFile) -> tuple[Records, list[str]]:
     return read_records(data)
 
 
-def mirror_folder(path: str) -> str:
-    """Return the mirror whose index a file is: by its path, else the folder that it is in."""
-    place = index_at(path)
-    return place[0] if place else os.path.dirname(path)
-
-
 def links_root(file: PageFile) -> str | None:
     """Return the folder that links in a file's mirror must not lead out of, if any."""
     return os.fsdecode(file.mirror.root) if file.mirror and file.mirror.root else None
@@ -233,18 +227,6 @@ def read_apart(data: bytes) -> Database | None:
         )
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
-
-
-def kind_of(data: bytes) -> str:
-    """Return what data is that is no JSON, in words."""
-    start = data.lstrip()[:1]
-    if not start:
-        return "an empty file"
-    if data.startswith(b"\x1f\x8b"):
-        return "gzip-compressed data"
-    if start == b"<":
-        return "HTML or XML, as a server's error page"
-    return "text" if data[:1024].isascii() and b"\0" not in data[:1024] else "binary data"
 
 
 def repeated_hashes(records: Records, data: bytes) -> list[str]:

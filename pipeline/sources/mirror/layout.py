@@ -8,6 +8,7 @@ its folder, and no stack unless the user names one.
 
 from __future__ import annotations
 
+import codecs
 import os
 import re
 from collections.abc import Sequence
@@ -50,14 +51,14 @@ SNAPSHOT_FOLDER = re.compile(r"develop(-[0-9]{4}-[0-9]{2}-[0-9]{2})?|v[0-9]+\.[0
 
 
 class Index(NamedTuple):
-    """An index on disk, and the name of the view that it is."""
+    """The path of an index on disk, and the name of the view that it is, if it is one."""
 
     path: str
     view: str | None = None
 
 
 class Mirror(NamedTuple):
-    """A folder that is a mirror: its indexes, those missing, and folders that are not its own."""
+    """What the folder of a mirror holds: indexes, paths of missing ones, and unrelated folders."""
 
     indexes: list[Index]
     missing: list[str]  # paths below it
@@ -66,7 +67,7 @@ class Mirror(NamedTuple):
 
 
 class Blob(msgspec.Struct, frozen=True, rename="camel"):
-    """What a manifest says of a file; `content_length` in bytes."""
+    """A file as a manifest describes it; `content_length` in bytes."""
 
     content_length: int
     media_type: str
@@ -76,18 +77,18 @@ class Blob(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def name(self) -> str:
-        """Its path below the mirror."""
+        """The path of the file below the mirror."""
         return f"blobs/{self.checksum_algorithm}/{self.checksum[:2]}/{self.checksum}"
 
     @property
     def version(self) -> int:
-        """The version of the index that it is; 0 if it is none."""
+        """The version of the index in the file; 0 if it holds none."""
         match = MEDIA_TYPE.fullmatch(self.media_type)
         return int(match[1]) if match else 0
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """A manifest of layout 3: the files that make up one thing."""
+    """A manifest of layout 3: the files of one spec or index."""
 
     data: list[Blob]
 
@@ -173,6 +174,12 @@ def index_at(file: str) -> tuple[str, Index] | None:
     return (match["folder"], Index(file, match["view"])) if match else None
 
 
+def mirror_folder(path: str) -> str:
+    """Return the mirror whose index a file is: by its path, else the folder that it is in."""
+    place = index_at(path)
+    return place[0] if place else os.path.dirname(path)
+
+
 def index_in(folder: str) -> str | None:
     """Return the index in a folder that is no mirror but the part of one that holds its index."""
     for name in ("index.json", MANIFEST):
@@ -212,9 +219,9 @@ def name_mirror(
 
 
 def split_index(address: str) -> tuple[str, int | None]:
-    """Give a mirror's address and layout from that of its index, manifest or index blob.
+    """Return a mirror's address and layout from that of its index, manifest or index blob.
 
-    Of any other address or path, its own without a trailing slash, and no layout.
+    For any other address: that itself, without a trailing slash, and no layout.
     """
     match = INDEX_ADDRESS.fullmatch(address)
     if not match:
@@ -223,16 +230,19 @@ def split_index(address: str) -> tuple[str, int | None]:
 
 
 def index_blob(text: bytes) -> Blob:
-    """Give the blob of the highest index version that is known from a manifest of layout 3.
+    """Return the blob of the highest known index version in a manifest of layout 3.
 
     Raises
     ------
     PageError
         It is no such manifest, or names no index that can be read.
     """
+    text = text.removeprefix(codecs.BOM_UTF8)
+    if text.lstrip()[:1] != b"{":
+        raise PageError(RejectCode.BAD_VALUE, f"manifest: expected JSON, found {kind_of(text)}")
     try:
         blobs = msgspec.json.decode(text, type=Manifest).data
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise PageError(
             RejectCode.BAD_VALUE, f"manifest: no manifest of layout 3 ({error})"
         ) from error
@@ -258,3 +268,15 @@ def index_blob(text: bytes) -> Blob:
             "expected sha256 and 64 hexadecimal digits",
         )
     return blob
+
+
+def kind_of(data: bytes) -> str:
+    """Describe data that is not JSON, for a message."""
+    start = data.lstrip()[:1]
+    if not start:
+        return "an empty file"
+    if data.startswith(b"\x1f\x8b"):
+        return "gzip-compressed data"
+    if start == b"<":
+        return "HTML or XML, as a server's error page"
+    return "text" if data[:1024].isascii() and b"\0" not in data[:1024] else "binary data"

@@ -37,7 +37,7 @@ def table(out: Path, name: str) -> pl.DataFrame:
 
 
 def node(name: str = "zlib", number: int = 1, **changes: Any) -> dict[str, Any]:
-    """Give a spec as version 7 has it, its hash by number."""
+    """Return a spec as version 7 has it, its hash by number."""
     return {
         "name": name,
         "version": "1.2",
@@ -51,13 +51,13 @@ def node(name: str = "zlib", number: int = 1, **changes: Any) -> dict[str, Any]:
 def edge(
     name: str, number: int, deptypes: tuple[str, ...] = ("link",), virtuals: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Give a dependency as version 7 has it."""
+    """Return a dependency as version 7 has it."""
     parameters = {"deptypes": deptypes, "virtuals": virtuals}
     return {"name": name, "hash": make_hash(number), "parameters": parameters}
 
 
 def index(*nodes: dict[str, Any], version: str = "7", mere: tuple[int, ...] = ()) -> bytes:
-    """Give an index of these specs, those of the numbers in `mere` without a binary."""
+    """Return an index of these specs, those of the numbers in `mere` without a binary."""
     absent = {make_hash(number) for number in mere}
     installs = {
         spec["hash"]: {"spec": spec, "in_buildcache": spec["hash"] not in absent, "ref_count": 0}
@@ -67,7 +67,7 @@ def index(*nodes: dict[str, Any], version: str = "7", mere: tuple[int, ...] = ()
 
 
 def write_layout_2(mirror: Path, data: bytes) -> Path:
-    """Write an index as Spack 0.22 does; give its path."""
+    """Write an index as Spack 0.22 does; return its path."""
     path = mirror / "build_cache" / "index.json"
     path.parent.mkdir(parents=True)
     path.write_bytes(data)
@@ -93,7 +93,7 @@ def blob(mirror: Path, data: bytes, media_type: str, compression: str) -> dict[s
 def write_layout_3(
     mirror: Path, *data: bytes, compression: str = "gzip", sizes: dict[int, int] | None = None
 ) -> Path:
-    """Write indexes of one mirror as Spack 1.0 does; give the manifest's path.
+    """Write indexes of one mirror as Spack 1.0 does; return the manifest's path.
 
     `sizes` are those of the binaries of zlib 1.2, by number, in manifests of their own.
     """
@@ -103,12 +103,12 @@ def write_layout_3(
 
 
 def write_view(mirror: Path, name: str, data: bytes) -> Path:
-    """Write a view of a mirror as Spack does; give the path of its manifest."""
+    """Write a view of a mirror as Spack does; return the path of its manifest."""
     return write_manifest(mirror / INDEX_FOLDER / name, mirror, [data], "gzip")
 
 
 def write_spec_manifest(mirror: Path, name: str, size: int, package: str = "zlib") -> Path:
-    """Write the manifest of a spec, called NAME-VERSION-HASH; give its path."""
+    """Write the manifest of a spec, called NAME-VERSION-HASH; return its path."""
     blobs = [
         {"contentLength": length, "mediaType": f"application/vnd.spack.{kind}"}
         | {"compression": "gzip", "checksumAlgorithm": "sha256", "checksum": "0" * 64}
@@ -121,7 +121,7 @@ def write_spec_manifest(mirror: Path, name: str, size: int, package: str = "zlib
 
 
 def write_manifest(folder: Path, mirror: Path, data: Iterable[bytes], compression: str) -> Path:
-    """Write indexes and the manifest that names them; give that's path."""
+    """Write indexes and the manifest that names them; return the path of that."""
     blobs = [
         blob(
             mirror,
@@ -138,13 +138,13 @@ def write_manifest(folder: Path, mirror: Path, data: Iterable[bytes], compressio
 
 
 def install(spec: dict[str, Any], *, installed: bool = True) -> dict[str, Any]:
-    """Give a record of an installation's database."""
+    """Return a record of an installation's database."""
     path = None if "external" in spec else f"/opt/spack/{spec['name']}-{spec['hash']}"
     return {"spec": spec, "path": path, "installed": installed, "ref_count": 0, "explicit": True}
 
 
 def write_installation(root: Path, *records: dict[str, Any], version: str = "8") -> Path:
-    """Write the database of what a Spack has installed; give its path."""
+    """Write the database of what a Spack has installed; return its path."""
     installs = {record["spec"]["hash"]: record for record in records}
     path = root / ".spack-db" / "index.json"
     path.parent.mkdir(parents=True)
@@ -153,7 +153,7 @@ def write_installation(root: Path, *records: dict[str, Any], version: str = "8")
 
 
 def rows_of(out: Path) -> list[tuple[str, str, str | None]]:
-    """Give tag, package and stack of each row."""
+    """Return tag, package and stack of each row."""
     return sorted(
         table(out, "spec_stacks").select("tag", "package", "stack").rows(),
         key=lambda row: tuple(map(str, row)),
@@ -161,6 +161,6 @@ def rows_of(out: Path) -> list[tuple[str, str, str | None]]:
 
 
 def rejects_of(out: Path) -> list[Reject]:
-    """Give page, item, hash, code and message of each reject."""
+    """Return page, item, hash, code and message of each reject."""
     columns = ("page", "item", "hash", "code", "message")
     return sorted(table(out, "rejects").select(columns).rows())

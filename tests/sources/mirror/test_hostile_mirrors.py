@@ -38,18 +38,18 @@ MANIFEST = f"{SNAPSHOT}/e4s/v3/manifests/index/index.manifest.json"
 
 @pytest.fixture
 def mirror(tmp_path: Path) -> Path:
-    """Give the folder of a stack's mirror."""
+    """Return the folder of a stack's mirror."""
     return tmp_path / "in" / SNAPSHOT / "e4s"
 
 
 def only_blob(mirror: Path) -> Path:
-    """Give the one blob of a mirror."""
+    """Return the one blob of a mirror."""
     (path,) = (path for path in (mirror / "blobs").rglob("*") if not path.is_dir())
     return path
 
 
 def replace_blob(mirror: Path, stored: bytes) -> None:
-    """Give a mirror of layout 3 another blob, its manifest right in name and checksum."""
+    """Return a mirror of layout 3 another blob, its manifest right in name and checksum."""
     old, checksum = only_blob(mirror), hashlib.sha256(stored).hexdigest()
     path = mirror / "blobs" / "sha256" / checksum[:2] / checksum
     path.parent.mkdir(exist_ok=True)
@@ -232,6 +232,31 @@ def test_a_blob_is_held_against_its_checksum(kind: str, mirror: Path, tmp_path: 
             "'spack buildcache update-index'"
         )
     assert rows_of(tmp_path / "out") == []
+
+
+BAD_MANIFESTS: dict[str, tuple[bytes, str]] = {
+    "empty": (b"", "expected JSON, found an empty file"),
+    "HTML": (b"<html>", "expected JSON, found HTML or XML, as a server's error page"),
+    "no UTF-8": (b'{"version": 3, "data": [{"mediaType": "\xff"}]}', "no manifest of layout 3 ("),
+    "nested": (b'{"data": ' + b"[" * 100_000, "no manifest of layout 3 ("),
+    "no data": (b'{"version": 3}', "no manifest of layout 3 ("),
+    "nothing": (b'{"data": []}', "names no index of version 6 to 9, but nothing; a later version"),
+}
+
+
+@pytest.mark.parametrize("case", BAD_MANIFESTS)
+def test_why_a_manifest_is_refused(case: str, mirror: Path, tmp_path: Path) -> None:
+    """It costs no other stack, and is told for what it is."""
+    data, message = BAD_MANIFESTS[case]
+    write_layout_3(mirror, index(node())).write_bytes(data)
+    write_layout_3(mirror.parent / "hep", index(node()))
+
+    flatten(tmp_path / "in", out=tmp_path / "out")
+
+    assert rows_of(tmp_path / "out") == [(SNAPSHOT, "zlib", "hep")]
+    ((page, _, _, code, found),) = rejects_of(tmp_path / "out")
+    assert (page, code) == (MANIFEST, "bad-value")
+    assert found.startswith(f"manifest: {message}")
 
 
 @pytest.mark.parametrize("good", ["a", "b"])

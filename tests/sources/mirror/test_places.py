@@ -116,6 +116,22 @@ def test_a_view_is_read_when_named(is_file: bool, has_index: bool, tmp_path: Pat
     assert rows_of(tmp_path / "out") == [("2026-11", "zlib", "cluster")]
 
 
+def test_a_view_whose_blob_goes_is_noticed(tmp_path: Path) -> None:
+    """Its manifest is as it was, and so would its rows be."""
+    mirror = tmp_path / "site"
+    write_view(mirror, "cluster", index(node()))
+    write_view(mirror, "gpu", index(node("cuda", 2)))
+    flatten(mirror, "--tag", "t", out=tmp_path / "out")
+    assert len(rows_of(tmp_path / "out")) == 2
+    first = min(path for path in (mirror / "blobs").rglob("*") if path.is_file())
+    first.unlink()
+
+    flatten(mirror, "--tag", "t", out=tmp_path / "out")
+
+    assert len(rows_of(tmp_path / "out")) == 1
+    assert [code for *_, code, _ in rejects_of(tmp_path / "out")] == ["unreadable"]
+
+
 def test_a_view_of_a_stack_in_a_tree(tmp_path: Path) -> None:
     """It is a stack of the tree's snapshot."""
     write_view(tmp_path / "in" / SNAPSHOT / "e4s", "cluster", index(node()))
