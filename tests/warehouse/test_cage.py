@@ -226,16 +226,6 @@ def test_what_is_no_database_is_said(out: Path, text: bytes) -> None:
         assert "remove it and run 'cache-coverage build" in result.stderr
 
 
-def test_instants_need_no_other_library(out: Path) -> None:
-    """A time with a zone, alone or in a list, is printed as DuckDB writes it."""
-    with open_warehouse(out) as connection:
-        query = "select timestamptz '2025-03-30 12:00:00+00' as at_noon, [at_noon], 1 -- end"
-        (row,) = run_query(connection, query).values
-
-    assert (row[0], row[2]) == ("2025-03-30 12:00:00+00", 1)
-    assert "2025-03-30 12:00:00+00" in row[1]
-
-
 def test_a_session_greets_and_ends_without_an_error_after_a_typo(out: Path) -> None:
     """On a terminal it names five views, and a statement that failed is no failure of `sql`."""
     # On a dumb terminal the client reads lines as they come, and not key by key.
