@@ -166,8 +166,8 @@ REJECTS = Table(
         Column(
             "tag",
             TEXT,
-            "Snapshot, if the page names it; in the Parquet files `-` if not, which every reader "
-            "opens: pandas refuses the Hive partition of null.",
+            "Snapshot, if the page or its path names it; in the Parquet files `-` if not, which "
+            "every reader opens: pandas refuses the Hive partition of null.",
             nullable=True,
         ),
         Column("package", TEXT, "Package, where the page could still tell it.", nullable=True),
@@ -176,6 +176,7 @@ REJECTS = Table(
         Column("line", COUNT, "Line in the file, from 1."),
         Column("code", TEXT, "Kind of fault, one of a fixed list."),
         Column("message", TEXT, "What was expected, and what was found."),
+        Column("stack", TEXT, "Stack of a build cache's index, if it has one.", nullable=True),
     ),
 )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +89,7 @@ def yaml_page(
     return f"---\n{yaml.safe_dump(values, default_flow_style=flow)}---\nAny text.\n"
 
 
-def write_pages(folder: Path, pages: dict[str, str | bytes]) -> Path:
+def write_pages(folder: Path, pages: Mapping[str, str | bytes]) -> Path:
     """Write pages at their paths below `folder`; give the folder."""
     for name, text in pages.items():
         path = folder / name

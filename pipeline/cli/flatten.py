@@ -117,9 +117,10 @@ def flatten(
 
 def describe_rejects(summary: TablesSummary, out: Path) -> str:
     """Return how many pages and specs were rejected, and why."""
+    files = "".join(f"\n  {line}" for line in summary.refused_files)
     codes = ", ".join(f"{code} {count:,}" for code, count in summary.rejected.items())
     return (
         f"{sum(summary.rejected.values()):,} rejected ({codes}); each with its reason in "
         f"{out / 'tables' / 'rejects'}: once it is built, "
-        f"cache-coverage query 'from rejects' --out {out}"
+        f"cache-coverage query 'from rejects' --out {out}{files}"
     )

@@ -1,19 +1,22 @@
-"""Find pages, and the indexes of build caches, below the folders that a user names."""
+"""Find pages, and the indexes of build caches, in the files and folders that a user names."""
 
 from __future__ import annotations
 
 import codecs
 import os
+import re
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from operator import attrgetter, length_hint
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from operator import attrgetter
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import msgspec
 
 from pipeline.errors import SourceError
 from pipeline.names import path_text
+from pipeline.outputs import REPORTS_FOLDER, TABLES_FOLDER
 from pipeline.sources.files import (
     TICK_NS,
     MirrorName,
@@ -23,6 +26,7 @@ from pipeline.sources.files import (
     unreadable,
 )
 from pipeline.sources.listings import (
+    FolderListing,
     Folders,
     Listings,
     linked_folders,
@@ -42,33 +46,35 @@ from pipeline.sources.mirror.layout import (
 )
 from pipeline.sources.rejects import Reject, RejectCode
 
+# A folder, and the files read together with it: the pages in the folders in it, or its indexes.
+Group = tuple[str, list[PageFile]]
+Entries = dict[str, os.DirEntry[str]]
+# `pathlib` leaves one slash of two.
+ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/+(?P<rest>.*)")
 FEW_REASONS = 3
-
-Group = tuple[str, list[PageFile]]  # a folder, and the pages in the folders in it
 
 
 class Level(NamedTuple):
-    """A folder on the way down: the folders in it, still to be visited, as known and as found."""
+    """A folder that is being walked: its subfolders still to be visited, as known and as found."""
 
     folder: str
     names: Iterator[str]
-    pages: list[PageFile]  # in those folders
+    files: list[PageFile]  # the group of this folder
     known: Folders
     found: Folders
 
 
 class Search:
-    """A walk over sources, which yields each folder's pages as soon as it has them all.
+    """A search of sources for files, which yields each group as soon as it is complete.
 
-    Pages go by the folder that holds their packages' folders: `_cache/TAG`. What can't be read is
-    in `rejects`, the folders walked are in `listings`, by source; `ahead` are the folders that are
-    known to be still to be walked.
+    A group is what one folder `_cache/TAG` of the site, or one snapshot of a tree of mirrors, has.
+    What can't be read is in `rejects`; the folders walked are in `listings`, by source.
 
-    Links to folders are not followed, nor links to files outside of their source, but with
-    `follow_links`: then each file is read once, however many links lead to it. `known` gives the
-    folders of a source as they were listed before, where that is known. With `only`, folders named
-    for other snapshots are passed by. `mirror` is the snapshot and the stack of a build cache whose
-    place does not tell them.
+    `known` returns the folders of a source as an earlier search listed them. With `only`, folders
+    named for other snapshots are skipped. Links to folders, and links to files outside of their
+    source, are ignored unless `follow_links`; then each file is found once, however many links
+    lead to it. `mirror` is the snapshot and the stack of a build cache whose path does not name
+    them. What is below `out` is our own and no source.
 
     Raises
     ------
@@ -84,43 +90,38 @@ class Search:
         only: Sequence[str] = (),
         follow_links: bool = False,
         mirror: tuple[str | None, str | None] = (None, None),
+        out: Path | None = None,
     ) -> None:
-        self.sources = sources
+        self.sources = [local_path(source) for source in sources]
         self.known = known
         self.only = only
         self.follow_links = follow_links
         self.mirror = mirror
+        self.out = os.path.realpath(out) if out else None
         # A folder that changed later may change again within the same tick.
         self.settled_ns = time.time_ns() - TICK_NS
         self.rejects: list[Reject] = []
         self.listings: dict[str, Listings] = {}
-        self.ahead = 0
         self.alone: str | None = None  # the mirror that the user names the stack of
-        for source in sources:
-            if not (source.is_file() or source.is_dir()):
-                raise SourceError(
-                    f"{source}: no such file or folder; "
-                    "name a page, or a folder with pages (*.md) in or below it, or a build cache"
-                )
 
     def groups(self) -> Iterator[Group]:
-        """Yield folders with their pages in the order of their names.
+        """Yield groups, their files sorted by name.
 
-        A folder comes again, whole, where a link or a further source adds pages to it. A file that
-        comes again is dropped; one whose name is taken goes by its whole path.
+        A group comes again, whole, where a link or a further source adds files to it. A file that
+        was found before is dropped; one whose name is taken goes by its absolute path.
 
         Raises
         ------
         SourceError
-            There is no page in any of the sources, or none of the snapshots asked for.
+            There is no page or index in any of the sources, or none of the snapshots asked for.
         """
         groups: Iterator[Group] = (group for source in self.sources for group in self.walk(source))
         if self.follow_links or len(self.sources) > 1:
             groups = tell_apart(groups)
         is_empty = True
-        for folder, pages in groups:
+        for folder, files in groups:
             is_empty = False
-            yield folder, sorted(pages, key=attrgetter("page"))
+            yield folder, sorted(files, key=attrgetter("page"))
         if is_empty:
             if self.rejects:
                 raise nothing_read(self.sources, self.rejects)
@@ -132,159 +133,272 @@ class Search:
             )
 
     def walk(self, source: Path) -> Iterator[Group]:
-        """Yield the folders at or below one source that hold packages' folders."""
-        root = os.path.realpath(source)
-        if not os.path.isdir(root):
-            yield self.single(root, path_text(source.name))
-        elif (index := index_in(root)) is not None:
+        """Yield the groups of one source."""
+        path = os.path.realpath(source)
+        if not os.path.isdir(path):
+            yield self.single(path, path_text(source.name))
+        elif (index := index_in(path)) is not None:
             yield self.single(index, os.path.basename(index))
-        elif self.follow_links:
-            # What is there without links comes first, and so is known by its own name.
-            seen: set[tuple[int, int]] = set()
-            folders = [root]
-            for folder in folders:
-                yield from self.descend(root, folder, seen, folders)
         else:
-            yield from self.descend(root, root)
+            yield from Walk(self, path).groups()
 
     def single(self, path: str, page: str) -> Group:
-        """Give the one file that a source is: an index, or a page whatever its name."""
+        """Return the group of one file: an index, or a page whatever its name.
+
+        Raises
+        ------
+        SourceError
+            It is an index, and neither its path nor the user says of which snapshot.
+        """
         file = stamp_page(path, page, os.stat(path))
         if not is_index(path):
-            return os.path.dirname(os.path.dirname(path)), [file]
+            folder = os.path.dirname(os.path.dirname(path))
+            return folder, [msgspec.structs.replace(file, tag=self.tag_of(folder))]
         place = index_at(path)
-        folder = place[0] if place else None
         tag, stack = self.mirror
         if place is not None:
             folder, index = place
-            mirror = name_mirror(
-                folder, folder, [], self.mirror, stands_alone=is_installation(path)
-            )
+            named = name_mirror(folder, folder, [], self.mirror, stands_alone=is_installation(path))
             bounds = None if self.follow_links else os.fsencode(folder)
-            mirror = MirrorName(mirror.tag, index.view or mirror.stack, bounds)
+            mirror = MirrorName(named.tag, index.view or named.stack, bounds)
         elif tag is not None:
+            folder = path
             mirror = MirrorName(tag, stack)
         else:
             raise SourceError(
-                f"{path}: its place does not tell which snapshot it is the index of; "
+                f"{path}: its path does not tell which snapshot it is the index of; "
                 "name that with --tag, and the stack with --stack"
             )
-        return folder or path, [msgspec.structs.replace(file, mirror=mirror)]
+        return folder, [msgspec.structs.replace(file, mirror=mirror)]
 
-    def descend(
-        self,
-        root: str,
-        top: str,
-        seen: set[tuple[int, int]] | None = None,
-        links: list[str] | None = None,
-    ) -> Iterator[Group]:
-        """Yield the folders at or below `top` that hold packages' folders, or that above it.
+    def tag_of(self, *folders: str) -> str | None:
+        """Return the first of these folders' names that is a snapshot asked for by name.
 
-        Where links are followed, those to folders are added to `links`, and folders in `seen` are
-        left out.
+        One that has the form of a snapshot's name needs not be said: any reader sees it.
         """
-        # A folder's times do not tell where its links lead.
-        known = self.known(root) if links is None else {}
-        listings = self.listings.setdefault(root, {}) if links is None else {}
-        skipped = len(root) + 1
+        names = map(os.path.basename, folders)
+        return next((name for name in names if name in self.only and not is_snapshot(name)), None)
 
-        def level(folder: str, names: Sequence[str], pages: list[PageFile]) -> Level:
-            return Level(folder, iter(names), pages, take_folders(known, folder), {})
+    def reject(self, what: str, page: str, error: OSError, *folders: str) -> None:
+        """Note what can't be read, with the snapshot that the first of `folders` to do so names."""
+        names = map(os.path.basename, folders)
+        tags = (name for name in names if name in self.only or is_snapshot(name))
+        self.rejects.append(unreadable(page, what, error, next(tags, None)))
 
-        def visit(level: Level, name: str) -> list[str]:
-            """Add the pages in a folder to those of its level; give the folders in it."""
-            folder = f"{level.folder}/{name}"
-            try:
-                if seen is not None:
-                    status = os.stat(folder)
-                    if (status.st_dev, status.st_ino) in seen:
-                        return []
-                    seen.add((status.st_dev, status.st_ino))
-                listing, entries = list_folder(
-                    folder, root if links is None else "", level.known.get(name)
-                )
-            except OSError as error:
-                name = path_text(folder[skipped:]) or "."
-                self.rejects.append(unreadable(name, "folder", error))
-                return []
-            level.found[name] = listing
-            if links is not None:
-                links.extend(linked_folders(folder))
-            for page_file in listing.pages:
-                path = f"{folder}/{page_file}"
-                page = path_text(path[skipped:])
-                file = path if links is None else os.path.realpath(path)
-                try:
-                    status = entries[page_file].stat() if entries else os.stat(file)
-                    level.pages.append(stamp_page(file, page, status))
-                except OSError as error:
-                    self.rejects.append(unreadable(page, "page", error))
-            return listing.folders
-
-        def visit_mirror(folder: str, found: Mirror, group: list[PageFile]) -> list[PageFile]:
-            """Add a stack's indexes to the group of its snapshot; return any other mirror's."""
-            mirror = name_mirror(
-                folder, root, found.others, self.mirror, stands_alone=found.is_installation
-            )
-            if self.mirror[1] is not None:
-                if self.alone not in (None, folder):
-                    raise SourceError(
-                        f"{root}: it holds several mirrors, {self.alone} and {folder} among them, "
-                        "and --stack is for one alone; leave it out where their places tell it"
-                    )
-                self.alone = folder
-            for name in found.missing:
-                page = path_text(f"{folder}/{name}"[skipped:])
-                self.rejects.append(Reject(page, 1, RejectCode.UNREADABLE, missing_index(folder)))
-            files = []
-            for index in found.indexes:
-                page = path_text(index.path[skipped:])
-                try:
-                    if links is None:
-                        check_inside(index.path, root)
-                    file = stamp_page(index.path, page, os.stat(index.path))
-                except OSError as error:
-                    self.rejects.append(unreadable(page, "index", error))
-                    continue
-                bounds = os.fsencode(root) if links is None else None
-                named = MirrorName(mirror.tag, index.view or mirror.stack, bounds)
-                files.append(msgspec.structs.replace(file, mirror=named))
-            if mirror.tag != folder_name(os.path.dirname(folder)) or mirror.stack is None:
-                return files
-            group.extend(files)
-            return []
-
-        way = [level(os.path.dirname(top).rstrip("/"), [os.path.basename(top)], [])]
-        while way:
-            at = way[-1]
-            for name in at.names:
-                folder = f"{at.folder}/{name}"
-                folders = visit(at, name)
-                own: list[PageFile] = []
-                # Only in a mirror are these names its own; elsewhere one may be a package's.
-                if (mirror := find_mirror(folder, folders, self.mirror[1])) is not None:
-                    folders = mirror.others
-                    own = visit_mirror(folder, mirror, at.pages)
-                if folders or own:
-                    way.append(level(folder, self.asked_for(folders), own))
-                    break
-            else:
-                way.pop()
-                if links is None:
-                    listings[os.fsencode(at.folder)] = pack_folders(at.found, self.settled_ns)
-                if at.pages:
-                    self.ahead = sum(length_hint(above.names) for above in way)
-                    yield at.folder, at.pages
-
-    def asked_for(self, names: Sequence[str]) -> Sequence[str]:
+    def select(self, names: Sequence[str]) -> Sequence[str]:
         """Leave out folders of snapshots that are not asked for; any may be the one stack's."""
         if not self.only or self.mirror[1] is not None:
             return names
         return [name for name in names if name in self.only or not is_snapshot(name)]
 
+    def check_alone(self, root: str, folder: str) -> None:
+        """Refuse a second mirror where the user names the stack of one.
+
+        Raises
+        ------
+        SourceError
+            There was another before.
+        """
+        if self.mirror[1] is None:
+            return
+        if self.alone not in (None, folder):
+            raise SourceError(
+                f"{root}: it holds several mirrors, {self.alone} and {folder} among them, "
+                "and --stack is for one alone; leave it out where their paths name it"
+            )
+        self.alone = folder
+
+
+class Walk:
+    """The walk of a search over one source that is a folder, depth first, by name."""
+
+    def __init__(self, search: Search, root: str) -> None:
+        self.search = search
+        self.root = root
+        self.follow_links = search.follow_links
+        self.links: list[str] = []  # to folders, to be walked after what is there without links
+        self.seen: set[tuple[int, int]] = set()
+        # A folder's times do not tell where its links lead.
+        self.known = {} if self.follow_links else search.known(root)
+        self.listings = {} if self.follow_links else search.listings.setdefault(root, {})
+        self.outputs = outputs_below(search.out, root) if search.out else set()
+
+    def groups(self) -> Iterator[Group]:
+        """Yield the groups of the source; of what links lead to only what is not there already."""
+        yield from self.descend(self.root)
+        for link in self.links:  # grows meanwhile
+            yield from self.descend(link)
+
+    def descend(self, top: str) -> Iterator[Group]:
+        """Yield the groups at or below a folder, and what it adds to that of the folder above."""
+        stack = [self.level(os.path.dirname(top).rstrip("/"), [os.path.basename(top)], [])]
+        while stack:
+            level = stack[-1]
+            name = next(level.names, None)
+            if name is not None:
+                below = self.visit(level, name)
+                if below:
+                    stack.append(below)
+                continue
+            stack.pop()
+            if not self.follow_links:
+                packed = pack_folders(level.found, self.search.settled_ns)
+                self.listings[os.fsencode(level.folder)] = packed
+            if level.files:
+                yield level.folder, level.files
+
+    def level(self, folder: str, names: Sequence[str], files: list[PageFile]) -> Level:
+        """Begin a folder."""
+        return Level(folder, iter(names), files, take_folders(self.known, folder), {})
+
+    def visit(self, level: Level, name: str) -> Level | None:
+        """Add the files in a subfolder to the group; return its own level if there is more."""
+        folder = f"{level.folder}/{name}"
+        if self.is_output(folder):
+            return None
+        try:
+            if self.follow_links and self.was_seen(folder):
+                return None
+            root = "" if self.follow_links else self.root
+            listing, entries = list_folder(folder, root, level.known.get(name))
+        except OSError as error:
+            self.search.reject("folder", self.name_of(folder) or ".", error, folder, level.folder)
+            return None
+        level.found[name] = listing
+        if self.follow_links:
+            self.links += linked_folders(folder)
+        self.add_pages(level, folder, listing, entries)
+        names: Sequence[str] = listing.folders
+        own: list[PageFile] = []
+        # Only in a mirror are some names its own; elsewhere one may be a package's.
+        if (mirror := find_mirror(folder, names, self.search.mirror[1])) is not None:
+            names = mirror.others
+            own = self.add_indexes(level, folder, mirror)
+        return self.level(folder, self.search.select(names), own) if names or own else None
+
+    def add_pages(
+        self, level: Level, folder: str, listing: FolderListing, entries: Entries
+    ) -> None:
+        """Add the pages in a folder to the group of the one above it."""
+        tag = self.search.tag_of(level.folder) if listing.pages else None
+        for name in listing.pages:
+            path = f"{folder}/{name}"
+            page = self.name_of(path)
+            file = os.path.realpath(path) if self.follow_links else path
+            try:
+                status = entries[name].stat() if entries else os.stat(file)
+                level.files.append(stamp_page(file, page, status, tag))
+            except OSError as error:
+                self.search.reject("page", page, error, level.folder)
+
+    def add_indexes(self, level: Level, folder: str, found: Mirror) -> list[PageFile]:
+        """Add a stack's indexes to the group of its snapshot; return those of any other mirror."""
+        mirror = name_mirror(
+            folder,
+            self.root,
+            found.others,
+            self.search.mirror,
+            stands_alone=found.is_installation,
+        )
+        self.search.check_alone(self.root, folder)
+        for name in found.missing:
+            self.search.rejects.append(
+                Reject(
+                    self.name_of(f"{folder}/{name}"),
+                    1,
+                    RejectCode.UNREADABLE,
+                    missing_index(folder),
+                    tag=mirror.tag,
+                    stack=mirror.stack,
+                )
+            )
+        files = []
+        for index in found.indexes:
+            stack = index.view or mirror.stack
+            page = self.name_of(index.path)
+            try:
+                if not self.follow_links:
+                    check_inside(index.path, self.root)
+                file = stamp_page(index.path, page, os.stat(index.path))
+            except OSError as error:
+                self.search.rejects.append(unreadable(page, "index", error, mirror.tag, stack))
+                continue
+            bounds = None if self.follow_links else os.fsencode(self.root)
+            named = MirrorName(mirror.tag, stack, bounds)
+            files.append(msgspec.structs.replace(file, mirror=named))
+        is_of_snapshot = mirror.tag == folder_name(level.folder) and mirror.stack is not None
+        if is_of_snapshot:
+            level.files.extend(files)
+        return [] if is_of_snapshot else files
+
+    def name_of(self, path: str) -> str:
+        """Return a path below the source as text."""
+        return path_text(path[len(self.root) + 1 :])
+
+    def was_seen(self, folder: str) -> bool:
+        """Return whether a folder was visited before, whatever its name then."""
+        status = os.stat(folder)
+        identity = status.st_dev, status.st_ino
+        if identity in self.seen:
+            return True
+        self.seen.add(identity)
+        return False
+
+    def is_output(self, folder: str) -> bool:
+        """Return whether a folder is one that we write."""
+        return bool(self.outputs) and (
+            (os.path.realpath(folder) if self.follow_links else folder) in self.outputs
+        )
+
+
+def outputs_below(out: str, root: str) -> set[str]:
+    """Return the folders that are no source though they may lie in one: `out`, or what is in it.
+
+    A source that is OUT, or lies in it, is read but for what we write there.
+    """
+    own = {f"{out}/{name}" for name in (TABLES_FOLDER, REPORTS_FOLDER)}
+    return own if f"{root}/".startswith(f"{out}/") else own | {out}
+
+
+def local_path(source: Path) -> Path:
+    """Return the path on disk that a user means, also by a `file://` address.
+
+    Raises
+    ------
+    SourceError
+        There is nothing, or it is an address elsewhere.
+    """
+    address = ADDRESS.fullmatch(str(source))
+    if address and not source.exists():
+        if address["scheme"].lower() != "file":
+            url = f"{address['scheme']}://{address['rest']}"
+            raise SourceError(
+                f"{url}: flatten reads files on disk; download the indexes first with "
+                f"'cache-coverage fetch {url} --to CACHE', then flatten CACHE"
+            )
+        source = Path("/", unquote(address["rest"]))
+    if source.is_file() or source.is_dir():
+        return source
+    raise SourceError(
+        f"{source}: no such file or folder; "
+        "name a page, or a folder with pages (*.md) in or below it, or a build cache"
+    )
+
+
+def tag_by_path(page: PageFile, known: Collection[str] = ()) -> str | None:
+    """Return the snapshot that a page's path names, for a page that does not say it itself.
+
+    The site keeps pages at `_cache/TAG/PACKAGE/specs.md`. `known` are further names of snapshots.
+    """
+    if page.tag is not None:
+        return page.tag
+    folder = os.path.dirname(os.path.dirname(os.fsdecode(page.path)))
+    name = os.path.basename(folder)
+    return name if name in known or is_snapshot(folder) else None
+
 
 def no_page_of(tags: Iterable[str]) -> SourceError:
-    """Say that tags were asked for that no page names."""
+    """Return the error that tags were asked for that no page or index names."""
     return SourceError(
         f"no page of {', '.join(sorted(tags))} in the sources; "
         "without --tag all that they hold is read"
@@ -292,7 +406,7 @@ def no_page_of(tags: Iterable[str]) -> SourceError:
 
 
 def nothing_read(sources: Iterable[Path], rejects: Sequence[Reject]) -> SourceError:
-    """Say why nothing in the sources could be read."""
+    """Return the error that nothing in the sources could be read, with the reasons."""
     reasons = [f"{reject.page}: {reject.message}" for reject in rejects[:FEW_REASONS]]
     if len(rejects) > FEW_REASONS:
         reasons.append(f"and {len(rejects) - FEW_REASONS} more")
@@ -300,7 +414,7 @@ def nothing_read(sources: Iterable[Path], rejects: Sequence[Reject]) -> SourceEr
 
 
 def missing_index(folder: str) -> str:
-    """Say that the mirror that a folder is has specs but no index, and what to do."""
+    """Return the message that a mirror has specs but no index, with the remedy."""
     return (
         "specs were pushed to this mirror, but it has no index; write one with "
         f"'spack buildcache update-index {path_text(folder)}'"
@@ -308,19 +422,19 @@ def missing_index(folder: str) -> str:
 
 
 def tell_apart(groups: Iterable[Group]) -> Iterator[Group]:
-    """Put together what comes of one folder, each file once and under a name of its own."""
+    """Combine the groups of one folder, each file once and under a name of its own."""
     paths, names = set(), set()
     together: dict[str, list[PageFile]] = {}
-    for folder, pages in groups:
+    for folder, files in groups:
         group = together.setdefault(folder, [])
-        for page in pages:
-            if page.path in paths:
+        for file in files:
+            if file.path in paths:
                 continue
-            if page.page in names:
-                page = msgspec.structs.replace(page, page=path_text(os.fsdecode(page.path)))
-            paths.add(page.path)
-            names.add(page.page)
-            group.append(page)
+            if file.page in names:
+                file = msgspec.structs.replace(file, page=path_text(os.fsdecode(file.path)))
+            paths.add(file.path)
+            names.add(file.page)
+            group.append(file)
         if group:
             yield folder, group
 

@@ -1,4 +1,4 @@
-"""A page's file, or an index's: what tells it from any other, and its bytes."""
+"""The files of sources, pages and indexes: what identifies their version, and their bytes."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ TICK_NS = 2_000_000_000
 
 
 class MirrorName(msgspec.Struct, frozen=True, array_like=True):
-    """The snapshot and the stack that a mirror holds; a mirror that stands alone may have none.
+    """The snapshot and the stack that a mirror holds; one that stands alone may have no stack.
 
     `root` is the folder that links in the mirror must not lead out of; None: they may.
     """
@@ -28,11 +28,12 @@ class MirrorName(msgspec.Struct, frozen=True, array_like=True):
 
 
 class PageFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """A page's place on disk, its name in the tables, and what tells whether it has changed.
+    """A page's path on disk, its name in the tables, and what identifies its version.
 
-    `path` is in bytes, since a file's name may be no UTF-8; `page` is its path below SOURCE. The
-    times are of its last change, in nanoseconds. With a `mirror` the file is no page but that
-    mirror's index.
+    `path` is in bytes, since file names need not be UTF-8; `page` is the path below SOURCE. Times
+    are in nanoseconds. With a `mirror` the file is no page but that mirror's index. `tag` is the
+    snapshot that the user asked for by the name of the page's folder, where that is not of a form
+    that always names one: see `tag_by_path`.
     """
 
     path: bytes
@@ -41,6 +42,7 @@ class PageFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     mtime_ns: int
     ctime_ns: int
     mirror: MirrorName | None = None
+    tag: str | None = None
 
 
 PackedPages = bytes  # pages as `pack_pages` gives them
@@ -48,32 +50,34 @@ PAGES_DECODER = msgspec.msgpack.Decoder(list[PageFile])
 
 
 def pack_pages(pages: Sequence[PageFile]) -> PackedPages:
-    """Give pages in a small form, to be kept by the thousand; equal pages give equal bytes."""
+    """Pack pages, to be kept by the thousand; equal pages are packed to equal bytes."""
     return msgspec.msgpack.encode(pages)
 
 
 def unpack_pages(packed: PackedPages) -> list[PageFile]:
-    """Give pages back."""
+    """Unpack pages."""
     return PAGES_DECODER.decode(packed)
 
 
-def unreadable(page: str, what: str, error: OSError) -> Reject:
-    """Give the row for a folder or page that can't be read."""
+def unreadable(
+    page: str, what: str, error: OSError, tag: str | None = None, stack: str | None = None
+) -> Reject:
+    """Return the row of rejects for a folder, page or index that can't be read."""
     message = f"{what} can't be read: {error.strerror}"
-    return Reject(page, 1, RejectCode.UNREADABLE, message)
+    return Reject(page, 1, RejectCode.UNREADABLE, message, tag=tag, stack=stack)
 
 
-def stamp_page(path: str, page: str, status: os.stat_result) -> PageFile:
-    """Give a page as its file now is.
+def stamp_page(path: str, page: str, status: os.stat_result, tag: str | None = None) -> PageFile:
+    """Return a page with what identifies the version that is there now.
 
     Raises
     ------
     OSError
-        It is no file but a pipe, a device or the like.
+        It is no regular file but a pipe, a device or the like.
     """
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
-    return PageFile(os.fsencode(path), page, status.st_size, *file_times(status))
+    return PageFile(os.fsencode(path), page, status.st_size, *file_times(status), None, tag)
 
 
 def file_times(status: os.stat_result) -> tuple[int, int]:
@@ -100,7 +104,7 @@ def check_inside(path: str, root: str) -> None:
 
 
 def read_bytes(file: PageFile, limit: int = MAX_PAGE_BYTES) -> bytes:
-    """Read a page's bytes, at most `limit`.
+    """Read a page's bytes, `limit` at most.
 
     Raises
     ------

@@ -1,13 +1,16 @@
-"""What a page or spec can be refused for: the codes, and the exception that carries one."""
+"""Why a page or spec is refused: the codes, the rows, and the exception that carries one."""
 
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+MAX_REJECTS = 1000  # of one page that are listed; the rest is counted
 
 
 class RejectCode(enum.StrEnum):
-    """Why something of a page was not taken."""
+    """The kind of fault, as column `code` has it."""
 
     UNREADABLE = "unreadable"
     NOT_UTF8 = "not-utf8"
@@ -24,7 +27,7 @@ class RejectCode(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Reject:
-    """One thing not taken, as a row of table rejects."""
+    """A row of table rejects."""
 
     page: str
     line: int
@@ -34,6 +37,34 @@ class Reject:
     package: str | None = None
     item: int | None = None
     hash: str | None = None
+    stack: str | None = None
+
+
+@dataclass
+class RejectedSpecs:
+    """The rejected specs of one page or index: the first thousand, and a count of the rest."""
+
+    listed: list[Reject] = field(default_factory=list)
+    more_count: int = 0
+
+    def add(self, make_reject: Callable[[], Reject]) -> None:
+        """Add a rejected spec, whose row is made only if it is listed."""
+        if len(self.listed) <= MAX_REJECTS:
+            self.listed.append(make_reject())
+        if len(self.listed) > MAX_REJECTS:
+            self.more_count += 1
+
+    def rows(self) -> list[Reject]:
+        """Return the rows: beyond the limit, the last one says how many specs it stands for."""
+        if not self.more_count:
+            return self.listed
+        last = replace(self.listed[MAX_REJECTS], message=more_message(self.more_count))
+        return [*self.listed[:MAX_REJECTS], last]
+
+
+def more_message(count: int) -> str:
+    """Return the message of the row that stands for all rejects of a page beyond the limit."""
+    return f"expected specs, found {count} more to refuse; only the first {MAX_REJECTS} are listed"
 
 
 class PageError(Exception):
@@ -55,13 +86,21 @@ class PageError(Exception):
         self.tag = tag
         self.package = package
 
-    def reject(self, page: str) -> Reject:
-        """Give the row for `page`."""
-        return Reject(page, self.line, self.code, self.message, tag=self.tag, package=self.package)
+    def reject(self, page: str, tag: str | None = None, stack: str | None = None) -> Reject:
+        """Return the row for `page`; `tag` and `stack` are what its path names."""
+        return Reject(
+            page,
+            self.line,
+            self.code,
+            self.message,
+            tag=self.tag or tag,
+            package=self.package,
+            stack=stack,
+        )
 
 
 def shown(value: object, limit: int = 80) -> str:
-    r"""Write a found value for a message: one line, without control characters, and short.
+    r"""Return a found value for a message: one line, without control characters, and short.
 
     Lists and mappings are named by their type alone: a few aliases can make them endless.
 

@@ -6,7 +6,7 @@ Pure functions from frames to frames; no files.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 
 import polars as pl
@@ -22,7 +22,7 @@ from pipeline.schemas import (
     Table,
 )
 from pipeline.sources.decoded import DECLARED_LISTS, Decoded
-from pipeline.sources.rejects import Reject, RejectCode, shown
+from pipeline.sources.rejects import MAX_REJECTS, Reject, RejectCode, more_message, shown
 
 NO_COMPILER = "none"
 NAMED = ("os", "platform", "target")  # columns of a spec that hold names
@@ -36,7 +36,13 @@ RENAMED_COMPILERS = {
 }
 IS_HASH = rf"^{HASH}$"
 IS_NAME = rf"^{NAME}$"
-COMPILER = re.compile(rf"(?P<name>{NAME})@=?(?P<version>[A-Za-z0-9][A-Za-z0-9._+=-]*)")
+COMPILER = re.compile(rf"(?P<name>{NAME})@=?(?P<version>[A-Za-z0-9][A-Za-z0-9._+=-]{{0,249}})")
+# Of a reject that is no whole index.
+NO_STACK = pl.lit(None, pl.String).alias("stack")
+# Bounds far beyond what the public cache has; without them one page could cost all memory later.
+MAX_VERSION_BYTES = 250
+MAX_TEXT_BYTES = 10_000  # of a variant or URL; a long list of patches takes some thousand
+MAX_PAGE_STACKS = 1_000  # what stacks share is computed for each pair of them
 
 
 # The tables of some pages and indexes, `tag` still a column.
@@ -105,7 +111,8 @@ def flatten_pages(decoded: Decoded) -> Tables:
     )
     rejects = rejects_to_frame(decoded.rejects)
     if not bad.is_empty():
-        refused = REJECTS.conform(bad.join(heads, on="page_number", how="left"))
+        listed = bound_rejects(bad).with_columns(NO_STACK)
+        refused = REJECTS.conform(listed.join(heads, on="page_number", how="left"))
         rejects = pl.concat([rejects, refused])
     return {
         # Sort and drop columns before explode multiplies the rows.
@@ -219,16 +226,33 @@ def set_bad_specs_aside(
     return good.filter(is_first), pl.concat([bad, again])
 
 
+def bound_rejects(refused: pl.DataFrame) -> pl.DataFrame:
+    """Keep the first thousand refused specs of a page, and one row that counts the rest."""
+    if len(refused) <= MAX_REJECTS:
+        return refused
+    ranked = refused.sort("page_number", "item").with_columns(
+        pl.int_range(pl.len()).over("page_number").alias("rank"),
+        (pl.len().over("page_number") - MAX_REJECTS).alias("more_count"),
+    )
+    is_last = pl.col("rank") == MAX_REJECTS
+    message = pl.col("more_count").map_elements(more_message, return_dtype=pl.String)
+    return ranked.filter(pl.col("rank") <= MAX_REJECTS).with_columns(
+        pl.when(is_last).then(message).otherwise("message").alias("message")
+    )
+
+
 def value_checks(specs: pl.DataFrame, compilers: pl.DataFrame) -> list[Check]:
     """Return the reasons to refuse a spec; the first that applies is reported.
 
     All columns but `hash` have few distinct values: each is checked once, not once per spec.
     """
-    names = pl.concat([*(specs[column] for column in NAMED), specs["stacks"].explode()]).unique()
+    stacks = specs["stacks"].explode().unique()
+    names = pl.concat([*(specs[column] for column in NAMED), stacks]).unique()
     bad_names = names.filter(~names.str.contains(IS_NAME))
     return [
         Check("hash", ~pl.col("hash").str.contains(IS_HASH), "32 of a-z and 2-7"),
         Check("versions", pl.col("versions").list.len() != 1, "just one"),
+        *length_checks(specs),
         Check(
             "compiler",
             ~pl.col("compiler").is_in(compilers["written"].implode()),
@@ -236,8 +260,51 @@ def value_checks(specs: pl.DataFrame, compilers: pl.DataFrame) -> list[Check]:
         ),
         *(Check(column, pl.col(column).is_in(bad_names.implode()), A_NAME) for column in NAMED),
         Check("stacks", has_any("stacks", bad_names), A_NAME),
+        Check(
+            "stacks",
+            pl.col("page_number").is_in(crowded_pages(specs, len(stacks))),
+            f"at most {MAX_PAGE_STACKS} in a page",
+        ),
         Check("size_bytes", pl.col("size_bytes").lt(0).fill_null(False), "no negative number"),
     ]
+
+
+def length_checks(specs: pl.DataFrame) -> Iterator[Check]:
+    """Yield the checks of texts that have no form of their own but their length.
+
+    Most often the longest text of all is within bounds, and there is no check.
+    """
+    bounds = {
+        "versions": MAX_VERSION_BYTES,
+        "variants": MAX_TEXT_BYTES,
+        "tarball": MAX_TEXT_BYTES,
+    }
+    for column, bound in bounds.items():
+        texts = specs[column]
+        is_list = texts.dtype == pl.List
+        lengths = (texts.explode(empty_as_null=False) if is_list else texts).str.len_bytes()
+        longest = lengths.max()
+        if isinstance(longest, int) and longest > bound:
+            length = pl.element().str.len_bytes().max()
+            of_spec = (
+                pl.col(column).list.eval(length).list.first()
+                if is_list
+                else pl.col(column).str.len_bytes()
+            )
+            yield Check(column, (of_spec > bound).fill_null(False), f"at most {bound} bytes")
+
+
+def crowded_pages(specs: pl.DataFrame, stack_count: int) -> list[int]:
+    """Return the numbers of pages that name too many stacks; all pages name `stack_count`."""
+    if stack_count <= MAX_PAGE_STACKS:
+        return []
+    counts = (
+        specs.select("page_number", pl.col("stacks").alias("stack"))
+        .explode("stack", empty_as_null=False)
+        .group_by("page_number")
+        .agg(pl.col("stack").n_unique())
+    )
+    return counts.filter(pl.col("stack") > MAX_PAGE_STACKS)["page_number"].to_list()
 
 
 def has_any(column: str, values: pl.Series) -> pl.Expr:
@@ -302,6 +369,7 @@ def reject_duplicate_pages(tables: Tables) -> Tables:
         pl.lit(None, pl.String).alias("hash"),
         pl.lit(1, pl.Int64).alias("line"),
         pl.lit(RejectCode.DUPLICATE_PAGE).alias("code"),
+        NO_STACK,
         pl.format(
             "expected one page for {} in {}, found {} before it", "package", "tag", "kept"
         ).alias("message"),

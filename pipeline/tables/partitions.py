@@ -13,6 +13,7 @@ from typing import NamedTuple
 import polars as pl
 
 from pipeline.schemas import PAGES, REJECTS
+from pipeline.sources.discovery import tag_by_path
 from pipeline.sources.files import PageFile, read_bytes
 from pipeline.sources.rejects import PageError, Reject, RejectCode
 from pipeline.sources.site.decode import decode_pages
@@ -45,7 +46,7 @@ def draft_group(
         from pipeline.sources.mirror.decode import decode_indexes
 
         parts.append(flatten_pages(decode_indexes(indexes)))
-    tables = combine_tables(parts)
+    tables = add_path_tags(combine_tables(parts), pages)
     rejects = tables[REJECTS]
     is_whole = RejectCode.UNREADABLE not in rejects["code"]
     first = rejects.head(1).to_dicts()
@@ -56,6 +57,20 @@ def draft_group(
         is_whole,
         f"{first[0]['page']}: {first[0]['message']}" if first else None,
     )
+
+
+def add_path_tags(tables: Tables, pages: Sequence[PageFile]) -> Tables:
+    """Give rejects without a tag the snapshot that the page's path names.
+
+    It names one if its folder has a snapshot's name, or that of a tag which another page in it has.
+    """
+    rejects = tables[REJECTS]
+    if not rejects["tag"].has_nulls():
+        return tables
+    known = set(tables[PAGES]["tag"])
+    tags = {page.page: tag for page in pages if (tag := tag_by_path(page, known))}
+    by_path = pl.col("page").replace_strict(tags, default=None, return_dtype=pl.String)
+    return tables | {REJECTS: rejects.with_columns(pl.col("tag").fill_null(by_path))}
 
 
 def read_batches(files: Sequence[PageFile]) -> Iterator[list[tuple[str, bytes | PageError]]]:

@@ -12,6 +12,7 @@ from pipeline.schemas import LOCK_SPECS, PAGES, REJECTS, SNAPSHOT_TABLES, SPEC_S
 from pipeline.sources.rejects import Reject
 from pipeline.tables.flatten import combine_tables, rejects_to_frame
 from pipeline.tables.locks import publish_locks
+from pipeline.tables.losses import Losses, count_losses, describe_refused, rejected_files
 from pipeline.tables.parquet import (
     part_path,
     publish_draft,
@@ -21,7 +22,7 @@ from pipeline.tables.parquet import (
     write_draft,
 )
 from pipeline.tables.partitions import write_drafts
-from pipeline.tables.state import TablesSummary
+from pipeline.tables.state import State, TablesSummary
 from pipeline.tables.targets import target_rows
 
 Owners = Mapping[str, Sequence[Path]]
@@ -45,24 +46,32 @@ def publish_drafts(
     no_rows = {table: table.empty for table in SNAPSHOT_TABLES}
     frame = rejects_to_frame(rejects or ())
     tagged = write_drafts(no_rows | {REJECTS: frame}, drafts / "search")
+    summary = State(tables).read_summary()
+    losses = {**summary.losses} if summary else {}
     for tag, parts in owners.items():
-        publish_tag(tables, tag, [*parts, *([tagged[tag]] if tag in tagged else [])], drafts)
+        whole = [*parts, *([tagged[tag]] if tag in tagged else [])]
+        losses |= publish_tag(tables, tag, whole, drafts)
     if rejects is not None or not part_path(tables, REJECTS).exists():
         publish_untagged(tables, frame.filter(pl.col("tag").is_null()), drafts / "untagged")
     publish_targets(tables, drafts / "targets")
     publish_locks(tables, locks, drafts / "locks")
-    return count_tables(tables)
+    return count_tables(tables, losses)
 
 
-def publish_tag(folder: Path, tag: str, parts: Sequence[Path], drafts: Path) -> None:
-    """Replace the partitions of a tag by the drafts with its rows; remove them without any."""
+def publish_tag(folder: Path, tag: str, parts: Sequence[Path], drafts: Path) -> Losses:
+    """Replace the partitions of a tag by the drafts with its rows; remove them without any.
+
+    Returns what is lost by files that can't be read any more.
+    """
     if not parts:
         for table in SNAPSHOT_TABLES:
             remove_part(folder, table, tag)
-        return
+        return {}
     draft = parts[0] if len(parts) == 1 else merge_drafts(tag, parts, drafts / "merged")
+    losses = count_losses(folder, draft, tag)
     for table in SNAPSHOT_TABLES:
         publish_draft(draft, folder, table, tag)
+    return losses
 
 
 def publish_untagged(folder: Path, rejects: pl.DataFrame, draft: Path) -> None:
@@ -97,11 +106,14 @@ def publish_targets(folder: Path, draft: Path) -> None:
     publish_draft(draft, folder, TARGETS)
 
 
-def count_tables(folder: Path) -> TablesSummary:
-    """Count what the tables hold."""
+def count_tables(folder: Path, losses: Losses) -> TablesSummary:
+    """Count what the tables hold; of `losses` those stay that no file has made up for."""
     pages = read_table(folder, PAGES, "tag", "spec_count")
     locks = read_table(folder, LOCK_SPECS, "lock")["lock"]
-    codes = read_table(folder, REJECTS, "code")["code"].value_counts(sort=True)
+    rejects = read_table(folder, REJECTS, *REJECTS.schema)
+    codes = rejects["code"].value_counts(sort=True)
+    refused = set(rejected_files(rejects)["page"])
+    losses = {page: count for page, count in losses.items() if page in refused}
     return TablesSummary(
         page_count=len(pages),
         tag_count=pages["tag"].n_unique(),
@@ -109,4 +121,6 @@ def count_tables(folder: Path) -> TablesSummary:
         rejected=dict(codes.iter_rows()),
         lock_count=locks.n_unique(),
         lock_spec_count=len(locks),
+        losses=losses,
+        refused_files=describe_refused(rejects, losses),
     )

@@ -93,9 +93,14 @@ def refresh_tables(
     state = State(out / TABLES_FOLDER)
     mirror = (only[0] if len(only) == 1 else None, stack)
     search = Search(
-        sources, state.read_listings, only=only, follow_links=follow_links, mirror=mirror
+        sources,
+        state.read_listings,
+        only=only,
+        follow_links=follow_links,
+        mirror=mirror,
+        out=out,
     )
-    run_sources = Sources(sources)
+    run_sources = Sources(search.sources)
     groups = search.groups()
     try:
         first = list(islice(groups, 1))  # Where there is no file, nothing is touched.

@@ -68,6 +68,8 @@ class TablesSummary(msgspec.Struct, frozen=True):
     lock_count: int = 0
     lock_spec_count: int = 0
     kept_tags: list[str] = []
+    losses: dict[str, int] = {}  # specs, by the file that gave them and can't be read any more
+    refused_files: list[str] = []  # the first pages and indexes rejected whole, with the reasons
 
 
 def fingerprint() -> str:

@@ -7,6 +7,7 @@ a few plain lines here that know nothing of the pipeline.
 from __future__ import annotations
 
 import json
+import re
 import sys
 from typing import Any
 from unittest import mock
@@ -35,6 +36,19 @@ REQUIRED = {
     "stacks",
     "variants",
 }
+
+
+PRINTABLE = "\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff"
+BAD_ESCAPE = r"(?<!\\)(?:\\\\)*\\(?:u[dD][89a-fA-F]..|[^0abt\tnvfre \"/\\N_LPxuU\n])"
+
+
+class Lenient(yaml.CSafeLoader):
+    """Takes what it does not know for nothing; which entries that spoils is not for it to say."""
+
+
+Lenient.add_constructor(None, lambda loader, node: None)
+for _kind in ("merge", "value", "timestamp"):
+    Lenient.add_constructor(f"tag:yaml.org,2002:{_kind}", lambda loader, node: None)
 
 
 def check_page(data: bytes) -> Tables:
@@ -118,17 +132,24 @@ def read_plainly(data: bytes) -> list[Any]:
     """
     lines = data.decode("utf-8-sig").replace("\r\n", "\n").split("\n")
     if len(lines) > 5 and lines[5].startswith("spec_details: ["):
+        written = re.sub("[\x00-\x08\x0b-\x1f]", "?", lines[5].removeprefix("spec_details: "))
         try:
-            found: list[Any] = json.loads(lines[5].removeprefix("spec_details: "))
+            found: list[Any] = json.loads(written)
         except (ValueError, RecursionError):
             pass
         else:
             return found
     end = next(number for number, line in enumerate(lines) if number and line.rstrip() == "---")
+    front = "\n".join(lines[1:end])
+    # What no text may hold makes its entry another one, which is in no row.
+    marked = re.sub(f"[^\t\n\r{PRINTABLE}]", "?", front)
     digits = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(0)
     try:
-        values = yaml.load("\n".join(lines[1:end]), Loader=yaml.CSafeLoader)
+        try:
+            values = yaml.load(marked, Loader=Lenient)
+        except yaml.YAMLError:
+            values = yaml.load(re.sub(BAD_ESCAPE, "?", marked), Loader=Lenient)
     finally:
         sys.set_int_max_str_digits(digits)
     entries: list[Any] = values["spec_details"]

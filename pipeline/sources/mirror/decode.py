@@ -119,7 +119,8 @@ class SpecCollector:
             records, repeated = read_index(file)
         except PageError as error:
             tag = mirror.tag if IS_NAME.fullmatch(mirror.tag) else None
-            self.rejects.append(Reject(file.page, INDEX_LINE, error.code, error.message, tag=tag))
+            stack = mirror.stack if mirror.stack and IS_NAME.fullmatch(mirror.stack) else None
+            self.rejects.append(error.reject(file.page, tag, stack))
             return
         manifests = SpecManifests(mirror_folder(os.fsdecode(file.path)), links_root(file))
         for item, (spec_hash, raw) in enumerate(records.items()):

@@ -182,7 +182,7 @@ def mirror_folder(path: str) -> str:
 
 def index_in(folder: str) -> str | None:
     """Return the index in a folder that is no mirror but the part of one that holds its index."""
-    for name in ("index.json", MANIFEST):
+    for name in ("index.json", MANIFEST, f"index/{MANIFEST}", f"manifests/index/{MANIFEST}"):
         if os.path.isfile(path := f"{folder}/{name}") and index_at(path) is not None:
             return path
     return None

@@ -24,7 +24,7 @@ from pipeline.sources.decoded import (
     Decoded,
     columns_to_frame,
 )
-from pipeline.sources.rejects import PageError, Reject
+from pipeline.sources.rejects import PageError, Reject, RejectCode
 from pipeline.sources.site.front_matter import (
     DETAILS_LINE,
     NO_SIZE,
@@ -53,6 +53,8 @@ PLAIN_SPEC = {
 }
 PLAIN = arrow_schema(PLAIN_SPEC)
 WITH_SIZES = arrow_schema(PLAIN_SPEC | {SIZE_NUMBER_KEY: pa.int64()})
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+OUT_OF_MEMORY = "needs more memory than there is"
 BLOCK_BYTES = 4 * 1024 * 1024
 
 
@@ -76,10 +78,15 @@ def decode_pages(pages: Sequence[tuple[str, bytes]]) -> Decoded:
     for number, (page, data) in enumerate(pages):
         if number in heads:
             continue
+        if is_readme(page, data):
+            continue
         try:
             read = read_page(page, data)
         except PageError as error:
             rejects.append(error.reject(page))
+            continue
+        except MemoryError:
+            rejects.append(Reject(page, 1, RejectCode.UNREADABLE, OUT_OF_MEMORY))
             continue
         heads[number] = read.head, read.entry_count
         entries.extend((number, item, line, entry) for item, line, entry in read.entries)
@@ -88,6 +95,12 @@ def decode_pages(pages: Sequence[tuple[str, bytes]]) -> Decoded:
     if entries or not frames:
         frames.append(entries_to_frame(entries))
     return Decoded(pl.concat(frames), heads_to_frame(pages, heads), rejects)
+
+
+def is_readme(page: str, data: bytes) -> bool:
+    """Return whether a file is the README of a repository or mirror, and not meant as a page."""
+    name = page.rpartition("/")[2].lower()
+    return name == "readme.md" and not data.removeprefix(BYTE_ORDER_MARK).startswith(b"---")
 
 
 def decode_cuts(cuts: Sequence[tuple[int, CutPage]]) -> tuple[list[pl.DataFrame], dict[int, int]]:

@@ -1,9 +1,9 @@
 """Take a page's front matter apart. No dataframes here.
 
-A page is read in one of two ways that give the same content. The site writes the same six lines
-in every page, `meta` and `spec_details` as JSON on one line each: such a page is merely cut up,
-and its JSON is decoded later, many pages at once. Whatever differs in anything is read whole, as
-YAML, slowly and with care for the line of each spec.
+A page is read in one of two ways that give the same content. The fast way: the site writes the same
+six lines in every page, `meta` and `spec_details` as JSON on one line each. Such a page is only cut
+up; its JSON is decoded later, many pages at once. The careful way, for a page that differs in
+anything: entry by entry, from JSON or YAML.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
-from pipeline.names import A_NAME, IS_NAME, NAME
-from pipeline.sources.rejects import PageError, Reject, RejectCode, shown
+from pipeline.names import IS_NAME, NAME
+from pipeline.sources.rejects import PageError, Reject, RejectCode, RejectedSpecs
+from pipeline.sources.site.json_loader import load_details
+from pipeline.sources.site.values import Faulty, describe, explain
 
 if TYPE_CHECKING:
     from pipeline.sources.site.yaml_loader import FrontMatter
@@ -38,6 +41,7 @@ SITE_PAGE = re.compile(
     rb"---(?:\n|\Z)" % NAME.encode()
 )
 
+Name = Annotated[str, msgspec.Meta(pattern=rf"^{NAME}\Z")]
 Count = Annotated[int, msgspec.Meta(ge=INT64[0], le=INT64[-1])]
 
 
@@ -54,8 +58,17 @@ class Meta(msgspec.Struct, frozen=True, gc=False):
     versions: list[str] | None = None
 
 
+class Page(msgspec.Struct, frozen=True):
+    """The keys of a page that we read."""
+
+    title: Name
+    categories: tuple[str, Name]
+    meta: Meta
+    spec_details: list[Any]
+
+
 class SpecEntry(msgspec.Struct, frozen=True):
-    """One entry of `spec_details`; keys that nobody knows yet are ignored."""
+    """One entry of `spec_details`; unknown keys are ignored."""
 
     hash: str
     compiler: str
@@ -69,15 +82,12 @@ class SpecEntry(msgspec.Struct, frozen=True):
     tarball: str | None = None
 
 
-SPEC_FIELDS = msgspec.structs.fields(SpecEntry)
-SPEC_KEYS = tuple(field.name for field in SPEC_FIELDS)
-REQUIRED_SPEC_KEYS = tuple(field.name for field in SPEC_FIELDS if field.required)
 META_KEYS = Meta.__struct_fields__
 META_DECODER = msgspec.json.Decoder(Meta)
 
 
 class PageHead(msgspec.Struct, frozen=True, gc=False):
-    """What a page says of itself."""
+    """What a page says of itself; `byte_count` is its size."""
 
     package: str
     tag: str
@@ -97,7 +107,7 @@ Lines = Callable[[int], int]  # from an entry's item number to its line
 
 @dataclass(frozen=True)
 class ReadPage:
-    """A page read whole: its entries with their item numbers and lines, and what was refused."""
+    """A page read the careful way: its entries with item numbers and lines, and its rejects."""
 
     head: PageHead
     entry_count: int
@@ -106,7 +116,7 @@ class ReadPage:
 
 
 def cut_page(data: bytes) -> CutPage | None:
-    """Cut up a page that is written just as the site writes it; None for any other."""
+    """Cut up a page that is written just as the site writes it; return None for any other."""
     page = SITE_PAGE.match(data)
     if page is None:
         return None
@@ -123,9 +133,9 @@ def cut_page(data: bytes) -> CutPage | None:
 
 
 def has_other_keys(line: bytes, meta: Meta) -> bool:
-    """Whether the JSON of `meta` may hold a key that is unknown or stands twice.
+    """Return whether the JSON of `meta` may hold an unknown or a repeated key.
 
-    The decoder takes both in silence. Each key has its colon; a colon in a text is one too many.
+    The decoder ignores both. Each key has its colon; a colon in a text is one too many.
     """
     key_count = len(META_KEYS) - msgspec.structs.astuple(meta).count(None)
     return line.count(b":") != key_count + len(meta.num_specs_by_stack or ())
@@ -137,42 +147,40 @@ def read_page(page: str, data: bytes) -> ReadPage:
     Raises
     ------
     PageError
-        The page as a whole is no page of this kind.
+        The page as a whole is refused.
     """
-    from pipeline.sources.site.yaml_loader import (  # YAML, which few pages need
-        load_front_matter,
-        load_json,
-    )
-
     cut = cut_page(data)
     if cut is not None:
         try:
-            details = load_json(cut.details)
+            details = load_details(cut.details)
         except ValueError:
             pass  # YAML allows more, and says better what is wrong.
         else:
             return check_entries(page, cut.head, details, lambda item: DETAILS_LINE)
+    # PyYAML takes long to import, and few pages need it.
+    from pipeline.sources.site.yaml_loader import load_front_matter
+
     front = load_front_matter(data)
-    head = read_head(front, len(data))
-    return check_entries(page, head, front.values["spec_details"], front.item_line)
+    head, details = read_head(front, len(data))
+    return check_entries(page, head, details, front.item_line)
 
 
-def read_head(front: FrontMatter, byte_count: int) -> PageHead:
-    """Read what front matter says of the page as a whole.
+def read_head(front: FrontMatter, byte_count: int) -> tuple[PageHead, list[Any]]:
+    """Read what front matter says of the page as a whole, and its entries.
 
     Raises
     ------
     PageError
-        A key is missing, or holds what it may not.
+        A key is missing, or its value is refused.
     """
-    values, lines = front.values, front.lines
+    values = {key: value for key, value in front.values.items() if isinstance(key, str)}
     package = _name_or_none(values.get("title"))
     categories = values.get("categories")
-    pair = categories if isinstance(categories, list) and len(categories) == 2 else [None, None]
-    tag = _name_or_none(pair[1])
+    is_pair = isinstance(categories, list) and len(categories) == 2
+    tag = _name_or_none(categories[1]) if isinstance(categories, list) and is_pair else None
 
     def refuse(code: RejectCode, key: str, message: str) -> PageError:
-        return PageError(code, message, lines.get(key, 1), tag=tag, package=package)
+        return PageError(code, message, front.lines.get(key, 1), tag=tag, package=package)
 
     if "spec_files" in values and "spec_details" not in values:
         raise refuse(
@@ -181,64 +189,30 @@ def read_head(front: FrontMatter, byte_count: int) -> PageHead:
             "expected spec_details, found the oldest layout, with spec_files: "
             "it has neither hashes nor stacks",
         )
-    for key in ("title", "categories", "meta", "spec_details"):
-        if key not in values:
-            raise refuse(RejectCode.MISSING_KEY, key, f"expected key {key!r}, found none")
-    if not isinstance(values["title"], str):
-        found = shown(values["title"])
-        raise refuse(RejectCode.WRONG_TYPE, "title", f"title: expected text, found {found}")
-    if package is None:
-        raise refuse(RejectCode.BAD_VALUE, "title", f"title: {_not_a_name(values['title'])}")
-    if not isinstance(categories, list) or not all(isinstance(x, str) for x in categories):
-        raise refuse(
-            RejectCode.WRONG_TYPE,
-            "categories",
-            f"categories: expected a list of texts, found {shown(categories)}",
-        )
-    if len(categories) != 2:
-        raise refuse(
-            RejectCode.BAD_VALUE,
-            "categories",
-            f"categories: expected [package, TAG], found {shown(categories)}",
-        )
-    if tag is None:
-        message = f"categories: tag: {_not_a_name(categories[1])}"
-        raise refuse(RejectCode.BAD_VALUE, "categories", message)
     try:
-        meta = msgspec.convert(values["meta"], Meta)
+        read = msgspec.convert(values, Page)
     except msgspec.ValidationError as error:
-        found = _found_in(values["meta"], str(error))
-        raise refuse(RejectCode.WRONG_TYPE, "meta", f"meta: {error}{found}") from error
-    if not isinstance(values["spec_details"], list):
-        found = shown(values["spec_details"])
-        raise refuse(
-            RejectCode.WRONG_TYPE, "spec_details", f"spec_details: expected a list, found {found}"
-        )
-    return PageHead(package, tag, meta, byte_count)
+        why = explain(error, values)
+        raise refuse(why.code, why.key, why.message) from error
+    return PageHead(read.title, read.categories[1], read.meta, byte_count), read.spec_details
 
 
 def check_entries(page: str, head: PageHead, details: list[Any], lines: Lines) -> ReadPage:
-    """Tell the entries that have all keys, rightly typed, from those that have not."""
+    """Tell the entries that have all keys, rightly typed, from those that have not.
+
+    Raises
+    ------
+    PageError
+        Together they hold more than memory should.
+    """
     entries: list[tuple[int, int, SpecEntry]] = []
-    rejects: list[Reject] = []
+    rejected = RejectedSpecs()
     value_count = 0
     for item, values in enumerate(details):
         try:
             entry = read_entry(values)
         except PageError as error:
-            spec_hash = values.get("hash") if isinstance(values, dict) else None
-            rejects.append(
-                Reject(
-                    page,
-                    lines(item),
-                    error.code,
-                    error.message,
-                    tag=head.tag,
-                    package=head.package,
-                    item=item,
-                    hash=spec_hash if isinstance(spec_hash, str) else None,
-                )
-            )
+            rejected.add(partial(_reject_entry, error, page, head, lines(item), item, values))
         else:
             entries.append((item, lines(item), entry))
             value_count += len(entry.variants) + len(entry.stacks)
@@ -250,7 +224,22 @@ def check_entries(page: str, head: PageHead, details: list[Any], lines: Lines) -
                     tag=head.tag,
                     package=head.package,
                 )
-    return ReadPage(head, len(details), entries, rejects)
+    return ReadPage(head, len(details), entries, rejected.rows())
+
+
+def _reject_entry(
+    error: PageError, page: str, head: PageHead, line: int, item: int, values: object
+) -> Reject:
+    return Reject(
+        page,
+        line,
+        error.code,
+        error.message,
+        tag=head.tag,
+        package=head.package,
+        item=item,
+        hash=hash_of(values),
+    )
 
 
 def read_entry(values: object) -> SpecEntry:
@@ -259,40 +248,39 @@ def read_entry(values: object) -> SpecEntry:
     Raises
     ------
     PageError
-        A key is missing, or holds another type; here it speaks of the entry alone.
+        A key is missing, or its value has another type; here it concerns the entry alone.
     """
+    if isinstance(values, Faulty):
+        raise PageError(RejectCode.BAD_YAML, f"expected YAML, found: {values.reason}")
     if not isinstance(values, dict):
-        raise PageError(RejectCode.WRONG_TYPE, f"expected a mapping, found {shown(values)}")
-    for key in REQUIRED_SPEC_KEYS:
-        if key not in values:
-            raise PageError(RejectCode.MISSING_KEY, f"expected key {key!r}, found none")
+        raise PageError(RejectCode.WRONG_TYPE, f"expected a mapping, found {describe(values)}")
     try:
-        entry = msgspec.convert({key: values[key] for key in SPEC_KEYS if key in values}, SpecEntry)
+        entry = msgspec.convert(values, SpecEntry)
     except msgspec.ValidationError as error:
-        raise PageError(RejectCode.WRONG_TYPE, str(error).replace("`", "'")) from error
+        known = {key: value for key, value in values.items() if isinstance(key, str)}
+        if len(known) < len(values):
+            return read_entry(known)  # msgspec wants text for keys; others are unknown ones.
+        why = explain(error, values)
+        raise PageError(why.code, why.message) from error
     if isinstance(entry.size, str) and entry.size != NO_SIZE:
         raise PageError(
             RejectCode.WRONG_TYPE,
-            f"size: expected {NO_SIZE!r} or a number of bytes, found {shown(entry.size)}",
+            f"size: expected {NO_SIZE!r} or a number of bytes, found {describe(entry.size)}",
         )
     if isinstance(entry.size, int) and entry.size not in INT64:
         raise PageError(
-            RejectCode.BAD_VALUE, f"size: expected a number of bytes, found {shown(entry.size)}"
+            RejectCode.BAD_VALUE, f"size: expected a number of bytes, found {describe(entry.size)}"
         )
     return entry
 
 
-def _found_in(meta: Any, message: str) -> str:
-    """Say what stands in `meta` where a message on it says no more than what was expected."""
-    key = re.search(r"\$\.(\w+)", message)
-    if " got " in message or key is None:
-        return ""
-    return f", found {shown(meta.get(key[1]))}"
+def hash_of(values: object) -> str | None:
+    """Return the hash that a refused entry gives, right or wrong."""
+    found = values.hash if isinstance(values, Faulty) else None
+    if isinstance(values, dict):
+        found = values.get("hash")
+    return found if isinstance(found, str) else None
 
 
 def _name_or_none(value: object) -> str | None:
     return value if isinstance(value, str) and IS_NAME.fullmatch(value) else None
-
-
-def _not_a_name(value: str) -> str:
-    return f"expected {A_NAME}, found {shown(value)}"

@@ -1,140 +1,61 @@
-"""A page's text to plain values: strict JSON, or YAML as data, with the line of each entry.
+"""Read front matter as YAML: plain data only, with the line of each entry.
 
-Limits and refusals that concern the text alone are here; what the values mean is not.
+Values are built straight from the parser's events: a tree of nodes, as PyYAML makes it, takes some
+hundred times the file's size. What is wrong with one entry of `spec_details` stays with it: in its
+place stands `Faulty`.
 """
 
 from __future__ import annotations
 
-import json
+import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, cast
+from dataclasses import dataclass, field, replace
+from typing import Any
 
-import msgspec
 import yaml
+from yaml.constructor import SafeConstructor
+from yaml.resolver import Resolver
 
 from pipeline.sources.rejects import PageError, RejectCode, shown
+from pipeline.sources.site.json_loader import BAD_TEXT, MAX_DIGITS, TOO_LARGE
+from pipeline.sources.site.values import Faulty, Unquoted, WrittenInt, describe
 from pipeline.text import printable
 
 MAX_DEPTH = 50  # of nesting; a page as the site writes it has 4
-MAX_DIGITS = 4000  # of a number that is taken at its word; Python itself reads 4,300
-TOO_LARGE = 10**MAX_DIGITS  # stands for any number longer than that
+MAX_SKIPPED_DEPTH = 1000  # of what is read over; beyond that libyaml takes quadratic time
+MAX_CANONICAL = 20  # characters of a number whose form is looked at
 FENCE = "---"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
+# What YAML forbids as it stands, or as an escape in double quotes.
+FORBIDDEN = re.compile(
+    "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
+)
+BAD_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\(?=u[dD][89a-fA-F]|[^0abt\tnvfre \"/\\N_LPxuU\n])")
+# Code points that Unicode keeps free for such use: one that the page lacks marks what is forbidden.
+MARKS = tuple(map(chr, range(0xFDD0, 0xFDF0)))
 
-def load_json(text: bytes) -> Any:
-    """Decode strict JSON in which no key stands twice.
-
-    Raises
-    ------
-    ValueError
-        It is not.
-    """
-    try:
-        msgspec.json.decode(text)  # refuses what `json` lets pass: NaN, half surrogates
-    except RecursionError as error:
-        raise ValueError("nested too deep") from error
-    return json.loads(text, object_pairs_hook=_unique_keys, parse_int=_integer)
-
-
-def _integer(text: str) -> int:
-    return int(text) if len(text) <= MAX_DIGITS else TOO_LARGE
+TAG = "tag:yaml.org,2002:"
+# Scalars that are no text, number or null; none of a page's values may be one.
+UNQUOTED = {
+    f"{TAG}float": "number",
+    f"{TAG}timestamp": "date",
+    f"{TAG}bool": "boolean",
+    f"{TAG}binary": "binary value",
+}
 
 
-def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    values = dict(pairs)
-    if len(values) != len(pairs):
-        raise ValueError("a key stands twice")
-    return values
-
-
-class FrontMatterLoader(yaml.CSafeLoader):
-    """PyYAML's safe loader, which refuses a key that stands twice in a mapping."""
-
-    def flatten_mapping(self, node: yaml.MappingNode) -> None:
-        """Refuse merge keys: a few, nested, would cost all memory there is."""
-        for key, _ in node.value:
-            if key.tag == "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(
-                    None, None, "merge keys (<<) are not taken", key.start_mark
-                )
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """Construct a mapping whose keys are all different."""
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep=deep)
-        if len(mapping) != len(node.value):
-            seen = set()
-            for key, _ in node.value:
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(
-                        None, None, f"key {shown(key.value)} stands twice", key.start_mark
-                    )
-                seen.add(key.value)
-        return mapping
-
-
-def _construct_number(loader: FrontMatterLoader, node: yaml.ScalarNode) -> Any:
-    if len(node.value) > MAX_DIGITS:
-        return TOO_LARGE
-    is_int = node.tag.endswith(":int")
-    return _located(loader.construct_yaml_int if is_int else loader.construct_yaml_float, node)
-
-
-def _construct_timestamp(loader: FrontMatterLoader, node: yaml.ScalarNode) -> Any:
-    return _located(loader.construct_yaml_timestamp, node)
-
-
-def _located(construct: Callable[[yaml.ScalarNode], Any], node: yaml.ScalarNode) -> Any:
-    """Construct a value; what YAML's own form of it forbids is refused where it stands."""
-    try:
-        return construct(node)
-    except (ValueError, OverflowError, LookupError) as error:
-        raise yaml.constructor.ConstructorError(
-            None, None, f"{shown(node.value)}: {error}", node.start_mark
-        ) from error
-
-
-for _kind, _construct in (
-    ("int", _construct_number),
-    ("float", _construct_number),
-    ("timestamp", _construct_timestamp),
-):
-    FrontMatterLoader.add_constructor(f"tag:yaml.org,2002:{_kind}", _construct)
-
-
-def check_depth(front: str) -> None:
-    """Refuse YAML nested deeper than any page's; composing it would overflow the C stack.
-
-    Raises
-    ------
-    yaml.MarkedYAMLError
-        It is, or is no YAML at all.
-    """
-    depth = 0
-    for event in yaml.parse(front, Loader=yaml.CSafeLoader):
-        if isinstance(event, yaml.CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, yaml.CollectionEndEvent):
-            depth -= 1
-        if depth > MAX_DEPTH:
-            raise yaml.MarkedYAMLError(
-                problem=f"nested deeper than {MAX_DEPTH}",
-                problem_mark=cast("yaml.Mark", event.start_mark),
-            )
-
-
-@dataclass(frozen=True)
+@dataclass
 class FrontMatter:
-    """Front matter read as YAML: its values, and the lines on which they stand."""
+    """Front matter as values, and the lines on which its keys and entries stand."""
 
-    values: dict[str, Any]
-    lines: dict[str, int]
-    item_lines: Sequence[int]
+    values: dict[Any, Any] = field(default_factory=dict)
+    lines: dict[Any, int] = field(default_factory=dict)
+    item_lines: list[int] = field(default_factory=list)
 
     def item_line(self, item: int) -> int:
-        """Give the line of an entry of `spec_details`."""
-        return self.item_lines[item]
+        """Return the line of an entry of `spec_details`; with an alias, that of the key."""
+        return self.item_lines[item] if self.item_lines else self.lines["spec_details"]
 
 
 def load_front_matter(data: bytes) -> FrontMatter:
@@ -155,10 +76,37 @@ def load_front_matter(data: bytes) -> FrontMatter:
             line,
         ) from error
     lines = text.replace("\r\n", "\n").split("\n")
-    if lines[0].rstrip() != FENCE:
+    end = find_fences(lines, is_empty=not data)
+    # The blank first line stands for the fence, so that YAML counts lines as the file does.
+    front = "\n" + "\n".join(lines[1:end])
+    try:
+        return parse_front_matter(front)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
         raise PageError(
-            RejectCode.NO_FRONT_MATTER,
-            f"expected {FENCE!r} on the first line, found {shown(lines[0])}",
+            RejectCode.BAD_YAML,
+            f"expected YAML, found: {_words(error.problem or error.context)}",
+            min(mark.line + 1, len(lines)) if mark else 1,
+        ) from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        # Of these no line is known.
+        raise PageError(
+            RejectCode.BAD_YAML, f"expected YAML, found: {_words(str(error))}"
+        ) from error
+
+
+def find_fences(lines: Sequence[str], *, is_empty: bool) -> int:
+    """Return the number of the line that closes the front matter.
+
+    Raises
+    ------
+    PageError
+        `no-front-matter`: no line opens or closes it.
+    """
+    if lines[0].rstrip() != FENCE:
+        found = "an empty file" if is_empty else shown(lines[0])
+        raise PageError(
+            RejectCode.NO_FRONT_MATTER, f"expected {FENCE!r} on the first line, found {found}"
         )
     end = next((n for n, line in enumerate(lines) if n and line.rstrip() == FENCE), None)
     if end is None:
@@ -167,51 +115,235 @@ def load_front_matter(data: bytes) -> FrontMatter:
             f"expected a line {FENCE!r} that closes the front matter, found none",
             len(lines),
         )
-    # The blank first line stands for the fence, so that YAML counts lines as the file does.
-    front = "\n" + "\n".join(lines[1:end])
-    loader = None
+    return end
+
+
+def parse_front_matter(text: str) -> FrontMatter:
+    """Parse YAML, what it forbids marked first, so that only what holds a mark is refused.
+
+    Raises
+    ------
+    PageError
+        What is wrong is no entry's own fault, or the whole is no mapping.
+    yaml.YAMLError, ValueError
+        It is no YAML.
+    """
+    mark = next((mark for mark in MARKS if mark not in text), "")
+    marked = FORBIDDEN.sub(mark, text) if mark else text
     try:
-        check_depth(front)
-        loader = FrontMatterLoader(front)
-        node = loader.get_single_node()
-        values = loader.construct_document(node) if node is not None else {}
-    except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        raise PageError(
-            RejectCode.BAD_YAML,
-            f"expected YAML, found: {_words(error.problem or error.context)}",
-            min(mark.line + 1, len(lines)) if mark else 1,
-        ) from error
-    except (yaml.YAMLError, ValueError, RecursionError, OverflowError, TypeError) as error:
-        # A character that YAML forbids; of all else that is no YAML, no line is known.
-        position = error.position if isinstance(error, yaml.reader.ReaderError) else 0
-        raise PageError(
-            RejectCode.BAD_YAML,
-            f"expected YAML, found: {_words(str(error))}",
-            front.count("\n", 0, position) + 1,
-        ) from error
-    finally:
-        if loader is not None:
-            loader.dispose()
-    if values is None:
-        values = {}
-    if not isinstance(values, dict):
-        raise PageError(
-            RejectCode.WRONG_TYPE, f"expected a mapping as front matter, found {shown(values)}"
+        return Builder(marked, mark).front_matter()
+    except yaml.MarkedYAMLError:
+        # Only in double quotes is a backslash an escape, so these are marked where it must be.
+        escaped = BAD_ESCAPE.sub(rf"\1{mark}", marked) if mark else marked
+        if escaped == marked:
+            raise
+        return Builder(escaped, mark).front_matter()
+
+
+class Scalars(SafeConstructor, Resolver):
+    """PyYAML's rules for the type of a scalar, and for whole numbers."""
+
+    def __init__(self) -> None:
+        SafeConstructor.__init__(self)
+        Resolver.__init__(self)
+
+
+class Builder:
+    """Builds plain values from YAML's events; a container with `Faulty` in it is `Faulty`.
+
+    What an alias stands for is the very same object, so aliases of aliases cost nothing.
+    """
+
+    def __init__(self, text: str, mark: str) -> None:
+        self.events = yaml.parse(text, Loader=yaml.CSafeLoader)
+        self.mark = mark
+        self.scalars = Scalars()
+        self.resolve: Callable[..., str] = self.scalars.resolve
+        self.anchors: dict[str, Any] = {}
+        self.depth = 0
+
+    def front_matter(self) -> FrontMatter:
+        """Build the one document.
+
+        Raises
+        ------
+        PageError
+            It is no mapping, or has a fault outside of the entries.
+        """
+        front = FrontMatter()
+        next(self.events)  # the stream's start
+        if isinstance(next(self.events), yaml.StreamEndEvent):
+            return front
+        event = next(self.events)
+        if isinstance(event, yaml.MappingStartEvent):
+            fault = self.fill(event, front.values, front)
+        else:
+            fault = None
+            value = self.value(event)
+            if isinstance(value, Faulty):
+                fault = value
+            elif value is not None:
+                raise PageError(
+                    RejectCode.WRONG_TYPE,
+                    f"expected a mapping as front matter, found {describe(value)}",
+                )
+        next(self.events)  # the document's end
+        event = next(self.events)
+        if not isinstance(event, yaml.StreamEndEvent):
+            fault = fault or Faulty("a second document", _line(event))
+        if fault:
+            raise PageError(
+                RejectCode.BAD_YAML, f"expected YAML, found: {fault.reason}", fault.line
+            )
+        return front
+
+    def value(self, event: Any) -> Any:
+        """Build the value that begins with an event."""
+        if isinstance(event, yaml.AliasEvent):
+            anchor = str(event.anchor)
+            if anchor in self.anchors:
+                return self.anchors[anchor]
+            return Faulty(f"undefined alias {shown(anchor)}", _line(event))
+        if isinstance(event, yaml.ScalarEvent):
+            value = self.scalar(event)
+        elif self.depth >= MAX_DEPTH:
+            value = self.skip(event)
+        else:
+            value = [] if isinstance(event, yaml.SequenceStartEvent) else {}
+            if event.anchor:
+                self.anchors[event.anchor] = value  # it may hold itself
+            value = self.fill(event, value) or value
+        if event.anchor:
+            self.anchors[event.anchor] = value
+        return value
+
+    def fill(self, event: Any, values: Any, front: FrontMatter | None = None) -> Faulty | None:
+        """Build what a container that begins with an event holds; return the first fault."""
+        self.depth += 1
+        if isinstance(values, list):
+            fault = self.fill_list(values)
+        else:
+            fault = self.fill_mapping(values, front)
+        self.depth -= 1
+        kind = "seq" if isinstance(values, list) else "map"
+        if event.tag not in (None, "!", f"{TAG}{kind}"):
+            return Faulty(f"tag {shown(event.tag)} is not taken", _line(event))
+        return fault
+
+    def fill_list(self, values: list[Any], item_lines: list[int] | None = None) -> Faulty | None:
+        """Build a list's values; return the first fault, if the lines of items are not asked for.
+
+        With `item_lines` it is the list of entries, each of which has its faults for itself.
+        """
+        fault = None
+        while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
+            value = self.value(event)
+            values.append(value)
+            if item_lines is not None:
+                item_lines.append(_line(event))
+            elif fault is None and isinstance(value, Faulty):
+                fault = value
+        return fault
+
+    def fill_mapping(self, values: dict[Any, Any], front: FrontMatter | None) -> Faulty | None:
+        """Build a mapping's keys and values; return the first fault."""
+        faults = []
+        while not isinstance(event := next(self.events), yaml.MappingEndEvent):
+            key = self.value(event)
+            value = self.entry_value(key, front)
+            if isinstance(key, list | dict):
+                faults.append(Faulty(f"{describe(key)} as a key", _line(event)))
+            elif key in values:
+                faults.append(Faulty(f"key {shown(key)} stands twice", _line(event)))
+            else:
+                values[key] = value
+                if front:
+                    front.lines[key] = _line(event)
+            faults += [part for part in (key, value) if isinstance(part, Faulty)]
+            del faults[1:]
+        if not faults:
+            return None
+        spec_hash = values.get("hash")
+        return replace(faults[0], hash=spec_hash if isinstance(spec_hash, str) else None)
+
+    def entry_value(self, key: Any, front: FrontMatter | None) -> Any:
+        """Build the value of a key, that of the front matter's `spec_details` with its lines."""
+        event = next(self.events)
+        is_details = (
+            front is not None
+            and key == "spec_details"
+            and isinstance(event, yaml.SequenceStartEvent)
+            and event.implicit
+            and not event.anchor
         )
-    return FrontMatter(values, *_lines_of(node))
+        if front is None or not is_details:
+            return self.value(event)
+        values: list[Any] = []
+        self.depth += 1
+        self.fill_list(values, front.item_lines)
+        self.depth -= 1
+        return values
+
+    def scalar(self, event: yaml.ScalarEvent) -> Any:
+        """Build a scalar: text, a whole number, null, or what stands for anything else."""
+        value: str = event.value
+        if self.mark and self.mark in value:
+            return Faulty(BAD_TEXT, _line(event))
+        tag = event.tag
+        if tag in (None, "!"):
+            tag = self.resolve(yaml.ScalarNode, value, event.implicit)
+        if tag == f"{TAG}str":
+            return value
+        if tag == f"{TAG}int":
+            return self.integer(event)
+        if tag == f"{TAG}null":
+            return None
+        if tag in UNQUOTED:
+            return Unquoted(UNQUOTED[tag], value)
+        if tag == f"{TAG}merge":
+            return Faulty("merge keys (<<) are not taken", _line(event))
+        return Faulty(f"tag {shown(tag)} is not taken", _line(event))
+
+    def integer(self, event: yaml.ScalarEvent) -> Any:
+        """Build a whole number, with its form in the file where that is another."""
+        value: str = event.value
+        if len(value) > MAX_DIGITS:
+            return TOO_LARGE
+        try:
+            number = self.scalars.construct_yaml_int(yaml.ScalarNode(f"{TAG}int", value))
+        except (ValueError, IndexError) as error:
+            return Faulty(f"{shown(value)}: {error}", _line(event))
+        if len(value) > MAX_CANONICAL or str(number) == value:
+            return number
+        written = WrittenInt(number)
+        written.written = value
+        return written
+
+    def skip(self, event: Any) -> Faulty:
+        """Read over what is nested too deep.
+
+        Raises
+        ------
+        yaml.MarkedYAMLError
+            There is no end to it.
+        """
+        reason = f"nested deeper than {MAX_DEPTH}"
+        depth = 1
+        while depth:
+            part = next(self.events)
+            if isinstance(part, yaml.CollectionStartEvent):
+                depth += 1
+            elif isinstance(part, yaml.CollectionEndEvent):
+                depth -= 1
+            if depth > MAX_SKIPPED_DEPTH:
+                raise yaml.MarkedYAMLError(problem=reason, problem_mark=event.start_mark)
+        return Faulty(reason, _line(event))
+
+
+def _line(event: Any) -> int:
+    return int(event.start_mark.line) + 1
 
 
 def _words(problem: str | None) -> str:
-    """Give a reader's words in one line; they may repeat the page's at any length."""
+    """Return a parser's message on one line; it may repeat the page's text at any length."""
     return printable(" ".join(str(problem).split())[:200])
-
-
-def _lines_of(node: yaml.Node | None) -> tuple[dict[str, int], list[int]]:
-    if not isinstance(node, yaml.MappingNode):
-        return {}, []
-    lines = {key.value: key.start_mark.line + 1 for key, _ in node.value}
-    for key, value in node.value:
-        if key.value == "spec_details" and isinstance(value, yaml.SequenceNode):
-            return lines, [item.start_mark.line + 1 for item in value.value]
-    return lines, []

@@ -55,13 +55,19 @@ ACCEPTED: dict[str, str | bytes] = {
     "deep where it may be": with_key(f"x: {'[' * (MAX_DEPTH - 1)}{']' * (MAX_DEPTH - 1)}"),
     "laughs that nobody asks for": with_key(LAUGHS),
     "a list in itself that nobody asks for": with_key("x: &a [*a]"),
+    "no such date, where nobody asks for one": with_key("x: 2025-13-01"),
     "unknown and huge": with_key(f"x: {HUGE}\ny: -0x{'f' * 5000}\nz: {'1:' * 5000}1"),
     "no list of stacks is empty": page_of(make_spec(stacks=[], variants=[])),
 }
 
 # Faults of whole pages: code, line, and words of the message.
 WHOLE: dict[str, tuple[str | bytes, str, int, str]] = {
-    "empty file": ("", "no-front-matter", 1, "expected '---' on the first line, found ''"),
+    "empty file": (
+        "",
+        "no-front-matter",
+        1,
+        "expected '---' on the first line, found an empty file",
+    ),
     "a line": ("# Title", "no-front-matter", 1, "found '# Title'"),
     "unclosed": ("---\ntitle: a\n", "no-front-matter", 3, "closes the front matter, found none"),
     "cut off": (PLAIN[:-30], "no-front-matter", 6, "closes the front matter, found none"),
@@ -79,7 +85,7 @@ WHOLE: dict[str, tuple[str | bytes, str, int, str]] = {
     "tab": (with_key("\tx: 1"), "bad-yaml", 3, "expected YAML, found:"),
     "bracket": (with_key("x: ["), "bad-yaml", 5, "expected YAML, found:"),
     "truncated JSON": (PLAIN[:-10] + "\n---\n", "bad-yaml", 7, "expected YAML, found:"),
-    "control character": (with_key("x: é\x07"), "bad-yaml", 3, "control characters"),
+    "control character": (with_key("x: é\x07"), "bad-yaml", 3, "text with a control character"),
     "no such alias": (with_key("x: *a"), "bad-yaml", 3, "undefined alias"),
     "key twice": (with_key("title: x"), "bad-yaml", 3, "key 'title' stands twice"),
     "key of meta twice": (
@@ -88,14 +94,8 @@ WHOLE: dict[str, tuple[str | bytes, str, int, str]] = {
         5,
         "key 'oss' stands twice",
     ),
-    "key of a spec twice": (
-        PLAIN.replace('"os":', '"os": "a", "os":'),
-        "bad-yaml",
-        6,
-        "key 'os' stands twice",
-    ),
     "merged keys": (with_key("a: &a {b: 1}\nc: {<<: *a}"), "bad-yaml", 4, "merge keys"),
-    "a list as key": (with_key("? [a]\n: b"), "bad-yaml", 3, "unhashable"),
+    "a list as key": (with_key("? [a]\n: b"), "bad-yaml", 3, "a list of 1 as a key"),
     "python object": (
         with_key("x: !!python/object/apply:os.system ['touch executed']"),
         "bad-yaml",
@@ -104,7 +104,6 @@ WHOLE: dict[str, tuple[str | bytes, str, int, str]] = {
     ),
     "python name": (with_key("x: !!python/name:os.system"), "bad-yaml", 3, "tag"),
     "own tag": (with_key("x: !thing 1"), "bad-yaml", 3, "!thing"),
-    "no such date": (with_key("x: 2025-13-01"), "bad-yaml", 3, "'2025-13-01': month"),
     "too deep": (with_key("x: " + "[" * 60 + "]" * 60), "bad-yaml", 3, "deeper than 50"),
     "much too deep": (with_key("x: " + "[" * 200_000), "bad-yaml", 3, "deeper than 50"),
     "too deep in JSON": (
@@ -122,10 +121,25 @@ WHOLE: dict[str, tuple[str | bytes, str, int, str]] = {
         4,
         "expected spec_details, found the oldest layout",
     ),
-    "title null": (PLAIN.replace('"zlib"', ""), "wrong-type", 2, "expected text, found None"),
-    "title a number": (PLAIN.replace('"zlib"', "7"), "wrong-type", 2, "expected text, found 7"),
+    "title null": (
+        PLAIN.replace('"zlib"', ""),
+        "wrong-type",
+        2,
+        "title: expected text, found null",
+    ),
+    "title a number": (
+        PLAIN.replace('"zlib"', "7"),
+        "wrong-type",
+        2,
+        "found the number 7; put it in quotes",
+    ),
     "title a list": (PLAIN.replace('"zlib"', "[a]"), "wrong-type", 2, "found a list of 1"),
-    "title bytes": (PLAIN.replace('"zlib"', "!!binary eg=="), "wrong-type", 2, "found b'z'"),
+    "title bytes": (
+        PLAIN.replace('"zlib"', "!!binary eg=="),
+        "wrong-type",
+        2,
+        "found the binary value eg==",
+    ),
     "title empty": (PLAIN.replace('"zlib"', '""'), "bad-value", 2, "found ''"),
     "title a path": (PLAIN.replace('"zlib"', "../.."), "bad-value", 2, "found '../..'"),
     "title dots": (PLAIN.replace('"zlib"', '".."'), "bad-value", 2, "found '..'"),
@@ -134,13 +148,23 @@ WHOLE: dict[str, tuple[str | bytes, str, int, str]] = {
     "title of a terminal": (PLAIN.replace('"zlib"', '"\\e[2J"'), "bad-value", 2, "'\\x1b[2J'"),
     "title of other letters": (PLAIN.replace("zlib", "zlïb"), "bad-value", 2, "found 'zlïb'"),
     "title and a line": (PLAIN.replace('"zlib"', '"zlib\\n"'), "bad-value", 2, "'zlib\\n'"),
-    "categories null": (PLAIN.replace(f"[package, {TAG}]", ""), "wrong-type", 4, "list of texts"),
+    "categories null": (
+        PLAIN.replace(f"[package, {TAG}]", ""),
+        "wrong-type",
+        4,
+        "expected a list, found null",
+    ),
     "categories one": (PLAIN.replace("package, ", ""), "bad-value", 4, "[package, TAG]"),
     "categories three": (PLAIN.replace("package", "a, b"), "bad-value", 4, "found a list of 3"),
-    "categories nested": (PLAIN.replace("package", "[a]"), "wrong-type", 4, "list of texts"),
+    "categories nested": (PLAIN.replace("package", "[a]"), "wrong-type", 4, "found a list of 1"),
     "tag a path": (site_page(tag='"../../up"'), "bad-value", 4, "tag: expected letters"),
     "tag a partition": (site_page(tag='"a/tag=b"'), "bad-value", 4, "tag: expected letters"),
-    "tag a date": (site_page(tag="2025-03-30"), "wrong-type", 4, "list of texts"),
+    "tag a date": (
+        site_page(tag="2025-03-30"),
+        "wrong-type",
+        4,
+        "categories: tag: expected text, found the date 2025-03-30; put it in quotes",
+    ),
     "tag hidden": (site_page(tag="'.hidden'"), "bad-value", 4, "the first a letter or digit"),
     "tag of Hive": (
         site_page(tag="__HIVE_DEFAULT_PARTITION__"),
@@ -155,38 +179,53 @@ WHOLE: dict[str, tuple[str | bytes, str, int, str]] = {
         4,
         "tag: expected letters",
     ),
-    "meta null": (PLAIN.replace("meta: {}", "meta:"), "wrong-type", 5, "got `null`"),
-    "meta a list": (PLAIN.replace("meta: {}", "meta: []"), "wrong-type", 5, "got `array`"),
+    "meta null": (
+        PLAIN.replace("meta: {}", "meta:"),
+        "wrong-type",
+        5,
+        "meta: expected a mapping, found null",
+    ),
+    "meta a list": (
+        PLAIN.replace("meta: {}", "meta: []"),
+        "wrong-type",
+        5,
+        "meta: expected a mapping, found a list",
+    ),
     "meta huge": (
         site_page(meta={"num_specs": 2**63}),
         "wrong-type",
         5,
-        "`$.num_specs`, found 9223372036854775808",
+        "meta.num_specs: expected a number of at most 9223372036854775807, found the number",
     ),
     "meta endless": (
         PLAIN.replace("meta: {}", f'meta: {{"num_specs": {HUGE}}}'),
         "wrong-type",
         5,
-        "`$.num_specs`, found a number of more than 80 digits",
+        "found a number of more than 80 digits",
     ),
     "meta NaN": (
         PLAIN.replace("meta: {}", 'meta: {"num_specs": .nan}'),
         "wrong-type",
         5,
-        "got `float` - at `$.num_specs`",
+        "meta.num_specs: expected a number, found the number .nan",
     ),
     "meta stack counts": (
         site_page(meta={"num_specs_by_stack": {"a": None}}),
         "wrong-type",
         5,
-        "Expected `int`, got `null` - at `$.num_specs_by_stack[...]`",
+        "meta.num_specs_by_stack: expected a number, found null",
     ),
-    "meta list of numbers": (site_page(meta={"oss": [1]}), "wrong-type", 5, "at `$.oss[0]`"),
+    "meta list of numbers": (
+        site_page(meta={"oss": [1]}),
+        "wrong-type",
+        5,
+        "meta.oss: expected text, found the number 1; put it in quotes",
+    ),
     "details null": (
         page_of().replace("spec_details: []", "spec_details:"),
         "wrong-type",
         6,
-        "spec_details: expected a list, found None",
+        "spec_details: expected a list, found null",
     ),
     "details a text": (
         page_of().replace("spec_details: []", "spec_details: all"),
@@ -205,17 +244,21 @@ for _key in ("title", "categories", "meta", "spec_details"):
 
 # Faults of one spec: what differs from a good one, code, and words of the message.
 SPEC: dict[str, tuple[Any, str, str]] = {
-    "null": (None, "wrong-type", "expected a mapping, found None"),
+    "null": (None, "wrong-type", "expected a mapping, found null"),
     "a list": ([], "wrong-type", "expected a mapping, found a list of 0"),
     "a text": ("gcc", "wrong-type", "expected a mapping, found 'gcc'"),
-    "size null": ({"size": None}, "wrong-type", "Expected 'int | str', got 'null' - at '$.size'"),
-    "size true": ({"size": True}, "wrong-type", "got 'bool' - at '$.size'"),
-    "size a fraction": ({"size": 1.0}, "wrong-type", "got 'float' - at '$.size'"),
+    "size null": (
+        {"size": None},
+        "wrong-type",
+        "size: expected '-' or a number of bytes, found null",
+    ),
+    "size true": ({"size": True}, "wrong-type", "found the boolean true"),
+    "size a fraction": ({"size": 1.0}, "wrong-type", "found the number 1.0"),
     "size a word": ({"size": "many"}, "wrong-type", "size: expected '-' or a number of bytes"),
     "size digits in text": ({"size": "12"}, "wrong-type", "found '12'"),
     "size NaN": ({"size": float("nan")}, "wrong-type", "found 'NaN'"),
     "size negative": ({"size": -1}, "bad-value", "expected no negative number, found -1"),
-    "size huge": ({"size": 2**63}, "bad-value", f"expected a number of bytes, found {2**63}"),
+    "size huge": ({"size": 2**63}, "bad-value", f"found the number {2**63}"),
     "size most negative": ({"size": -(2**63)}, "bad-value", "no negative number"),
     "size 10 to the 200": ({"size": 10**200}, "bad-value", "a number of more than 80 digits"),
     "hash short": ({"hash": "a" * 31}, "bad-value", "hash: expected 32 of a-z and 2-7"),
@@ -223,16 +266,24 @@ SPEC: dict[str, tuple[Any, str, str]] = {
     "hash and a line": ({"hash": "a" * 32 + "\n"}, "bad-value", "hash: expected 32"),
     "no version": ({"versions": []}, "bad-value", "expected just one, found a list of 0"),
     "two versions": ({"versions": ["1", "2"]}, "bad-value", "found a list of 2"),
-    "version a text": ({"versions": "1.2"}, "wrong-type", "Expected 'array', got 'str'"),
+    "version a text": ({"versions": "1.2"}, "wrong-type", "versions: expected a list, found '1.2'"),
     "compiler bare": ({"compiler": "gcc"}, "bad-value", "'none' or NAME@VERSION, found 'gcc'"),
     "compiler empty": ({"compiler": ""}, "bad-value", "NAME@VERSION, found ''"),
     "compiler of spaces": ({"compiler": "gcc @1"}, "bad-value", "NAME@VERSION"),
     "compiler a path": ({"compiler": "../x@1"}, "bad-value", "NAME@VERSION, found '../x@1'"),
-    "variants a mapping": ({"variants": {}}, "wrong-type", "Expected 'array', got 'object'"),
-    "stacks a text": ({"stacks": "e4s"}, "wrong-type", "Expected 'array', got 'str'"),
-    "a stack null": ({"stacks": [None]}, "wrong-type", "got 'null' - at '$.stacks[0]'"),
+    "variants a mapping": (
+        {"variants": {}},
+        "wrong-type",
+        "variants: expected a list, found a mapping",
+    ),
+    "stacks a text": ({"stacks": "e4s"}, "wrong-type", "stacks: expected a list, found 'e4s'"),
+    "a stack null": ({"stacks": [None]}, "wrong-type", "stacks: expected text, found null"),
     "a stack of SQL": ({"stacks": ["a'; drop table pages"]}, "bad-value", "stacks: expected"),
-    "tarball a number": ({"tarball": 1}, "wrong-type", "at '$.tarball'"),
+    "tarball a number": (
+        {"tarball": 1},
+        "wrong-type",
+        "tarball: expected text, found the number 1; put it in quotes",
+    ),
     "hash again": ({"hash": make_hash(1)}, "duplicate-spec", "expected once in a page, found"),
 }
 for _key in make_spec():
@@ -242,8 +293,12 @@ for _key in make_spec():
         f"expected key '{_key}', found none",
     )
 for _key in ("hash", "compiler", "os", "platform", "target"):
-    SPEC[f"{_key} a number"] = ({_key: 5}, "wrong-type", f"got 'int' - at '$.{_key}'")
-    SPEC[f"{_key} null"] = ({_key: None}, "wrong-type", f"got 'null' - at '$.{_key}'")
+    SPEC[f"{_key} a number"] = (
+        {_key: 5},
+        "wrong-type",
+        f"{_key}: expected text, found the number 5",
+    )
+    SPEC[f"{_key} null"] = ({_key: None}, "wrong-type", f"{_key}: expected text, found null")
 for _key in ("os", "platform", "target"):
     for _name in ("", "..", "../..", "a/b", "a b", "<b>", "-rf", "\x1b[0m", "a\u202eb", "'", "é"):
         SPEC[f"{_key} {_name!r}"] = ({_key: _name}, "bad-value", f"{_key}: expected letters")

@@ -1,0 +1,63 @@
+"""What the tables lose where a page or index that was read before can't be read any more."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.errors import SchemaError
+from pipeline.schemas import REJECTS, SPEC_STACKS
+from pipeline.sources.rejects import RejectCode
+from pipeline.tables.parquet import part_path, read_draft, read_part
+from pipeline.text import counted
+
+Losses = dict[str, int]  # numbers of specs, by the page or index that gave them
+SPEC = ("package", "hash", "stack")
+SHOWN_FILES = 5
+SHOWN_LETTERS = 300
+
+
+def count_losses(folder: Path, draft: Path, tag: str) -> Losses:
+    """Count what the partitions of a tag have and the draft that is to replace them lacks.
+
+    Counted are the specs of each page, or of each index's stack, that the draft rejects whole.
+    """
+    rejects = read_draft(draft, REJECTS, tag)
+    whole = rejects.filter(pl.col("item").is_null())
+    if whole.is_empty() or not part_path(folder, SPEC_STACKS, tag).exists():
+        return {}
+    try:
+        old = read_part(folder, SPEC_STACKS, tag)
+    except SchemaError:
+        return {}  # another version's
+    new = read_draft(draft, SPEC_STACKS, tag)
+    gone = old.join(new, on=SPEC, how="anti", nulls_equal=True)
+    losses = {}
+    for page, stack in whole.select("page", "stack").iter_rows():
+        is_of = pl.col("page") == page if stack is None else pl.col("stack") == stack
+        losses[page] = gone.filter(is_of).select(pl.struct("package", "hash").n_unique()).item()
+    return {page: count for page, count in losses.items() if count}
+
+
+def describe_refused(rejects: pl.DataFrame, losses: Mapping[str, int]) -> list[str]:
+    """Describe the first pages and indexes that are rejected whole, a line each."""
+    lines = []
+    whole = rejected_files(rejects)
+    for row in whole.head(SHOWN_FILES).to_dicts():
+        names = [f"{name} {row[name]}" for name in ("tag", "stack") if row[name] is not None]
+        place = f" ({', '.join(names)})" if names else ""
+        line = f"{row['page']}{place}: {row['message'][:SHOWN_LETTERS]}"
+        if row["page"] in losses:
+            specs = counted(losses[row["page"]], "spec")
+            line += f"; {specs} that it gave when it was last read are lost"
+        lines.append(line)
+    more_count = len(whole) - len(lines)
+    return [*lines, *([f"and {counted(more_count, 'more file')}"] if more_count else [])]
+
+
+def rejected_files(rejects: pl.DataFrame) -> pl.DataFrame:
+    """Return the rejects that are whole pages or indexes, but no mere duplicates, sorted."""
+    is_whole = pl.col("item").is_null() & (pl.col("code") != RejectCode.DUPLICATE_PAGE)
+    return rejects.filter(is_whole).sort("tag", "page", nulls_last=True)

@@ -1,0 +1,314 @@
+"""Which files are a source, whatever users call them; what can't be read is never lost silently."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from pipeline.sources.discovery import Search
+from tests.conftest import Run
+from tests.writing import SAMPLE, make_hash, site_page, write_pages
+
+INDEX = "build_cache/index.json"
+MANIFEST = "v3/manifests/index/index.manifest.json"
+TAG = "2026-11"
+
+
+def make_index(*numbers: int, version: str = "7") -> str:
+    """Write an index of specs of one package."""
+    installs = {
+        make_hash(number): {
+            "in_buildcache": True,
+            "spec": {
+                "name": "zlib",
+                "version": "1.3",
+                "arch": {"platform": "linux", "platform_os": "ubuntu22.04", "target": "x86_64"},
+                "compiler": {"name": "gcc", "version": "11.4.0"},
+                "parameters": {},
+                "hash": make_hash(number),
+            },
+        }
+        for number in numbers
+    }
+    return json.dumps({"database": {"version": version, "installs": installs}})
+
+
+def read(out: Path, table: str) -> list[dict[str, Any]]:
+    """Return the rows of a table of whatever partitions there are."""
+    files = sorted((out / "tables" / table).rglob("*.parquet"))
+    frames = [pl.read_parquet(file, hive_partitioning=True) for file in files]
+    tag = pl.lit(None, pl.String).alias("tag")
+    return [
+        row
+        for frame in frames
+        for row in (frame if "tag" in frame.columns else frame.with_columns(tag)).to_dicts()
+    ]
+
+
+def hashes(out: Path) -> list[str]:
+    return sorted({row["hash"] for row in read(out, "spec_stacks")})
+
+
+BROKEN: dict[str, tuple[str | bytes, str, str]] = {
+    "cut off": (make_index(2)[:-9], "bad-yaml", "expected JSON"),
+    "empty": ("", "bad-yaml", "expected JSON, found an empty file"),
+    "HTML": ("<html>404</html>", "bad-yaml", "found HTML or XML, as a server's error page"),
+    "binary": (b"\x1f\x8b\x00\xff", "bad-yaml", "found gzip-compressed data"),
+    "a version to come": (make_index(2, version="10"), "bad-value", "version 6 to 9, found 10"),
+    "an old version": (make_index(2, version="5"), "bad-value", "version 6 to 9, found 5"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_an_index_that_can_not_be_read_is_said_under_a_tag(
+    run: Run, tmp_path: Path, case: str
+) -> None:
+    """Its path tells snapshot and stack: the reject has them, --strict is 3, others are taken."""
+    text, code, words = BROKEN[case]
+    source = write_pages(
+        tmp_path / "in",
+        {f"tree/{TAG}/s1/{INDEX}": make_index(1), f"tree/{TAG}/s2/{INDEX}": text},
+    )
+
+    result = run("flatten", source, "--tag", TAG, "--strict", "--out", tmp_path / "out")
+
+    assert result.returncode == 3
+    assert "s2" in result.stderr
+    assert hashes(tmp_path / "out") == [make_hash(1)]
+    (reject,) = read(tmp_path / "out", "rejects")
+    assert (reject["tag"], reject["stack"], reject["code"]) == (TAG, "s2", code)
+    assert words in reject["message"]
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_a_lone_mirror_that_can_not_be_read_says_why(run: Run, tmp_path: Path, case: str) -> None:
+    """Where nothing else is there to be taken, the message gives the reason, whatever the tag."""
+    text, _, words = BROKEN[case]
+    source = write_pages(tmp_path / "in", {INDEX: text})
+
+    for options in ([], ["--tag", TAG], ["--tag", TAG, "--stack", "cluster"]):
+        result = run("flatten", source, *options, "--out", tmp_path / "out")
+
+        assert INDEX in result.stderr
+        assert words in result.stderr
+        assert "without --tag" not in result.stderr
+
+
+@pytest.mark.parametrize("manifest", ["{}", "", '{"data": []}'])
+def test_a_manifest_that_can_not_be_read(run: Run, tmp_path: Path, manifest: str) -> None:
+    """The same holds for layout 3."""
+    source = write_pages(
+        tmp_path / "in",
+        {f"tree/{TAG}/s1/{INDEX}": make_index(1), f"tree/{TAG}/s2/{MANIFEST}": manifest},
+    )
+
+    result = run("flatten", source, "--tag", TAG, "--strict", "--out", tmp_path / "out")
+
+    assert result.returncode == 3
+    (reject,) = read(tmp_path / "out", "rejects")
+    assert (reject["tag"], reject["stack"]) == (TAG, "s2")
+
+
+@pytest.mark.parametrize("tag", ["develop-2025-03-30", "2026-11", "nightly"])
+@pytest.mark.parametrize("options", [[], ["--tag"]])
+def test_a_page_cut_off_below_a_snapshots_folder(
+    run: Run, tmp_path: Path, tag: str, options: list[str]
+) -> None:
+    """Its folder tells the snapshot, by its name or by its other pages: the reject has it."""
+    good = site_page("adiak", tag=f'"{tag}"')
+    source = write_pages(
+        tmp_path / "in",
+        {f"_cache/{tag}/adiak/specs.md": good, f"_cache/{tag}/zlib/specs.md": good[:-50]},
+    )
+
+    chosen = [*options, tag] if options else []
+    result = run("flatten", source, *chosen, "--strict", "--out", tmp_path / "out")
+
+    assert result.returncode == 3
+    (reject,) = read(tmp_path / "out", "rejects")
+    assert (reject["tag"], reject["code"]) == (tag, "no-front-matter")
+
+
+def test_what_can_not_be_opened_is_said_under_a_tag(run: Run, tmp_path: Path) -> None:
+    """A pipe, or a link to nothing, is rejected with the snapshot of its folder."""
+    folder = tmp_path / "in" / "_cache" / "v1.0.0"
+    write_pages(folder, {"adiak/specs.md": site_page("adiak", "v1.0.0")})
+    os.mkfifo(folder / "adiak" / "pipe.md")
+    (folder / "adiak" / "nowhere.md").symlink_to("nothing.md")
+
+    result = run(
+        "flatten", tmp_path / "in", "--tag", "v1.0.0", "--strict", "--out", tmp_path / "out"
+    )
+
+    assert result.returncode == 3
+    rejects = read(tmp_path / "out", "rejects")
+    assert [(row["tag"], row["code"]) for row in rejects] == [("v1.0.0", "unreadable")] * 2
+
+
+@pytest.mark.parametrize("what", ["build_cache", "v3"])
+def test_a_folder_of_a_mirror_stands_for_the_mirror(run: Run, tmp_path: Path, what: str) -> None:
+    """MIRROR/build_cache and MIRROR/v3 give what MIRROR gives."""
+    if what == "v3":
+        mirror = make_layout_3(tmp_path / "mirror")
+    else:
+        mirror = write_pages(tmp_path / "mirror", {INDEX: make_index(1)})
+    options = ("--tag", TAG, "--stack", "ours")
+
+    for name, source in (("whole", mirror), ("part", mirror / what)):
+        result = run("flatten", source, *options, "--out", tmp_path / name)
+        assert result.returncode == 0, result.stderr
+
+    part, whole = (
+        [row | {"page": None} for row in read(tmp_path / name, "spec_stacks")]
+        for name in ("part", "whole")
+    )
+    assert part == whole
+    assert hashes(tmp_path / "part") == [make_hash(1)]
+
+
+def make_layout_3(folder: Path) -> Path:
+    """Write a mirror of layout 3 with one spec."""
+    index = make_index(1, version="8")
+    checksum = hashlib.sha256(index.encode()).hexdigest()
+    blob = {
+        "contentLength": len(index),
+        "mediaType": "application/vnd.spack.db.v8+json",
+        "compression": "none",
+        "checksumAlgorithm": "sha256",
+        "checksum": checksum,
+    }
+    return write_pages(
+        folder,
+        {
+            MANIFEST: json.dumps({"version": 3, "data": [blob]}),
+            f"blobs/sha256/{checksum[:2]}/{checksum}": index,
+        },
+    )
+
+
+def test_a_file_address_is_a_path(run: Run, tmp_path: Path) -> None:
+    """file:// with escapes names a folder."""
+    source = write_pages(tmp_path / "my pages", {"a/zlib/specs.md": site_page()})
+
+    result = run("flatten", f"file://{str(source).replace(' ', '%20')}", "--out", tmp_path / "out")
+
+    assert result.returncode == 0, result.stderr
+    assert hashes(tmp_path / "out") == [make_hash(0)]
+
+
+@pytest.mark.parametrize("url", ["https://binaries.spack.io", "s3://spack-binaries/develop"])
+def test_an_address_is_for_fetch(run: Run, tmp_path: Path, url: str) -> None:
+    """A URL is shown as it was written, with the command that downloads from it."""
+    result = run("flatten", url, "--out", tmp_path / "out")
+
+    assert result.returncode == 1
+    assert f"'cache-coverage fetch {url} --to CACHE'" in result.stderr
+
+
+def test_an_index_behind_a_byte_order_mark_is_read(run: Run, tmp_path: Path) -> None:
+    """What Windows puts before JSON changes nothing, in a mirror or where the file stands alone."""
+    source = write_pages(tmp_path / "in", {INDEX: "\ufeff" + make_index(1)})
+    lone = write_pages(tmp_path / "lone", {"any.json": "\ufeff" + make_index(1)}) / "any.json"
+
+    for number, path in enumerate((source, lone)):
+        out = tmp_path / str(number)
+        result = run("flatten", path, "--tag", TAG, "--stack", "ours", "--out", out)
+        assert result.returncode == 0, result.stderr
+        assert hashes(out) == [make_hash(1)]
+
+
+def test_a_readme_is_no_page(run: Run, tmp_path: Path) -> None:
+    """A README without front matter is skipped; one with it is a page, another file a reject."""
+    pages: dict[str, str | bytes] = {
+        f"develop/s1/{INDEX}": make_index(1),
+        "develop/s1/README.md": "# Our mirror\n",
+        "README.md": b"\xff",
+        "x/adiak/README.md": site_page("adiak"),
+        "x/zlib/notes.md": "# Notes\n",
+    }
+    source = write_pages(tmp_path / "in", pages)
+
+    result = run("flatten", source, "--out", tmp_path / "out")
+
+    assert result.returncode == 0, result.stderr
+    assert [row["page"] for row in read(tmp_path / "out", "rejects")] == ["x/zlib/notes.md"]
+    assert {row["package"] for row in read(tmp_path / "out", "pages")} == {"adiak", "zlib"}
+
+
+def test_out_is_no_source(run: Run, tmp_path: Path) -> None:
+    """Outputs within a source, or around it, are not read as pages."""
+    source = tmp_path / "in"
+    shutil.copytree(SAMPLE, source / "_cache")
+    for out in (source / "outputs", source):
+        for _ in range(2):
+            result = run("flatten", source, "--strict", "--out", out)
+            assert result.returncode == 0, result.stderr
+            assert run("build", "--out", out).returncode == 0
+            assert run("report", "--out", out).returncode == 0
+        result = run("flatten", source, "--follow-links", "--strict", "--out", out)
+        assert result.returncode == 0, result.stderr
+        shutil.rmtree(out / "reports")
+
+
+def test_a_deep_tree_is_walked(tmp_path: Path) -> None:
+    """A thousand folders in each other are no more to the walk than ten."""
+    folder = tmp_path / "in"
+    folder.mkdir()
+    here = os.open(folder, os.O_RDONLY)
+    for _ in range(1500):
+        os.mkdir("d", dir_fd=here)
+        below = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    os.close(here)
+    write_pages(folder, {"a/zlib/specs.md": site_page()})
+
+    groups = list(Search([folder]).groups())
+
+    assert [[file.page for file in files] for _, files in groups] == [["a/zlib/specs.md"]]
+
+
+def test_a_stack_that_was_read_before_is_said_to_be_lost(run: Run, tmp_path: Path) -> None:
+    """The warning counts its specs until it can be read again."""
+    source = write_pages(
+        tmp_path / "in",
+        {f"tree/{TAG}/s1/{INDEX}": make_index(1), f"tree/{TAG}/s2/{INDEX}": make_index(1, 2, 3)},
+    )
+    out = tmp_path / "out"
+    assert run("flatten", source, "--out", out).returncode == 0
+    broken = source / f"tree/{TAG}/s2/{INDEX}"
+    broken.write_text("<html>")
+    lost = f"tree/{TAG}/s2/{INDEX} (tag {TAG}, stack s2): expected JSON"
+    for options in ([], ["--tag", TAG]):
+        result = run("flatten", source, *options, "--out", out)
+
+        assert result.returncode == 0
+        assert lost in result.stderr
+        assert "; 3 specs that it gave when it was last read are lost" in result.stderr
+
+    # What else changes does not make it forgotten.
+    (source / f"tree/{TAG}/s1/{INDEX}").write_text(make_index(1, 4))
+    assert "3 specs that it gave" in run("flatten", source, "--out", out).stderr
+    broken.write_text(make_index(2))
+    assert "lost" not in run("flatten", source, "--out", out).stderr
+    assert read(out, "rejects") == []
+
+
+def test_a_page_that_was_read_before_is_said_to_be_lost(run: Run, tmp_path: Path) -> None:
+    """The same for pages."""
+    pages = {f"v1.0.0/{name}/specs.md": site_page(name, "v1.0.0") for name in ("adiak", "zlib")}
+    source = write_pages(tmp_path / "in", pages)
+    run("flatten", source, "--out", tmp_path / "out")
+    (source / "v1.0.0/zlib/specs.md").write_text("---\n")
+
+    result = run("flatten", source, "--out", tmp_path / "out")
+
+    assert "v1.0.0/zlib/specs.md (tag v1.0.0): expected a line '---'" in result.stderr
+    assert "1 spec that it gave when it was last read are lost" in result.stderr
