@@ -92,7 +92,7 @@ def read_draft(draft: Path, table: Table, tag: str | None) -> pl.DataFrame:
 def read_file(path: Path, table: Table, tag: str | None) -> pl.DataFrame:
     """Read a table's file, its tag as a column."""
     with telling(path, *DAMAGED):
-        frame = pl.read_parquet(path, hive_partitioning=False)
+        frame = pl.read_parquet(path, glob=False, hive_partitioning=False)
     if table.partitioned:
         frame = frame.with_columns(pl.lit(tag, pl.String).alias("tag"))
     return table.conform(frame)

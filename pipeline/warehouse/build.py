@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+import re
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import duckdb
 
@@ -20,6 +24,7 @@ from pipeline.warehouse.views import view_files
 # The oldest client that must open the file; a newer storage format would lock users out.
 STORAGE_VERSION = "v1.4.0"
 READ_ONLY = 0o444
+SPECIAL = re.compile(r"[*?\[\]{}=\\]")
 LOADING_MEBIBYTES = 225  # of memory a processor, for the rows of some groups
 
 
@@ -58,7 +63,9 @@ def build_warehouse(
             if is_current(out) and not every_snapshot:
                 return False
             try:
-                draft = build_draft(out, every_snapshot=every_snapshot)
+                draft = draft_path(out, DATABASE)
+                with literal_paths(out, draft) as (tables, database):
+                    build_draft(tables, database, every_snapshot=every_snapshot)
                 # Clients open files to write by default, and would leave a log of what they wrote.
                 draft.chmod(draft.stat().st_mode & READ_ONLY)
                 draft.replace(out / DATABASE)
@@ -80,9 +87,26 @@ def build_warehouse(
     return True
 
 
-def build_draft(out: Path, *, every_snapshot: bool) -> Path:
-    """Write the database, checked and whole, beside its place."""
-    draft = draft_path(out, DATABASE)
+@contextmanager
+def literal_paths(out: Path, draft: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield paths of the tables and of the draft that DuckDB takes as they are written.
+
+    In a path of files it reads patterns and partitions (`name=value`), for which it knows no
+    escape; a backslash is a slash to it, and a question mark ends a database's name. Where OUT has
+    any of these in its path, the tables get a link and the draft a place in a temporary folder.
+    """
+    if not SPECIAL.search(str(out.resolve())):
+        yield out / TABLES_FOLDER, draft
+        return
+    with TemporaryDirectory(prefix="cache-coverage-") as place:
+        tables = Path(place, TABLES_FOLDER)
+        tables.symlink_to((out / TABLES_FOLDER).resolve(), target_is_directory=True)
+        yield tables, Path(place, DATABASE)
+        shutil.move(Path(place, DATABASE), draft)
+
+
+def build_draft(tables: Path, draft: Path, *, every_snapshot: bool) -> None:
+    """Write the database of some tables as a draft, and check it."""
     config: dict[str, str | bool | int | float | list[str]] = {
         # What does not fit into memory goes where drafts go, and not where the user happens to be.
         "temp_directory": f"{draft}.tmp",
@@ -97,7 +121,7 @@ def build_draft(out: Path, *, every_snapshot: bool) -> Path:
         # Rows go to disk as they come; without a limit many of them would be held back first.
         threads = max(2, os.cpu_count() or 1)
         connection.execute(f"set memory_limit = '{threads * LOADING_MEBIBYTES} MiB'")
-        load_tables(connection, out / TABLES_FOLDER)
+        load_tables(connection, tables)
         connection.execute("reset memory_limit")
         connection.begin()  # Each statement by itself would be written down by itself.
         create_views(connection)
@@ -105,7 +129,6 @@ def build_draft(out: Path, *, every_snapshot: bool) -> Path:
         check_warehouse(connection, every_snapshot=every_snapshot)
         connection.execute("use memory")
         connection.execute("detach warehouse")
-    return draft
 
 
 def is_current(out: Path) -> bool:
