@@ -34,14 +34,19 @@ def counted(count: int, noun: str, plural: str | None = None) -> str:
     return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
 
 
-def natural_key(text: str) -> list[str | int]:
+def natural_key(text: str) -> list[str | tuple[int, str]]:
     """Return a sort key that compares the numbers in names by value.
 
     >>> sorted(["gcc@13.2.0", "gcc@7.3.1"], key=natural_key)
     ['gcc@7.3.1', 'gcc@13.2.0']
     """
-    # Text and numbers alternate, so like is compared with like.
-    return [int(part) if part.isdecimal() else part for part in re.split("([0-9]+)", text)]
+    # Text and numbers alternate, so like is compared with like. A number goes by its length and
+    # digits: Python converts no text of more than 4,300 digits.
+    parts = re.split("([0-9]+)", text)
+    return [
+        (len(part.lstrip("0")), part.lstrip("0")) if index % 2 else part
+        for index, part in enumerate(parts)
+    ]
 
 
 def is_terminal(stream: TextIO | None) -> bool:

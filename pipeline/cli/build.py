@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import click
@@ -31,10 +32,25 @@ def build(out: Path, check_all: bool) -> None:
 
 @click.command()
 @out_option
-def report(out: Path) -> None:
-    """Write index.html, summary.md and CSV files to OUT/reports."""
+@click.option(
+    "--all",
+    "all_rows",
+    is_flag=True,
+    help="Write gaps.csv and snapshot_changes.csv with every snapshot of a long history, too.",
+)
+@click.option(
+    "--host", "fills_host", is_flag=True, help="Fill this machine's OS and target into the page."
+)
+def report(out: Path, all_rows: bool, fills_host: bool) -> None:
+    """Write index.html, summary.md, CSV and Parquet files to OUT/reports.
+
+    Only what changed is written; the files of a snapshot are kept while it stands.
+    """
     from pipeline.cli.progress import say_waiting
+    from pipeline.report.host import this_machine
     from pipeline.report.write import write_reports
 
-    for line in write_reports(out, waits=lambda: say_waiting(out)):
+    host = this_machine() if fills_host else None
+    waits = partial(say_waiting, out)
+    for line in write_reports(out, all_rows=all_rows, host=host, waits=waits):
         tell(line)

@@ -6,7 +6,6 @@ on hover. Lengths are in the units of the SVG's viewBox.
 
 from __future__ import annotations
 
-import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import count
@@ -66,11 +65,12 @@ class Chart:
 
 def trend_chart(rows: Sequence[dict[str, Any]]) -> Chart:
     """Return the chart of packages, specs and cells of the weekly snapshots, in date order."""
-    days: list[datetime.date] = [row["snapshot_date"] for row in rows]
-    span = (days[-1] - days[0]).days
+    dates = [row["snapshot_date"] for row in rows]
+    days = [row["day"] for row in rows]
+    span = days[-1] - days[0]
     inner = WIDTH - LEFT - RIGHT
     # A single snapshot has its place in the middle.
-    places = [LEFT + inner * ((day - days[0]).days / span if span else 0.5) for day in days]
+    places = [LEFT + inner * ((day - days[0]) / span if span else 0.5) for day in days]
     shown = spread(len(days), MAX_TICKS)
     return make_chart(
         "Packages, specs and cells of each weekly snapshot",
@@ -81,7 +81,7 @@ def trend_chart(rows: Sequence[dict[str, Any]]) -> Chart:
             ]
             for name, title in TREND_PANELS.items()
         },
-        ticks=[Tick(places[index], str(days[index])) for index in shown],
+        ticks=[Tick(places[index], dates[index]) for index in shown],
         x_title="",
         step=inner / max(1, len(days) - 1),
         has_bars=False,

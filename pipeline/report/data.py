@@ -1,4 +1,4 @@
-"""The rows that the page's scripts show, as files of data: compact, and loaded when asked for.
+"""What the page's scripts show, as files of data that they load when they need them.
 
 A page opened from disk may not fetch, but it may run a script: each file is one call that registers
 its data. That is JSON, compressed and in base64: no value of it is ever read as script or markup.
@@ -9,179 +9,236 @@ from __future__ import annotations
 
 import base64
 import gzip
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import polars as pl
 
+from pipeline.report.exports import read_snapshots
 from pipeline.report.views import Frames
 
 if TYPE_CHECKING:
     import duckdb
 
-HISTORY = "history"  # the file of all snapshots that have none of their own
-BUILD = "package, platform, os, target, compiler, version, variants"
-# Columns of these that the page does not show.
-UNUSED = (
-    "previous_tag",
-    "joint_package_count",
-    "joint_spec_count",
-    "shared_spec_count",
-    "spec_jaccard",
-)
-KEYS = ("package", "compiler", "os", "target", "platform", "stack", "stack_a", "stack_b", "tag")
+# Apart from the history, since a snapshot may have any name.
+SNAPSHOTS, DEPENDENCIES = "data/snapshots", "data/dependencies"
+HISTORY = "data/history.js"
 PLACES = 3  # of percentages and shares
-# What is shown of one snapshot, each a view's rows of it.
-VIEWS = {
+LEVEL = 6  # of compression
+PREFIX = 7  # letters of a hash that tell the specs of a package apart; Spack takes such a prefix
+
+# What is shown of a snapshot: its table in the file, and the query. Lists are JSON text.
+SNAPSHOT_TABLES = {
+    "usable": "select tag, package, compiler, os, target, is_exact from steps.usable_cells",
+    "overlap": """
+        select tag, stack_a, stack_b, shared_package_count, package_jaccard
+        from stack_overlap
+        where shared_package_count > 0
+    """,
+    "specs": """
+        select tag, package, platform, os, target, compiler, version,
+            to_json(variants)::varchar as variants, to_json(stacks)::varchar as stacks,
+            is_in_root, size_bytes, hash
+        from specs
+    """,
+}
+# Of the newest snapshot of each kind alone: it takes the closure of every spec.
+DEPENDENTS = "select tag, package, dependent_count from dependents where dependent_count > 0"
+NO_DEPENDENTS = pl.DataFrame(schema={"package": pl.String, "dependent_count": pl.Int64})
+# Those of the views that are exported too.
+EXPORTED_TABLES = {
+    "cells": "newest_versions",
+    "duplicates": "duplicate_packages",
+    "changes": "snapshot_changes",
+    "gaps": "gaps",
     "matrix": "matrix_cells",
     "packages": "package_snapshots",
-    "changes": "snapshot_changes",
     "stacks": "stack_coverage",
-    "overlap": "stack_overlap",
-    "duplicates": "duplicate_packages",
 }
-LEVEL = 7  # of compression: the highest takes four times as long, for 2 % less
+UNUSED = ("previous_tag", "covered_pct", "environment_count")
 
 
-def write_data(
-    connection: duckdb.DuckDBPyConnection,
-    folder: Path,
-    own: list[str],
-    frames: Frames,
-) -> None:
-    """Write `folder`/TAG.js for each tag of `own`, with hashes, and history.js for the others.
+def data_file(tag: str) -> str:
+    """Return the path of a snapshot's file, below the reports."""
+    return f"{SNAPSHOTS}/{tag}.js"
 
-    The history holds each package's line of every snapshot, and of the other snapshots all but
-    hashes: those are the one thing that does not compress, and the database has them. `frames` are
-    the rows of VIEWS, by view.
+
+def dependencies_file(tag: str) -> str:
+    """Return the path of the file of what a snapshot's specs need, below the reports."""
+    return f"{DEPENDENCIES}/{tag}.js"
+
+
+def write_dependencies(connection: duckdb.DuckDBPyConnection, folder: Path, tag: str) -> None:
+    """Write what each spec of a snapshot links to or runs, if that is known.
+
+    Specs are numbered in the order of their hashes; a dependency that the snapshot lacks is null.
     """
-    folder.mkdir()
-    tables = {
-        name: as_text(frames[view].drop(UNUSED, strict=False))
-        # Weeks of one thing side by side are nearly the same, and compress so.
-        .sort(*(key for key in KEYS if key in frames[view].columns))
-        .with_columns(pl.selectors.float().round(PLACES))
-        for name, view in VIEWS.items()
-    }
-    places = connection.sql(
-        "select version, dense_rank() over (order by version_key) as place from version_order"
-    ).pl()
-    for tag in own:
-        mine = {name: frame.filter(pl.col("tag") == tag) for name, frame in tables.items()}
-        write_file(folder, tag, mine | {"builds": read_specs(connection, tag)}, places)
-    others = {name: frame.filter(~pl.col("tag").is_in(own)) for name, frame in tables.items()}
-    builds = read_builds(connection, own)
-    history = others | {"packages": tables["packages"]} | builds
-    write_file(folder, HISTORY, history, places)
-
-
-def read_specs(connection: duckdb.DuckDBPyConnection, tag: str) -> pl.DataFrame:
-    """Read the specs of a snapshot."""
-    query = f"select {BUILD}, stacks, is_in_root, hash from specs where tag = ? order by all"
-    return as_text(connection.sql(query, params=[tag]).pl())
-
-
-def read_builds(connection: duckdb.DuckDBPyConnection, own: list[str]) -> Frames:
-    """Read the builds of all snapshots but `own`, each once, and the runs of those that have it.
-
-    A build is what a spec is, its hash and stacks aside. A run is a number of snapshots in a row,
-    in the order of their tags, that have as many specs of a build: `build`, the rows of builds from
-    the run before it to this one's; `skip`, the snapshots between the two, or before the first;
-    `length`; `specs`.
-    """
-    rows = connection.sql(
-        f"""
+    needs = connection.sql(
+        """
         with numbered as (
-            select tag, row_number() over (order by tag) - 1 as place
-            from snapshots
-            where not list_contains(?, tag)
+            select hash, row_number() over (order by hash) - 1 as place
+            from (select distinct hash from spec_stacks where tag = $tag)
         )
-        select {BUILD}, place, count(*) as specs
-        from specs
-        inner join numbered using (tag)
-        group by all
+        select
+            specs.place as spec,
+            dependencies.dependency_name,
+            found.place as dependency,
+            dependencies.is_external
+        from dependencies
+        inner join numbered as specs on specs.hash = dependencies.hash
+        left join numbered as found on found.hash = dependencies.dependency_hash
+        where dependencies.tag = $tag and list_has_any(dependencies.deptypes, ['link', 'run'])
         order by all
         """,
-        params=[own],
+        params={"tag": tag},
     ).pl()
-    names = BUILD.split(", ")
-    # Equal rows lie together; what differs from the row before it is another build.
-    is_new = pl.any_horizontal(pl.col(name).ne_missing(pl.col(name).shift()) for name in names)
-    rows = rows.with_columns(is_new=is_new).with_columns(
-        skip=pl.col("place") - pl.when("is_new").then(-1).otherwise(pl.col("place").shift()) - 1,
-        goes_on=~pl.col("is_new") & (pl.col("specs") == pl.col("specs").shift()),
-    )
-    goes_on = (pl.col("goes_on") & (pl.col("skip") == 0)).fill_null(False)
-    runs = (
-        rows.with_columns(run=(~goes_on).cum_sum())
-        .group_by("run", maintain_order=True)
-        .agg(pl.first("is_new", "skip", "specs"), length=pl.len())
-        .with_columns(build=pl.col("is_new").cast(pl.Int64))
-    )
-    return {
-        "builds": as_text(rows.filter("is_new").select(names)),
-        "runs": runs.select("build", "skip", "length", "specs"),
-    }
+    if needs.height:
+        write_file(folder, dependencies_file(tag), {"needs": needs}, {})
 
 
-def as_text(frame: pl.DataFrame) -> pl.DataFrame:
-    """Give a frame with its lists of text as JSON: as values they are then told apart quickly."""
-    return frame.with_columns(
-        pl.col(column).map_elements(
-            lambda entries: json.dumps(entries.to_list(), ensure_ascii=False),
-            return_dtype=pl.String,
+def read_version_places(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Return the place of each version in Spack's order; equal ones share theirs."""
+    return dict(
+        connection.execute(
+            "select version, dense_rank() over (order by version_key) from version_order"
+        ).fetchall()
+    )
+
+
+def write_snapshot_data(
+    folder: Path,
+    tag: str,
+    frames: Frames,
+    places: dict[str, int],
+    dependents: pl.DataFrame | None,
+) -> None:
+    """Write the file of a snapshot; the newest of its kind has `dependents` and whole hashes.
+
+    Hashes are the one thing that does not compress: of other snapshots a prefix has to do.
+    """
+    tables = {name: frames[name] for name in SNAPSHOT_TABLES}
+    tables["dependents"] = NO_DEPENDENTS if dependents is None else dependents
+    for name, view in EXPORTED_TABLES.items():
+        tables[name] = list_as_text(frames[view].drop(UNUSED, strict=False))
+    if dependents is None:
+        tables["specs"] = tables["specs"].with_columns(pl.col("hash").str.head(PREFIX))
+    write_file(folder, data_file(tag), tables, places)
+
+
+def write_history(folder: Path, tags: list[str], places: dict[str, int]) -> None:
+    """Write what every package has in each snapshot, `tags` in the order in which it is shown.
+
+    Table `packages` has a row for each snapshot; `cells` one for each run of snapshots in which an
+    environment has the same newest version: `first`, a place in `tags`, and `length`.
+    """
+    order = pl.DataFrame(
+        {"tag": tags, "place": range(len(tags))}, schema={"tag": pl.String, "place": pl.Int64}
+    )
+    packages = (
+        read_snapshots(folder, "package_snapshots", tags)
+        .join(order, on="tag")
+        .drop("tag", "stacks")
+    )
+    versions = (
+        read_snapshots(folder, "newest_versions", tags)
+        .join(order, on="tag")
+        .select(
+            "package", "platform", "os", "target", "place", version="environment_newest_version"
         )
-        for column, dtype in frame.schema.items()
-        if dtype.is_nested()
+        .sort("package", "platform", "os", "target", "place")
+    )
+    goes_on = pl.all_horizontal(
+        *(
+            pl.col(name) == pl.col(name).shift()
+            for name in ("package", "platform", "os", "target", "version")
+        ),
+        pl.col("place") == pl.col("place").shift() + 1,
+    ).fill_null(False)
+    runs = (
+        versions.with_columns(run=(~goes_on).cum_sum())
+        .group_by("run", maintain_order=True)
+        .agg(
+            pl.first("package", "platform", "os", "target", "version"),
+            first=pl.first("place"),
+            length=pl.len(),
+        )
+        .drop("run")
+    )
+    tables = {"packages": packages.sort("package", "place"), "cells": runs}
+    write_file(folder, HISTORY, tables, places)
+
+
+def list_as_text(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a frame with its lists of names, which hold no quotes, as JSON text."""
+    return frame.with_columns(
+        pl.when(pl.col(name).list.len() == 0)
+        .then(pl.lit("[]"))
+        .otherwise(pl.format('["{}"]', pl.col(name).list.join('","')))
+        .alias(name)
+        for name, dtype in frame.schema.items()
+        if dtype == pl.List(pl.String)
     )
 
 
-def write_file(folder: Path, name: str, tables: Frames, places: pl.DataFrame) -> None:
-    """Write one file of data: tables, their values, and the order of the versions in it."""
+def write_file(folder: Path, name: str, tables: Frames, places: dict[str, int]) -> None:
+    """Write the file of data `folder`/`name`: tables, their values, the order of versions."""
     values, columns = encode(tables)
-    by_version = dict(places.iter_rows())
-    payload = {
-        "values": values,
-        "tables": columns,
-        "version_places": [by_version.get(version, 0) for version in values.get("version", [])],
-    }
-    text = json.dumps(payload, ensure_ascii=False, separators=(",", ":"))
-    packed = base64.b64encode(gzip.compress(text.encode(), LEVEL, mtime=0)).decode()
-    (folder / f"{name}.js").write_text(f'coverageData("{name}", "{packed}");\n', encoding="ascii")
+    payload = msgspec.json.encode(
+        {
+            "values": values,
+            "tables": columns,
+            "version_places": [places[version] for version in values.get("version", [])],
+        }
+    )
+    packed = base64.b64encode(gzip.compress(payload, LEVEL, mtime=0)).decode()
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f'coverageData("{name}", "{packed}");\n', encoding="ascii")
 
 
 def encode(tables: Frames) -> tuple[dict[str, list[Any]], dict[str, dict[str, list[Any]]]]:
-    """Give the values of each text column by its name, and the tables with their places there.
+    """Return the values of each text column by its name, and the tables with their places there.
 
     >>> encode({"t": pl.DataFrame({"os": ["b", "a", "b"], "n": [1, 2, None]})})
     ({'os': ['a', 'b']}, {'t': {'os': [1, 0, 1], 'n': [1, 2, None]}})
     """
-    texts: dict[str, set[str]] = {}
+    texts: dict[str, list[pl.Series]] = {}
     for frame in tables.values():
         for column in frame.select(pl.selectors.string()):
             if column.name != "hash":
-                texts.setdefault(column.name, set()).update(column.drop_nulls().unique())
-    values = {name: sorted(found) for name, found in texts.items()}
+                texts.setdefault(value_name(column.name), []).append(column.unique())
+    values = {
+        name: pl.concat([column.alias(name) for column in columns]).drop_nulls().unique().sort()
+        for name, columns in texts.items()
+    }
     encoded = {
         table: {column.name: encode_column(column, values) for column in frame}
         for table, frame in tables.items()
     }
-    # These are lists, as JSON.
-    lists = {
-        name: [json.loads(text) for text in values[name]]
-        for name in ("variants", "stacks")
-        if name in values
+    # Lists are JSON text already.
+    listed = {
+        name: [msgspec.Raw(text.encode()) for text in column]
+        if name in ("variants", "stacks")
+        else column.to_list()
+        for name, column in values.items()
     }
-    return values | lists, encoded
+    return listed, encoded
 
 
-def encode_column(column: pl.Series, values: dict[str, list[str]]) -> Any:
-    """Give a column's places in `values`; numbers, dates and truths as they are."""
+def value_name(column: str) -> str:
+    """Return the name of the values that a column shares with others of its kind."""
+    return "version" if column.endswith("newest_version") else column
+
+
+def encode_column(column: pl.Series, values: dict[str, pl.Series]) -> Any:
+    """Return a column's places in `values`; numbers and truths as they are, hashes as one text."""
     if column.name == "hash":
         return "".join(column)
     if column.dtype == pl.String:
-        return column.cast(pl.Enum(values[column.name])).to_physical().to_list()
+        return column.cast(pl.Enum(values[value_name(column.name)])).to_physical().to_list()
     if column.dtype == pl.Boolean:
         return column.cast(pl.Int8).to_list()
+    if column.dtype.is_float():
+        return column.round(PLACES).to_list()
     return column.to_list()

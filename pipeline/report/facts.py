@@ -1,13 +1,13 @@
-"""What the templates show, asked of the views: no number is computed here."""
+"""What the templates show. Every number is one of a view."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline.report.views import Frames
 from pipeline.rows import Rows
 from pipeline.text import counted, natural_key
 from pipeline.warehouse.database import run_query
@@ -25,9 +25,9 @@ ROWS_SHOWN = 50
 
 @dataclass(frozen=True)
 class Matrix:
-    """Two names of view matrix_cells widened: cells by row and column, absent where empty.
+    """The cells of view matrix_cells for two of its names, by row and column; none where empty.
 
-    The key None stands for all: a row's, a column's, or the snapshot's total.
+    The key None stands for a total: of a row, of a column, or of the snapshot.
     """
 
     title: str
@@ -38,16 +38,14 @@ class Matrix:
     cells: dict[tuple[str | None, str | None], dict[str, Any]]
 
 
-def read_facts(connection: duckdb.DuckDBPyConnection, frames: Frames) -> dict[str, Any]:
-    """Read all that the templates show; `frames` are views' rows that were read before, by view."""
+def read_snapshots(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """Return every snapshot with its totals, the newest of each kind first.
 
-    def ask(query: str, *parameters: object) -> list[dict[str, Any]]:
-        return as_dicts(run_query(connection, query, list(parameters)))
-
-    snapshots = ask(
-        """
+    `rank` is null for earlier ones; dates are text, since a tag may name a year that Python lacks.
+    """
+    query = """
         select
-            snapshots.*,
+            snapshots.* replace (snapshots.snapshot_date::varchar as snapshot_date),
             coalesce(environments.environment_count, 0) as environment_count,
             newest_snapshots.rank
         from snapshots
@@ -57,29 +55,48 @@ def read_facts(connection: duckdb.DuckDBPyConnection, frames: Frames) -> dict[st
         left join newest_snapshots using (tag, kind)
         order by newest_snapshots.rank nulls last,
             snapshots.kind = 'release', snapshots.snapshot_date desc nulls last, tag desc
-        """
-    )
-    holes = connection.sql("from root_holes order by tag desc, package, hash").pl()
+    """
+    return as_dicts(run_query(connection, query))
+
+
+def read_facts(
+    connection: duckdb.DuckDBPyConnection,
+    snapshots: list[dict[str, Any]],
+    stored: Callable[[str, list[str]], pl.DataFrame],
+) -> dict[str, Any]:
+    """Return all that the templates show.
+
+    `stored` returns a view's rows of some snapshots, as they were exported.
+    """
+
+    def ask(query: str, *parameters: object) -> list[dict[str, Any]]:
+        return as_dicts(run_query(connection, query, list(parameters)))
+
+    tags = [row["tag"] for row in snapshots]
     newest = next((row for row in snapshots if row["rank"] == 1), None)
 
     def of_newest(view: str) -> pl.DataFrame:
-        return frames[view].filter(pl.col("tag") == (newest["tag"] if newest else ""))
+        return stored(view, [newest["tag"]]) if newest else pl.DataFrame()
 
+    def of_all(view: str) -> pl.DataFrame:
+        return stored(view, tags) if tags else pl.DataFrame()
+
+    holes, differences, trend = map(of_all, ("root_holes", "reconciliation", "coverage_trend"))
+    (totals,) = ask(
+        """
+        select
+            (select count(*) from pages where suffix(page, '.md')) as page_count,
+            (select count(distinct page) from pages where not suffix(page, '.md')) as index_count,
+            (select count(*) from snapshots) as snapshot_count,
+            (select coalesce(sum(spec_count), 0)::bigint from snapshots) as spec_count,
+            (select count(*) from spec_stacks) as spec_stack_count,
+            (select count(*) from rejects) as reject_count
+        """
+    )
     return {
-        "totals": ask(
-            """
-            select
-                (select count(*) from pages) as page_count,
-                (select count(*) from snapshots) as snapshot_count,
-                (select count(*) from specs) as spec_count,
-                (select count(*) from spec_stacks) as spec_stack_count
-            """
-        )[0]
-        | {
-            "reject_count": frames["rejects"].height,
-            "hole_count": holes.height,
-            "difference_count": frames["reconciliation"].height,
-        },
+        "totals": totals | {"hole_count": holes.height, "difference_count": differences.height},
+        "sources": sources(totals),
+        "sources_text": sources_text(totals),
         "snapshots": snapshots,
         "newest": newest,
         "matrices": [
@@ -96,27 +113,55 @@ def read_facts(connection: duckdb.DuckDBPyConnection, frames: Frames) -> dict[st
         )
         if newest and newest["previous_tag"]
         else [],
-        "stacks": of_newest("stack_coverage")
-        .sort("package_count", "stack", descending=[True, False])
-        .to_dicts(),
-        "duplicates": of_newest("duplicate_packages").sort("rank", "package").to_dicts(),
-        "trend": frames["coverage_trend"].sort("snapshot_date").to_dicts(),
+        "lost_packages": lost_packages(of_newest("snapshot_changes")),
+        "stacks": ordered(of_newest("stack_coverage"), "package_count", "stack"),
+        "duplicates": ordered(of_newest("duplicate_packages"), "surplus_spec_count", "package"),
+        "trend": with_days(trend).to_dicts(),
         "lifetimes": ask("from lifetime_counts order by tag_count"),
         "reject_codes": ask(
             "select code, count(*) as reject_count from rejects group by all order by all"
         ),
-        "rejects": frames["rejects"].sort("page", "item").head(ROWS_SHOWN).to_dicts(),
-        "differences": frames["reconciliation"].head(ROWS_SHOWN).to_dicts(),
+        "rejects": ask(f"from rejects order by page, item limit {ROWS_SHOWN}"),
+        "differences": differences.head(ROWS_SHOWN).to_dicts(),
         "holes": holes.head(ROWS_SHOWN).to_dicts(),
         "definitions": ask(
-            "select view_name, comment from duckdb_views() where not internal order by all"
+            "select view_name, comment from duckdb_views() "
+            "where not internal and schema_name = 'main' order by all"
         ),
         "rows_shown": ROWS_SHOWN,
     }
 
 
+def lost_packages(changes: pl.DataFrame) -> dict[str, list[str]]:
+    """Return the packages that lost a cell, by cause."""
+    if changes.is_empty():
+        return {}
+    lost = changes.filter(pl.col("change") == "lost")
+    return {
+        cause: sorted(rows["package"].unique(), key=natural_key)
+        for (cause,), rows in lost.partition_by("cause", as_dict=True).items()
+    }
+
+
+def ordered(frame: pl.DataFrame, count: str, name: str) -> list[dict[str, Any]]:
+    """Return rows with the largest count first, those of the same count by name."""
+    if frame.is_empty():
+        return []
+    return frame.sort(count, name, descending=[True, False]).to_dicts()
+
+
+def with_days(trend: pl.DataFrame) -> pl.DataFrame:
+    """Return view coverage_trend by date: `day` counts the days, the date itself is text."""
+    if trend.is_empty():
+        return trend
+    return trend.sort("snapshot_date").with_columns(
+        day=pl.col("snapshot_date").to_physical(),
+        snapshot_date=pl.col("snapshot_date").cast(pl.String),
+    )
+
+
 def widen(cells: list[dict[str, Any]], row: str, column: str, title: str) -> Matrix:
-    """Widen those cells of view matrix_cells that are of these two names."""
+    """Return as a matrix those cells of view matrix_cells that are of these two names."""
     (absent,) = {"compiler", "os", "target"} - {row, column}
     cells = [cell for cell in cells if cell[absent] is None]
     return Matrix(
@@ -130,11 +175,10 @@ def widen(cells: list[dict[str, Any]], row: str, column: str, title: str) -> Mat
 
 
 def headlines(facts: dict[str, Any]) -> list[str]:
-    """Say in four lines what the reports say."""
+    """Return the four lines that the command prints of the reports."""
     totals, newest = facts["totals"], facts["newest"]
     lines = [
-        f"read:     {counted(totals['page_count'], 'page')} of "
-        f"{counted(totals['snapshot_count'], 'snapshot')}: "
+        f"read:     {sources_text(totals)} of {counted(totals['snapshot_count'], 'snapshot')}: "
         f"{counted(totals['spec_count'], 'spec')}, "
         f"{counted(totals['spec_stack_count'], 'row')} of spec × stack"
     ]
@@ -160,6 +204,18 @@ def headlines(facts: dict[str, Any]) -> list[str]:
     ]
 
 
+def sources(totals: dict[str, Any]) -> list[tuple[int, str]]:
+    """Return how many of each kind of source were read, with their nouns: pages, indexes."""
+    kinds = ((totals["page_count"], "page", "pages"), (totals["index_count"], "index", "indexes"))
+    found = [(count, one if count == 1 else many) for count, one, many in kinds if count]
+    return found or [(0, "pages")]
+
+
+def sources_text(totals: dict[str, Any]) -> str:
+    """Return what was read, for example `30 pages and 2 indexes`."""
+    return " and ".join(f"{count:,} {noun}" for count, noun in sources(totals))
+
+
 def as_dicts(rows: Rows) -> list[dict[str, Any]]:
-    """Give rows by column name."""
+    """Return rows by column name."""
     return [dict(zip(rows.columns, row, strict=True)) for row in rows.values]

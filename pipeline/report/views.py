@@ -1,32 +1,82 @@
-"""Views read whole, several at a time."""
+"""Views read for some snapshots at a time, several views at once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
+
+from pipeline.errors import OutputError
+from pipeline.schemas import TABLES
 
 if TYPE_CHECKING:
     import duckdb
 
 Frames = dict[str, pl.DataFrame]
-# One query keeps no more than a processor or two busy all the time.
+# One query does not keep two processors busy all the time.
 READERS = 3
 
 
-def read_views(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> Frames:
-    """Read all rows of each view, in order; give them by its name."""
-    names = list(dict.fromkeys(names))
+def check_tables(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
+    """Check that the database's tables have the columns that this version knows.
+
+    Raises
+    ------
+    OutputError
+        Another version of the pipeline made it.
+    """
+    columns = connection.execute(
+        "select table_name, list(column_name order by column_index) from duckdb_columns() "
+        "where not internal group by all"
+    ).fetchall()
+    found = dict(columns)
+    for table in TABLES:
+        if found.get(table.name) != [column.name for column in table.columns]:
+            raise OutputError(
+                f"{database}: was built by another version: table {table.name} has other columns; "
+                f"run 'cache-coverage build --out {database.parent}'"
+            )
+
+
+def read_views(
+    connection: duckdb.DuckDBPyConnection,
+    queries: dict[str, str],
+    tags: tuple[str, str] | None = None,
+) -> Frames:
+    """Return all rows of each query, by its name; of some snapshots if `tags` are given.
+
+    `tags` are the first and the last of a range: a range reaches every table behind a view, where
+    DuckDB would apply a list of tags only to the view's result.
+    """
     with ThreadPoolExecutor(READERS) as pool:
-        frames = pool.map(partial(read_view, connection), names)
-        return dict(zip(names, frames, strict=True))
+        frames = pool.map(partial(read_query, connection, tags=tags), queries.values())
+        return dict(zip(queries, frames, strict=True))
 
 
-def read_view(connection: duckdb.DuckDBPyConnection, name: str) -> pl.DataFrame:
-    """Read all rows of a view, in order; safe to be called from several threads."""
+def read_query(
+    connection: duckdb.DuckDBPyConnection, query: str, tags: tuple[str, str] | None = None
+) -> pl.DataFrame:
+    """Return the rows of a query in order; safe to be called from several threads."""
+    where = "where tag between ? and ?" if tags else ""
     with connection.cursor() as cursor:
-        frame: pl.DataFrame = cursor.sql(f"from {name} order by all").pl()
+        rows = cursor.sql(f"select * from ({query}) {where} order by all", params=tags)
+        frame: pl.DataFrame = rows.pl()
     return frame
+
+
+def split_by_tag(frame: pl.DataFrame, tags: Iterable[str]) -> dict[str, pl.DataFrame]:
+    """Return each snapshot's rows of a frame, without its tag; none are an empty frame."""
+    empty = frame.clear().drop("tag")
+    parts = frame.partition_by("tag", as_dict=True, include_key=False, maintain_order=True)
+    return {tag: parts.get((tag,), empty) for tag in tags}
+
+
+def in_parallel(function: Callable[[str], object], names: Iterable[str]) -> None:
+    """Call a function for each name, two at a time: compression leaves Python's lock to others."""
+    with ThreadPoolExecutor(2) as pool:
+        for _ in pool.map(function, names):
+            pass

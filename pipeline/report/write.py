@@ -1,85 +1,255 @@
-"""Rows to a page, a summary and CSV files: what the views say, laid out to be read.
+"""The reports: a page with its data, a summary, and the views as CSV and Parquet files.
 
-No number is computed here: each comes from a view, and is only put in its place.
+No number is computed here: each comes from a view. The files of a snapshot are written once and
+kept while what they are made of stands.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import duckdb
 import jinja2
 
-from pipeline.errors import not_written
+from pipeline.errors import OutputError, QueryError, not_written
 from pipeline.outputs import (
     DATABASE,
     REPORTS_FOLDER,
     clear_drafts,
     draft_path,
     hold_lock,
+    link_or_copy,
     lock_path,
     replace_folder,
 )
+from pipeline.report import exports
 from pipeline.report.charts import lifetime_chart, trend_chart
-from pipeline.report.csv_files import csv_views, write_csv_files
-from pipeline.report.data import HISTORY, VIEWS, write_data
-from pipeline.report.facts import headlines, read_facts
-from pipeline.report.views import read_views
+from pipeline.report.data import (
+    DEPENDENTS,
+    SNAPSHOT_TABLES,
+    data_file,
+    dependencies_file,
+    read_version_places,
+    write_dependencies,
+    write_history,
+    write_snapshot_data,
+)
+from pipeline.report.facts import ROWS_SHOWN, headlines, read_facts, read_snapshots
+from pipeline.report.state import (
+    ReportState,
+    database_digest,
+    has_files,
+    read_state,
+    snapshot_digests,
+    write_state,
+)
+from pipeline.report.views import check_tables, in_parallel, read_query, read_views, split_by_tag
 from pipeline.rows import escape_markdown
-from pipeline.text import counted, printable
+from pipeline.text import counted, natural_key, printable
 from pipeline.warehouse.database import open_warehouse
 from pipeline.warehouse.dictionary import write_dictionary
 
-if TYPE_CHECKING:
-    import duckdb
+SCRIPTS = (
+    "data",
+    "dom",
+    "address",
+    "machine",
+    "matrices",
+    "packages",
+    "package",
+    "changes",
+    "snapshot",
+    "main",
+)
+BATCH_SPECS = 150_000  # of snapshots read at a time; bounds the memory
 
-SCRIPTS = ("data", "dom", "matrices", "packages", "snapshot", "main")  # as they build on each other
 
+def write_reports(
+    out: Path,
+    *,
+    all_rows: bool = False,
+    host: dict[str, str] | None = None,
+    waits: Callable[[], None] = lambda: None,
+) -> list[str]:
+    """Write `out`/reports, as far as they are not current, and return five lines on them.
 
-def write_reports(out: Path, waits: Callable[[], None] = lambda: None) -> list[str]:
-    """Write `out`/reports anew and give the five lines that say what is in it.
-
-    `waits` is called if another run writes them, before this one waits for it.
+    With `all_rows` the CSV files of a long history hold all of it. `host` is the `os` and `target`
+    that the page begins with. `waits` is called if another run writes the reports, before this one
+    waits for it.
 
     Raises
     ------
     OutputError
-        There is no database, or the reports can't be written.
+        There is no database, it is damaged, or the reports can't be written.
     """
-    draft = draft_path(out, REPORTS_FOLDER)
-    # Where there is no folder, opening the database says so.
-    lock = hold_lock(lock_path(out, REPORTS_FOLDER), waits=waits) if out.is_dir() else nullcontext()
+    folder, draft = out / REPORTS_FOLDER, draft_path(out, REPORTS_FOLDER)
+    if not (out / DATABASE).is_file():
+        open_warehouse(out)  # says so, before anything is touched
     try:
-        with lock, open_warehouse(out) as connection:
+        with hold_lock(lock_path(out, REPORTS_FOLDER), waits=waits):
             clear_drafts(out, REPORTS_FOLDER)
-            try:
-                facts = write_files(connection, draft)
-                replace_folder(draft, out / REPORTS_FOLDER)
-            finally:
-                clear_drafts(out, REPORTS_FOLDER)
+            state = read_state(folder)
+            digest = database_digest(out, all_rows, host)
+            if state and state.made_of == digest and has_files(folder, state.files):
+                return [report_line(out), *state.lines]
+            with open_warehouse(out) as connection:
+                try:
+                    check_tables(connection, out / DATABASE)
+                    lines = write_files(
+                        connection, draft, folder, state, digest, all_rows=all_rows, host=host
+                    )
+                    replace_folder(draft, folder)
+                finally:
+                    clear_drafts(out, REPORTS_FOLDER)
     except OSError as error:
         raise not_written(error, out) from error
-    return [f"reports:  {out / REPORTS_FOLDER / 'index.html'}, summary.md, csv/", *headlines(facts)]
+    except (duckdb.Error, QueryError) as error:  # The queries are right.
+        raise OutputError(
+            f"{out / DATABASE}: can't be read: {error}; "
+            f"remove it and run 'cache-coverage build --out {out}'"
+        ) from error
+    return [report_line(out), *lines]
 
 
-def write_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str, Any]:
-    """Write every file of the reports below `folder`; give the facts that they show."""
-    csv_names = csv_views(connection)
-    frames = read_views(connection, [*csv_names, *VIEWS.values()])
-    write_csv_files({name: frames[name] for name in csv_names}, folder / "csv")
-    facts = read_facts(connection, frames)
-    own = [row["tag"] for row in facts["snapshots"] if row["rank"]]
-    write_data(connection, folder / "data", own, frames)
-    (folder / "dictionary.md").write_text(write_dictionary(connection), encoding="utf-8")
+def report_line(out: Path) -> str:
+    """Return the line that says where the reports are."""
+    return f"reports:  {out / REPORTS_FOLDER / 'index.html'}, summary.md, csv/, parquet/"
+
+
+def write_files(
+    connection: duckdb.DuckDBPyConnection,
+    draft: Path,
+    old: Path,
+    state: ReportState | None,
+    digest: str,
+    *,
+    all_rows: bool,
+    host: dict[str, str] | None,
+) -> list[str]:
+    """Write every file of the reports below `draft`, or link it to that of `old`.
+
+    Returns the lines that say what is in them.
+    """
+    draft.mkdir()
+    snapshots = read_snapshots(connection)
+    tags = [row["tag"] for row in snapshots]
+    newest = {row["tag"] for row in snapshots if row["rank"]}
+    views = exports.csv_views(connection)
+    digests = snapshot_digests(connection, {row["tag"]: row["previous_tag"] for row in snapshots})
+    digests = {tag: f"{found} {tag in newest}" for tag, found in digests.items()}
+    stale = [tag for tag in tags if not keep_snapshot(draft, old, state, tag, digests[tag], views)]
+    places = read_version_places(connection)
+    for batch in batches(snapshots, set(stale)):
+        write_snapshots(connection, draft, batch, views, newest, places)
+    chosen = next((row["tag"] for row in snapshots if row["rank"] == 1), None)
+    whole = read_views(connection, {view: f"from {view}" for view in exports.WHOLE_VIEWS})
+    whole |= {
+        view: read_query(connection, f"from {view}", (chosen or "", chosen or ""))
+        for view in exports.NEWEST_VIEWS
+    }
+    rows = exports.write_whole(draft, views, tags, chosen, whole, all_rows=all_rows)
+    write_history(draft, chronological(snapshots), places)
+    facts = read_facts(connection, snapshots, partial(exports.read_snapshots, draft))
+    (draft / "dictionary.md").write_text(write_dictionary(connection), encoding="utf-8")
+    facts["csv_rows"] = rows
+    facts["priorities"] = whole["gap_priority"].sort("rank", "package").head(ROWS_SHOWN).to_dicts()
+    facts["gap_package_count"] = whole["gap_priority"].height
+    facts["installable"] = whole["installable_coverage"].to_dicts()
+    facts["closure_hole_count"] = whole["closure_holes"].height
+    facts["is_shortened"] = len(tags) > exports.SHORT_HISTORY and not all_rows
+    facts["lines"] = lines = headlines(facts)
+    write_pages(draft, facts, page_data(connection, snapshots, draft) | {"host": host})
+    write_state(draft, digest, digests, lines)
+    return lines
+
+
+def keep_snapshot(
+    draft: Path, old: Path, state: ReportState | None, tag: str, digest: str, views: list[str]
+) -> bool:
+    """Link a snapshot's files into the draft, if they are there and made of the same."""
+    if state is None or state.snapshots.get(tag) != digest:
+        return False
+    files = [data_file(tag), *exports.snapshot_files(tag, views)]
+    if dependencies_file(tag) in state.files:
+        files.append(dependencies_file(tag))
+    if not has_files(old, {name: state.files.get(name, -1) for name in files}):
+        return False
+    for name in files:
+        (draft / name).parent.mkdir(parents=True, exist_ok=True)
+        link_or_copy(str(old / name), str(draft / name))
+    return True
+
+
+def batches(snapshots: list[dict[str, Any]], stale: set[str]) -> Iterator[list[str]]:
+    """Yield the stale tags in batches: ranges of all tags, of a bounded number of specs."""
+    batch: list[str] = []
+    spec_count = 0
+    for row in sorted(snapshots, key=lambda row: row["tag"].encode()):
+        is_stale = row["tag"] in stale
+        if batch and (not is_stale or spec_count + row["spec_count"] > BATCH_SPECS):
+            yield batch
+            batch, spec_count = [], 0
+        if is_stale:
+            batch.append(row["tag"])
+            spec_count += row["spec_count"]
+    if batch:
+        yield batch
+
+
+def write_snapshots(
+    connection: duckdb.DuckDBPyConnection,
+    folder: Path,
+    tags: list[str],
+    views: list[str],
+    newest: set[str],
+    places: dict[str, int],
+) -> None:
+    """Write the files of some snapshots, whose tags are all of a range."""
+    queries = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]} | SNAPSHOT_TABLES
+    frames = {
+        name: split_by_tag(frame, tags)
+        for name, frame in read_views(connection, queries, (tags[0], tags[-1])).items()
+    }
+
+    dependents = {
+        tag: read_query(connection, DEPENDENTS, (tag, tag)).drop("tag")
+        for tag in tags
+        if tag in newest
+    }
+
+    def write_one(tag: str) -> None:
+        of_tag = {name: parts[tag] for name, parts in frames.items()}
+        exports.write_snapshot(folder, tag, of_tag, views)
+        write_snapshot_data(folder, tag, of_tag, places, dependents.get(tag))
+
+    in_parallel(write_one, tags)
+    for tag in newest.intersection(tags):
+        write_dependencies(connection, folder, tag)
+
+
+def chronological(snapshots: list[dict[str, Any]]) -> list[str]:
+    """Return the tags as a history shows them: by date, then those without one."""
+    return [
+        row["tag"]
+        for row in sorted(snapshots, key=lambda row: (row["snapshot_date"] or "~", row["tag"]))
+    ]
+
+
+def write_pages(folder: Path, facts: dict[str, Any], data: dict[str, Any]) -> None:
+    """Write index.html and summary.md."""
     shown = facts | {
         "charts": {
             "trend": trend_chart(facts["trend"]) if facts["trend"] else None,
             "lifetimes": lifetime_chart(facts["lifetimes"]) if facts["lifetimes"] else None,
         },
-        "page_data": page_data(connection, facts, own),
-        "csv_rows": {name: frames[name].height for name in csv_names},
+        "page_data": data,
+        "host_names": {
+            "os": sorted({*data["systems"], *data["built_systems"]}, key=natural_key),
+            "target": sorted(data["targets"], key=natural_key),
+        },
         "scripts": SCRIPTS,
         "database": DATABASE,
     }
@@ -87,41 +257,69 @@ def write_files(connection: duckdb.DuckDBPyConnection, folder: Path) -> dict[str
     for name in ("index.html", "summary.md"):
         text = templates.get_template(f"{name}.j2").render(shown)
         (folder / name).write_text(text, encoding="utf-8")
-    return facts
 
 
 def page_data(
-    connection: duckdb.DuckDBPyConnection, facts: dict[str, Any], own: list[str]
+    connection: duckdb.DuckDBPyConnection, snapshots: list[dict[str, Any]], folder: Path
 ) -> dict[str, Any]:
-    """Give what the scripts know before they load anything: snapshots and what runs on what.
+    """Return what the scripts know before they load anything: snapshots, and what runs where.
 
-    `runs_on` is of the targets that have specs: each with those whose binaries it runs, the
-    nearest first.
+    `targets` has, for each target of archspec that can run a binary of some snapshot, the targets
+    of those binaries, the nearest first; `systems` for each operating system those of an older or
+    the same C library; `families` the family of each target. `dependencies` are the snapshots in
+    `folder` with a file of what their specs need.
     """
-    runs_on = connection.execute(
+    targets = connection.execute(
         """
         select host_target, list(binary_target order by distance, binary_target)
         from targets
-        where host_target in (select target from environments)
-            and binary_target in (select target from environments)
+        where binary_target in (select target from environments)
         group by all
         order by all
         """
     ).fetchall()
-    names = ("tag", "kind", "previous_tag", "package_count", "spec_count", "environment_count")
+    systems = connection.execute(
+        """
+        select host_os, list(binary_os order by binary_os)
+        from os_compatibility
+        where binary_os in (select os from environments)
+        group by all
+        order by all
+        """
+    ).fetchall()
+    built_systems = connection.execute(
+        "select distinct os from environments order by os"
+    ).fetchall()
+    families = connection.execute(
+        "select distinct host_target, family from targets where family is not null order by all"
+    ).fetchall()
+    names = (
+        "tag",
+        "kind",
+        "previous_tag",
+        "snapshot_date",
+        "package_count",
+        "spec_count",
+        "environment_count",
+    )
     return {
         "snapshots": [
-            {name: row[name] for name in names}
-            | {"file": row["tag"] if row["rank"] else HISTORY, "is_newest": bool(row["rank"])}
-            for row in facts["snapshots"]
+            {name: row[name] for name in names} | {"is_newest": bool(row["rank"])}
+            for row in snapshots
         ],
-        "history": sorted(row["tag"] for row in facts["snapshots"] if row["tag"] not in own),
-        "runs_on": dict(runs_on),
+        "history": chronological(snapshots),
+        "targets": dict(targets),
+        "systems": dict(systems),
+        "built_systems": [os for (os,) in built_systems],
+        "families": dict(families),
+        "dependencies": [
+            row["tag"] for row in snapshots if (folder / dependencies_file(row["tag"])).is_file()
+        ],
     }
 
 
 def environment() -> jinja2.Environment:
-    """Give the templates' environment: markup escapes itself, and a missing name raises."""
+    """Return the templates' environment: markup is escaped, and a missing name raises."""
     templates = jinja2.Environment(
         loader=jinja2.PackageLoader("pipeline.report"),
         autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",)),

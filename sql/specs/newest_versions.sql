@@ -11,7 +11,8 @@ with in_environment as (
         specs.target,
         arg_max(specs.version, version_order.version_position) as version,
         max(version_order.version_position) as version_position,
-        max(version_order.version_key) as version_key
+        max(version_order.version_key) as version_key,
+        bool_and(specs.version is not distinct from specs.compiler_version) as is_of_compiler
     from specs
     inner join version_order on version_order.version = specs.version
     group by all
@@ -22,7 +23,8 @@ in_snapshot as (
         tag,
         package,
         arg_max(version, version_position) as version,
-        max(version_key) as version_key
+        max(version_key) as version_key,
+        bool_and(is_of_compiler) as is_of_compiler
     from in_environment
     group by all
 )
@@ -35,7 +37,9 @@ select
     in_environment.target,
     in_snapshot.version as newest_version,
     in_environment.version as environment_newest_version,
-    in_environment.version_key < in_snapshot.version_key as is_lagging
+    -- A compiler's runtime has the compiler's version, so it is as new as can be.
+    in_environment.version_key < in_snapshot.version_key
+        and not in_snapshot.is_of_compiler as is_lagging
 from in_environment
 inner join in_snapshot
     on in_snapshot.tag = in_environment.tag

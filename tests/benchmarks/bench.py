@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import shutil
 import statistics
 import subprocess
@@ -38,6 +39,8 @@ KIBIBYTES = 1024  # in a mebibyte; the kernel counts memory so
 PEER_SNAPSHOTS = 4  # the newest ones: peers take minutes for them all
 SHARE = 4  # of the snapshots one in so many, to see what grows with them
 PEAK_GOAL = 600  # MiB, of the largest process
+JOB_PEAK_GOAL = 800  # MiB, of the largest process of flatten, build and report
+REPORTS_GOAL = 30  # MB of reports
 GROWTH_GOAL = 0.5  # MiB more a snapshot: what is remembered of each page, but none of its specs
 SAMPLE = Path(__file__).parent.parent / "pages"
 SAMPLE_GOAL = 1.5  # seconds in all
@@ -93,13 +96,36 @@ def flattens(corpus: Path, out: Path) -> list[Measure]:
     ]
 
 
+def jobs(corpus: Path, out: Path) -> list[Measure]:
+    """Return the runs of all three commands in a row, as `make reports` has them."""
+    flatten, *others = (
+        shlex.join([*PIPELINE, *command, "--out", str(out)])
+        for command in (["flatten", str(corpus)], ["build"], ["report"])
+    )
+    job = ["bash", "-c", " && ".join([flatten, *others])]
+    newest = max((corpus / "_cache").iterdir())
+
+    def take_newest_away() -> None:
+        aside = newest.rename(corpus.parent / newest.name)
+        run_command(job)
+        aside.rename(newest)
+
+    empty = partial(shutil.rmtree, out, ignore_errors=True)
+    return [
+        Measure("all three, cold", job, 5, empty, peak_goal=JOB_PEAK_GOAL),
+        Measure("all three, nothing new", job, 0.7, peak_goal=JOB_PEAK_GOAL),
+        Measure("all three, one more", job, 2.5, take_newest_away, peak_goal=JOB_PEAK_GOAL),
+    ]
+
+
 def measures(corpus: Path, out: Path) -> list[Measure]:
-    """Give what is measured in turn, each on what the one before it left."""
+    """Return what is measured in turn, each on what the one before it left."""
     return [
         Measure(FLOOR, [PYTHON, "-m", "tests.benchmarks.floor", str(corpus)]),
         *flattens(corpus, out),
         Measure("build", [*PIPELINE, "build", "--out", str(out)], 1.5, peak_goal=PEAK_GOAL),
         Measure("build, nothing changed", [*PIPELINE, "build", "--out", str(out)], 0.2),
+        *jobs(corpus, out),
         Measure("--help", [*PIPELINE, "--help"], seconds_goal=0.3),
     ]
 
@@ -144,6 +170,11 @@ def measure_commands(corpus: Path, out: Path, run_count: int) -> dict[str, float
             f"{peak:>6.0f}{at_most(measure.peak_goal):>7}{page_count / seconds:>11,.0f}"
             f"{'   missed' if is_missed else ''}"
         )
+    size = sum(path.stat().st_size for path in (out / "reports").rglob("*") if path.is_file())
+    is_missed = size > REPORTS_GOAL * 1e6
+    print(
+        f"\nreports: {size / 1e6:.1f} MB, goal ≤ {REPORTS_GOAL}{'   missed' if is_missed else ''}"
+    )
     return peaks
 
 

@@ -117,7 +117,8 @@ class Scene:
             return read_all(self.out)
         if self.command[0] == "report":
             folder = self.out / "reports"
-            return {path.relative_to(folder): path.read_bytes() for path in folder.rglob("*.*")}
+            files = [path for path in folder.rglob("*.*") if path.is_file()]
+            return {path.relative_to(folder): path.read_bytes() for path in files}
         with duckdb.connect(str(self.out / "coverage.duckdb"), read_only=True) as connection:
             return connection.execute("from specs order by all").fetchall()
 

@@ -53,13 +53,14 @@ def open_report(
         ),
     )
     page.goto(f"{folder}/index.html{anchor}")
-    page.wait_for_selector("#package-table table")
+    page.wait_for_selector("#package-table table", state="attached")
+    page.wait_for_function("document.getElementById('status').textContent === ''")
     yield page
     assert faults == []
     page.close()
 
 
 def violations(page: Page) -> list[tuple[str, list[str]]]:
-    """Give what axe-core finds against the page as it stands: each rule with where it is broken."""
+    """Return the rules of axe-core that the page as it stands breaks, each with where."""
     found = Axe().run(page).response["violations"]
     return [(rule["id"], [str(node["target"]) for node in rule["nodes"]]) for rule in found]

@@ -15,7 +15,8 @@ def weeks(*package_counts: int) -> list[dict[str, Any]]:
     """Return rows of view coverage_trend, a week apart."""
     return [
         {
-            "snapshot_date": datetime.date(2025, 3, 2) + datetime.timedelta(weeks=week),
+            "day": 7 * week,
+            "snapshot_date": str(datetime.date(2025, 3, 2) + datetime.timedelta(weeks=week)),
             "package_count": count,
             "spec_count": 10 * count,
             "cell_count": 3 * count,
@@ -41,7 +42,7 @@ def test_a_trend_fits_its_axes(counts: tuple[int, ...]) -> None:
     chart = trend_chart(rows)
 
     assert_fits(chart)
-    days = [str(row["snapshot_date"]) for row in rows]
+    days = [row["snapshot_date"] for row in rows]
     labels = [tick.label for tick in chart.ticks]
     assert (labels[0], labels[-1]) == (days[0], days[-1])
     assert set(labels) <= set(days)

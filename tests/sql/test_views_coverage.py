@@ -190,6 +190,23 @@ def test_newest_versions_follow_spacks_order() -> None:
     ]
 
 
+def test_a_compilers_runtime_does_not_lag() -> None:
+    """Its version is its compiler's in each of its specs, so the older is none to be renewed."""
+    specs = [
+        Spec("a", package="gcc-runtime", version="11.4.0", compiler="gcc@11.4.0"),
+        Spec("b", package="gcc-runtime", version="13.2.0", compiler="gcc@13.2.0", target="zen4"),
+        Spec("c", version="11.4.0", compiler="gcc@11.4.0"),
+        Spec("d", version="13.2.0", compiler="gcc@11.4.0", target="zen4"),
+    ]
+    rows = ask(open_views(specs), "select package, target, is_lagging from newest_versions")
+    assert rows == [
+        ("gcc-runtime", "x86_64_v3", False),
+        ("gcc-runtime", "zen4", False),
+        ("zlib", "x86_64_v3", True),
+        ("zlib", "zen4", False),
+    ]
+
+
 # What the summary of a page with `Spec("a")` alone declares.
 TRUE_SUMMARY: dict[str, Any] = {
     "spec_count": 1,

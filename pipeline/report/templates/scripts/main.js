@@ -1,49 +1,106 @@
-// The page: a snapshot and a way of counting are chosen, and what depends on them is shown.
+// The page follows its address: what is chosen there is loaded and shown.
 
 const choice = document.getElementById("choice");
+const panel = document.getElementById("panel");
+let snapshot = null; // the one that is shown
+let filterPackages = null;
+let opener = null; // what had the focus before the panel opened
 
-async function show(tag) {
+// What has to be drawn anew when something is chosen.
+const DEPENDS = {
+    matrices: ["mode", "show", "targets"],
+    changes: ["from", "change"],
+    machine: ["os", "target"],
+    packages: ["search", "filter"],
+    panel: ["cell", "package", "mode"],
+};
+
+async function follow() {
+    const before = state;
+    state = readAddress();
+    const isOther = snapshot?.tag !== state.snapshot;
+    const changed = (part) => isOther || DEPENDS[part].some((key) => before[key] !== state[key]);
     const status = document.getElementById("status");
-    status.textContent = "Loading …";
+    choice.elements.snapshot.value = state.snapshot;
+    choice.elements.mode.value = state.mode;
+    document.getElementById("matrix-show").value = state.show;
+    document.getElementById("matrix-targets").value = state.targets;
     try {
-        const snapshot = await loadSnapshot(tag);
-        if (choice.elements.snapshot.value !== tag) return; // another was chosen since
-        const mode = choice.elements.mode.value;
-        for (const title of document.querySelectorAll(".of-snapshot")) title.textContent = tag;
-        showMatrices(snapshot, mode);
-        showPackages(snapshot);
-        showChanges(snapshot);
-        showStacks(snapshot);
-        showDuplicates(snapshot);
+        if (isOther) {
+            status.textContent = "Loading …";
+            const loaded = await loadSnapshot(state.snapshot);
+            if (loaded.tag !== state.snapshot) return; // another was chosen since
+            snapshot = loaded;
+            for (const title of document.querySelectorAll(".of-snapshot")) title.textContent = snapshot.tag;
+            filterPackages = showPackages(snapshot);
+            showStacks(snapshot);
+            showDuplicates(snapshot);
+        } else if (changed("packages")) {
+            filterPackages();
+        }
+        if (changed("matrices")) showMatrices(snapshot);
+        if (changed("machine")) showMachine(snapshot);
+        if (changed("panel")) showPanel(snapshot);
+        if (changed("changes")) await showChanges(snapshot);
         status.textContent = "";
-        current = snapshot;
+        if (state.section && state.section !== before.section) document.getElementById(state.section)?.scrollIntoView();
     } catch (error) {
         status.textContent = error.message;
     }
 }
 
-let current = null;
+function showPanel() {
+    if (!state.cell && !state.package) {
+        if (panel.open) {
+            panel.close();
+            opener?.focus();
+        }
+        return;
+    }
+    const { title, body } = state.package ? packagePanel(snapshot, state.package) : cellPanel(snapshot, state.cell);
+    document.getElementById("panel-title").textContent = title;
+    document.getElementById("panel-back").hidden = !(state.package && state.cell);
+    document.getElementById("panel-body").replaceChildren(...body.filter(Boolean));
+    if (!panel.open) {
+        opener = document.activeElement;
+        panel.showModal();
+    }
+    panel.scrollTop = 0;
+}
+
+// Closing a package goes back to the list that it was opened from.
+const leavePanel = () => go(state.package && state.cell ? { package: "" } : { package: "", cell: "" });
+
 if (choice) {
     choice.hidden = false;
     choice.addEventListener("submit", (event) => event.preventDefault());
-    choice.elements.snapshot.addEventListener("change", () => show(choice.elements.snapshot.value));
-    for (const radio of choice.elements.mode) {
-        radio.addEventListener("change", () => {
-            if (current) showMatrices(current, choice.elements.mode.value);
+    choice.elements.snapshot.addEventListener("change", (event) => go({ snapshot: event.target.value }));
+    for (const radio of choice.elements.mode) radio.addEventListener("change", (event) => go({ mode: event.target.value }));
+    const listen = (id, key, event = "change", replace = false) =>
+        document.getElementById(id).addEventListener(event, ({ target }) => go({ [key]: target.value }, { replace }));
+    listen("matrix-show", "show");
+    listen("matrix-targets", "targets");
+    listen("package-search", "search", "input", true);
+    listen("package-filter", "filter");
+    listen("host-os", "os");
+    listen("host-target", "target");
+    document.getElementById("matrix-search").addEventListener("input", () => showMatrices(snapshot));
+    document.getElementById("machine-form").addEventListener("submit", (event) => event.preventDefault());
+    for (const link of document.querySelectorAll("nav a[href^='#']")) {
+        link.addEventListener("click", (event) => {
+            event.preventDefault();
+            const section = link.hash.slice(1);
+            go({ section });
+            document.getElementById(section).scrollIntoView();
         });
     }
-    for (const link of document.querySelectorAll("[data-change]")) {
-        link.addEventListener("click", () => showChange(link.dataset.change));
-    }
-    show(choice.elements.snapshot.value);
-}
-
-// The counts above the tables are of the newest snapshot, whichever is shown below.
-async function showChange(change) {
-    const newest = choice.elements.snapshot.options[0].value;
-    choice.elements.snapshot.value = newest;
-    await show(newest);
-    const filter = document.getElementById("change-filter");
-    filter.value = change;
-    filter.dispatchEvent(new Event("change"));
+    panel.addEventListener("cancel", (event) => {
+        event.preventDefault();
+        leavePanel();
+    });
+    document.getElementById("panel-close").addEventListener("click", () => go({ package: "", cell: "" }));
+    document.getElementById("panel-back").addEventListener("click", leavePanel);
+    for (const hidden of document.querySelectorAll(".needs-scripts")) hidden.hidden = false;
+    addEventListener("hashchange", follow);
+    follow();
 }

@@ -5,74 +5,144 @@ const MATRICES = [
     ["compiler", "os", "Compiler × operating system"],
     ["compiler", "target", "Compiler × target"],
 ];
+const NAMES = ["compiler", "os", "target"];
+const orders = new Map(); // title of a matrix to how its rows and columns are sorted
 
-function showMatrices(snapshot, mode) {
+function showMatrices(snapshot) {
+    const words = document.getElementById("matrix-search").value.toLowerCase().trim();
     document.getElementById("matrix-tables").replaceChildren(...MATRICES.map(
         ([rowName, columnName, title]) => element("div", {},
             element("h3", {}, title),
-            scroller(title, matrixTable(snapshot, mode, rowName, columnName, title)))));
+            scroller(title, matrixTable(snapshot, rowName, columnName, title, words)))));
 }
 
-function matrixTable(snapshot, mode, rowName, columnName, title) {
-    const [absent] = ["compiler", "os", "target"].filter((name) => name !== rowName && name !== columnName);
-    const cells = snapshot.matrix.filter((cell) => cell[absent] === null);
-    const names = (name) => [...new Set(cells.map((cell) => cell[name]).filter((value) => value !== null))].sort(compare);
-    const columns = names(columnName);
-    const byKey = new Map(cells.map((cell) => [`${cell[rowName]} ${cell[columnName]}`, cell]));
-    const line = (row) => [...columns, null].map((column) => matrixCell(
-        snapshot, mode, byKey.get(`${row} ${column}`), row === null || column === null));
-    const caption = mode === "exact"
-        ? `${title}, exact: packages of ${snapshot.tag} built for both`
-        : `${title}, compatible: packages of ${snapshot.tag} that can be used with both`;
+// The rows that a cell stands for: who is built for it or, in compatible mode, usable there.
+function usableIn(snapshot, cell) {
+    return snapshot.usable.filter((row) => (state.mode === "compatible" || row.is_exact)
+        && NAMES.every((name) => !cell[name] || cell[name] === row[name] || familyOf(row[name]) === cell[name]));
+}
+
+const packagesOf = (rows) => [...new Set(rows.map((row) => row.package))].sort(compare);
+
+// The cells of one matrix, by row and column; null stands for all of them.
+function matrixValues(snapshot, rowName, columnName) {
+    const values = new Map();
+    const isFamily = state.targets === "family" && (rowName === "target" || columnName === "target");
+    const put = (row, column, value) => values.set(`${row}|${column}`, value);
+    if (state.show === "specs") {
+        for (const spec of snapshot.specs) {
+            const names = [rowName, columnName].map((name) => familyOr(isFamily, name, spec[name]));
+            for (const row of [names[0], null]) {
+                for (const column of [names[1], null]) put(row, column, (values.get(`${row}|${column}`) ?? 0) + 1);
+            }
+        }
+    } else if (isFamily) {
+        const sets = new Map();
+        for (const one of snapshot.usable) {
+            if (state.mode === "exact" && !one.is_exact) continue;
+            const names = [rowName, columnName].map((name) => familyOr(true, name, one[name]));
+            for (const row of [names[0], null]) {
+                for (const column of [names[1], null]) {
+                    const key = `${row}|${column}`;
+                    if (!sets.has(key)) sets.set(key, new Set());
+                    sets.get(key).add(one.package);
+                }
+            }
+        }
+        for (const [key, set] of sets) values.set(key, set.size);
+    } else {
+        const absent = NAMES.find((name) => name !== rowName && name !== columnName);
+        for (const cell of snapshot.matrix) {
+            if (cell[absent] === null) put(cell[rowName], cell[columnName], cell[`${state.mode}_package_count`]);
+        }
+    }
+    return values;
+}
+
+// As Spack writes a target with all that descend from it.
+const familyOf = (target) => (page.families[target] ? `${page.families[target]}:` : target);
+const familyOr = (isFamily, name, value) => (isFamily && name === "target" ? familyOf(value) : value);
+
+function matrixTable(snapshot, rowName, columnName, title, words) {
+    const values = matrixValues(snapshot, rowName, columnName);
+    const valueOf = (row, column) => values.get(`${row}|${column}`) ?? 0;
+    const names = (place) => [...new Set([...values.keys()].map((key) => key.split("|")[place]))].filter((name) => name !== "null");
+    const order = orders.get(title) ?? {};
+    const sorted = (list, value) => list.sort((one, other) => (value ? value(other) - value(one) : 0) || compare(one, other));
+    let rows = sorted(names(0), order.column !== undefined && ((row) => valueOf(row, order.column)));
+    let columns = sorted(names(1), order.row !== undefined && ((column) => valueOf(order.row, column)));
+    if (words) {
+        const matching = (list) => list.filter((name) => name.toLowerCase().includes(words));
+        if (matching(rows).length) rows = matching(rows);
+        if (matching(columns).length) columns = matching(columns);
+    }
+    const all = state.show === "specs" ? snapshot.spec_count : snapshot.package_count;
+    const cellOf = (row, column) => matrixCell(valueOf(row, column), all,
+        { [rowName]: row, [columnName]: column }, row === null || column === null);
+    const sorter = (part, name, text) => {
+        const button = element("button", { type: "button", title: `Sort by ${text}` }, text);
+        button.addEventListener("click", () => {
+            const known = orders.get(title) ?? {};
+            orders.set(title, { ...known, [part]: known[part] === name ? undefined : name });
+            showMatrices(snapshot);
+        });
+        return button;
+    };
+    const sortedBy = (part, name) => (order[part] === name && order[part] !== undefined ? "descending" : undefined);
+    const what = state.show === "specs" ? "specs built for both" : state.mode === "exact" ? "packages of it built for both" : "packages of it that can be used with both";
+    const mode = state.show === "specs" ? "exact" : state.mode;
     return element("table", { class: "matrix" },
-        element("caption", {}, `${caption}, of ${number(snapshot.package_count)}. – is none.`),
+        element("caption", {}, `${title}, ${mode}: ${what.replace(" of it", ` of ${snapshot.tag}`)}, of ${number(all)}. – is none.`),
         element("thead", {}, element("tr", {},
             element("th", { scope: "col" }, rowName),
-            ...columns.map((column) => element("th", { scope: "col" }, column)),
-            element("th", { scope: "col" }, `any ${columnName}`))),
-        element("tbody", {}, ...names(rowName).map((row) => element("tr", {},
-            element("th", { scope: "row" }, row), ...line(row)))),
+            ...[...columns, null].map((column) => element("th",
+                { scope: "col", class: column === null ? "total" : undefined, "aria-sort": sortedBy("column", column) },
+                sorter("column", column, column ?? `any ${columnName}`))))),
+        element("tbody", {}, ...rows.map((row) => element("tr", {},
+            element("th", { scope: "row" }, sorter("row", row, row)), ...[...columns, null].map((column) => cellOf(row, column))))),
         element("tfoot", {}, element("tr", {},
-            element("th", { scope: "row" }, `any ${rowName}`), ...line(null))));
+            element("th", { scope: "row" }, sorter("row", null, `any ${rowName}`)), ...[...columns, null].map((column) => cellOf(null, column)))));
 }
 
-function matrixCell(snapshot, mode, cell, isTotal) {
-    const count = cell?.[`${mode}_package_count`] ?? 0;
-    if (!count) return element("td", { class: "none" }, "–");
-    const share = cell[`${mode}_pct`];
+function matrixCell(count, all, names, isTotal) {
+    if (!count) {
+        return element("td", { class: isTotal ? "none total" : "none" },
+            element("button", { type: "button", onclick: () => go({ cell: cellKey(names) }) }, "–"));
+    }
+    const part = 100 * count / all;
+    const text = state.show === "share" ? [percent(part)]
+        : [`${number(count)}/${number(all)} `, element("small", {}, percent(part))];
     const made = element("td", { class: isTotal ? "share total" : "share" }, element("button",
-        { type: "button", onclick: () => openCell(snapshot, mode, cell) },
-        `${number(count)}/${number(cell.snapshot_package_count)} `,
-        element("small", {}, percent(share))));
-    made.style.setProperty("--share", share / 100);
+        { type: "button", onclick: () => go({ cell: cellKey(names) }) }, ...text));
+    made.style.setProperty("--share", part / 100);
     return made;
 }
 
-function openCell(snapshot, mode, cell) {
-    const packages = [...new Set(snapshot.specs
-        .filter((spec) => (mode === "exact" ? isExact(spec, cell) : isUsable(snapshot, spec, cell)))
-        .map((spec) => spec.package))].sort(compare);
-    const place = ["compiler", "os", "target"].map((name) => cell[name]).filter(Boolean).join(" × ");
-    openPanel(place || "All packages",
-        element("p", {}, `${number(cell[`${mode}_package_count`])} of ${number(cell.snapshot_package_count)} `
-            + `packages (${percent(cell[`${mode}_pct`])}) of ${snapshot.tag}, ${mode}.`),
-        element("ul", { class: "names" }, ...packages.map((name) => element("li", {},
-            element("button", { type: "button", onclick: () => openPackage(snapshot, name) }, name)))));
-}
+const cellKey = (names) => NAMES.map((name) => names[name] ?? "").join("|");
 
-function isExact(spec, cell) {
-    return ["compiler", "os", "target"].every((name) => cell[name] === null || cell[name] === spec[name]);
-}
-
-// As view usable_cells has it: for an ancestor of the target, with the compiler or with none.
-function isUsable(snapshot, spec, cell) {
-    if (cell.os !== null && cell.os !== spec.os) return false;
-    if (cell.target !== null) {
-        const hasHost = snapshot.environments.some((environment) =>
-            environment.platform === spec.platform && environment.target === cell.target);
-        if (!hasHost || distance(cell.target, spec.target) < 0) return false;
+// What a cell of a matrix has, and the complement: what is not there, with what would run instead.
+function cellPanel(snapshot, key) {
+    const names = key.split("|");
+    const cell = Object.fromEntries(NAMES.map((name, index) => [name, names[index] || null]));
+    const packages = packagesOf(usableIn(snapshot, cell));
+    const known = new Set(packages);
+    const missing = snapshot.packages.map((row) => row.package).filter((name) => !known.has(name)).sort(compare);
+    const list = (items, note) => element("ul", { class: "names" }, ...items.map((name) => element("li", {}, packageLink(name), note(name))));
+    const instead = new Map();
+    for (const row of snapshot.gaps) {
+        if (!cell.compiler && (!cell.os || cell.os === row.os) && (!cell.target || cell.target === row.target) && row.usable_target) {
+            instead.set(row.package, row.usable_target);
+        }
     }
-    if (cell.compiler === null || cell.compiler === spec.compiler) return true;
-    return spec.compiler === "none"
-        && snapshot.specs.some((other) => other.compiler === cell.compiler && other.os === spec.os);
+    return {
+        title: names.filter(Boolean).join(" × ") || "All packages",
+        body: [
+            element("p", {}, `${share(packages.length, snapshot.package_count).replace(" (", " packages (")} of ${snapshot.tag}, ${state.mode}.`),
+            packages.length ? list(packages, () => null) : element("p", { class: "note" }, "None."),
+            missing.length ? element("details", { class: "missing-names" },
+                element("summary", {}, `${counted(missing.length, "package")} not there`),
+                list(missing, (name) => (instead.has(name) && state.mode === "exact"
+                    ? element("span", { class: "detail" }, `${instead.get(name)} runs there`) : null))) : null,
+        ],
+    };
 }

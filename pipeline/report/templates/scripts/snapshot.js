@@ -1,36 +1,8 @@
-// What else there is of one snapshot: changes, stacks, duplicate builds.
+// What else there is of one snapshot: stacks, and configurations that are built more than once.
 
-const CHANGES = { lost: "✕", gained: "+", upgraded: "↑", rebuilt: "↻" };
+const OVERLAP_STACKS = 60; // more make a table that nobody reads
 
-function showChanges(snapshot) {
-    const box = document.getElementById("change-table");
-    if (!snapshot.previous_tag) {
-        box.replaceChildren(element("p", {}, `${snapshot.tag} has no earlier snapshot of its kind to compare with.`));
-        return;
-    }
-    const kinds = Object.keys(CHANGES);
-    const columns = [
-        { title: "package", value: (row) => row.package, cell: (row) => element("button",
-            { type: "button", class: "name", onclick: () => openPackage(snapshot, row.package) }, row.package) },
-        { title: "change", value: (row) => kinds.indexOf(row.change), cell: (row) => mark(CHANGES[row.change], row.change, row.change) },
-        { title: "cause", value: (row) => row.cause ?? "", cell: (row) => row.cause ?? "–" },
-        { title: "environment", value: keyOf, cell: keyOf },
-        { title: "specs before", number: true, value: (row) => row.previous_spec_count, cell: (row) => number(row.previous_spec_count) },
-        { title: "specs now", number: true, value: (row) => row.spec_count, cell: (row) => number(row.spec_count) },
-    ];
-    const table = sortedTable({
-        label: "Changes",
-        caption: (count) => `${number(count)} changed cells of ${snapshot.tag} since ${snapshot.previous_tag}, lost first.`,
-        columns,
-        rows: snapshot.changes,
-        sort: { column: columns[1], falling: false },
-    });
-    const filter = element("select", { id: "change-filter" }, element("option", { value: "" }, "all changes"),
-        ...kinds.map((kind) => element("option", { value: kind }, kind)));
-    filter.addEventListener("change", () => table.update(
-        snapshot.changes.filter((row) => !filter.value || row.change === filter.value)));
-    box.replaceChildren(element("div", { class: "controls" }, element("label", {}, "Show ", filter)), table.box);
-}
+const countColumn = (title, name) => ({ title, number: true, value: (row) => row[name], cell: (row) => number(row[name]) });
 
 function showStacks(snapshot) {
     const box = document.getElementById("stack-tables");
@@ -38,13 +10,12 @@ function showStacks(snapshot) {
         box.replaceChildren(element("p", {}, `${snapshot.tag} has no stack.`));
         return;
     }
-    const column = (title, name) => ({ title, number: true, value: (row) => row[name], cell: (row) => number(row[name]) });
     const columns = [
         { title: "stack", value: (row) => row.stack, cell: (row) => row.stack },
-        column("packages", "package_count"),
-        column("specs", "spec_count"),
-        column("specs only here", "sole_spec_count"),
-        column("cells only here", "sole_cell_count"),
+        countColumn("packages", "package_count"),
+        countColumn("specs", "spec_count"),
+        countColumn("specs only here", "sole_spec_count"),
+        countColumn("cells only here", "sole_cell_count"),
     ];
     box.replaceChildren(
         sortedTable({
@@ -56,29 +27,31 @@ function showStacks(snapshot) {
             sort: { column: columns[1], falling: true },
         }).box,
         element("h3", {}, "Overlap"),
-        snapshot.overlap.length
+        snapshot.stacks.length > 1
             ? scroller("Overlap", overlapTable(snapshot))
             : element("p", {}, "There is only one stack."));
 }
 
 function overlapTable(snapshot) {
-    const stacks = snapshot.stacks.map((row) => row.stack).sort();
+    const largest = [...snapshot.stacks].sort((one, other) => other.package_count - one.package_count).slice(0, OVERLAP_STACKS);
+    const stacks = largest.map((row) => row.stack).sort(compare);
     const pairs = new Map();
     for (const row of snapshot.overlap) {
         pairs.set(`${row.stack_a} ${row.stack_b}`, row);
         pairs.set(`${row.stack_b} ${row.stack_a}`, row);
     }
     const cell = (one, other) => {
+        if (one === other) return element("td", { class: "none" }, "same");
         const pair = pairs.get(`${one} ${other}`);
-        if (!pair) return element("td", { class: "none" }, "same");
-        if (!pair.shared_package_count) return element("td", { class: "none" }, "–");
+        if (!pair) return element("td", { class: "none" }, "–");
         const made = element("td", { class: "share" }, number(pair.shared_package_count), " ",
             element("small", {}, percent(100 * pair.package_jaccard)));
         made.style.setProperty("--share", pair.package_jaccard);
         return made;
     };
+    const part = snapshot.stacks.length > OVERLAP_STACKS ? ` The ${OVERLAP_STACKS} largest of ${number(snapshot.stacks.length)} stacks.` : "";
     return element("table", { class: "matrix" },
-        element("caption", {}, `Packages that two stacks of ${snapshot.tag} share, and their share of the packages of either. – is none.`),
+        element("caption", {}, `Packages that two stacks of ${snapshot.tag} share, and their share of the packages of either. – is none.${part}`),
         element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "stack"),
             ...stacks.map((stack) => element("th", { scope: "col", class: "slim" }, stack)))),
         element("tbody", {}, ...stacks.map((stack) => element("tr", {},
@@ -88,25 +61,22 @@ function overlapTable(snapshot) {
 function showDuplicates(snapshot) {
     const box = document.getElementById("duplicate-table");
     if (!snapshot.duplicates.length) {
-        box.replaceChildren(element("p", {}, `No build of ${snapshot.tag} is there more than once.`));
+        box.replaceChildren(element("p", {}, `${snapshot.tag} has one build of each configuration.`));
         return;
     }
-    const column = (title, name) => ({ title, number: true, value: (row) => row[name], cell: (row) => number(row[name]) });
     const columns = [
-        { title: "package", value: (row) => row.package, cell: (row) => element("button",
-            { type: "button", class: "name", onclick: () => openPackage(snapshot, row.package) }, row.package) },
-        column("rank", "rank"),
-        column("builds held more than once", "build_count"),
-        column("specs of them", "spec_count"),
-        column("surplus specs", "surplus_spec_count"),
+        { title: "package", value: (row) => row.package, cell: (row) => packageLink(row.package) },
+        countColumn("configurations", "build_count"),
+        countColumn("specs of them", "spec_count"),
+        countColumn("beyond the first", "surplus_spec_count"),
     ];
     box.replaceChildren(sortedTable({
-        label: "Duplicate builds",
-        caption: (count) => `${number(count)} packages of ${snapshot.tag} with builds that are equal in everything but `
-            + "the hash, most surplus first.",
+        label: "Several builds of one configuration",
+        caption: (count) => `${counted(count, "package")} of ${snapshot.tag} with specs that are equal in everything but `
+            + "the hash, most first. They may differ in a dependency.",
         columns,
         rows: snapshot.duplicates,
-        sort: { column: columns[4], falling: true },
+        sort: { column: columns[3], falling: true },
         limit: 20,
     }).box);
 }

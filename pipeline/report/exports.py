@@ -1,0 +1,122 @@
+"""Views as files for other tools: Parquet for each snapshot, and CSV.
+
+`parquet/VIEW/tag=TAG/rows.parquet` is written once for each snapshot. The CSV files are made of
+those, so that a view is read once. Views with many rows have a CSV file for each snapshot,
+`csv/VIEW/TAG.csv`, beside `csv/VIEW.csv`, which holds every row of a short history and those of the
+newest snapshot of a long one.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from pipeline.report.views import Frames
+from pipeline.warehouse.database import run_query
+
+if TYPE_CHECKING:
+    import duckdb
+
+CSV_VIEWS = ("gaps", "snapshot_changes", "stack_coverage", "reconciliation")
+# Not by snapshot: a page may be refused before its tag is known.
+WHOLE_VIEWS = ("rejects",)
+# Of the newest snapshot alone: what to build next, and whether what is there can be installed.
+NEWEST_VIEWS = ("gap_priority", "dependents", "installable_coverage", "closure_holes")
+LARGE_VIEWS = ("gaps", "snapshot_changes")
+# More snapshots than these, and the file of a large view holds the newest alone.
+SHORT_HISTORY = 12
+# These too have Parquet files: the page is made of them.
+OTHER_VIEWS = (
+    "duplicate_packages",
+    "matrix_cells",
+    "newest_versions",
+    "package_snapshots",
+    "root_holes",
+)
+
+PARQUET, CSV = "parquet", "csv"
+ROWS = "rows.parquet"
+
+
+def csv_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
+    """Return the names of the views by snapshot that have a CSV file."""
+    query = "select view_name from duckdb_views() where not internal and schema_name = 'main'"
+    views = run_query(connection, query)
+    coverage = sorted(name for (name,) in views.values if name.startswith("coverage_"))
+    return [*coverage, *CSV_VIEWS]
+
+
+def snapshot_files(tag: str, views: list[str]) -> list[str]:
+    """Return the paths, below the reports, of what `write_snapshot` writes."""
+    return [
+        *(f"{PARQUET}/{view}/tag={tag}/{ROWS}" for view in [*views, *OTHER_VIEWS]),
+        *(f"{CSV}/{view}/{tag}.csv" for view in LARGE_VIEWS),
+    ]
+
+
+def write_snapshot(folder: Path, tag: str, frames: Frames, views: list[str]) -> None:
+    """Write one snapshot's rows of each view, as Parquet and those of large views as CSV."""
+    for view in [*views, *OTHER_VIEWS]:
+        frame = frames[view]
+        path = folder / PARQUET / view / f"tag={tag}" / ROWS
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = io.BytesIO()
+        frame.write_parquet(content, compression="zstd", statistics=False)
+        # Not by Polars, to which a full disk is a fault of the data.
+        path.write_bytes(content.getbuffer())
+    for view in LARGE_VIEWS:
+        (folder / CSV / view).mkdir(parents=True, exist_ok=True)
+        write_csv(
+            frames[view].select(pl.lit(tag).alias("tag"), pl.all()),
+            folder / CSV / view / f"{tag}.csv",
+        )
+
+
+def write_whole(
+    folder: Path,
+    views: list[str],
+    tags: list[str],
+    newest: str | None,
+    whole: Frames,
+    *,
+    all_rows: bool,
+) -> dict[str, int]:
+    """Write `csv/VIEW.csv` for each view, from the snapshots' Parquet files or from `whole`.
+
+    Large views of a long history are written for `newest` alone, unless `all_rows` are asked for.
+    Returns the number of rows in each file.
+    """
+    (folder / CSV).mkdir(exist_ok=True)
+    rows = {}
+    for view in views:
+        is_short = view not in LARGE_VIEWS or len(tags) <= SHORT_HISTORY or all_rows
+        frame = read_snapshots(
+            folder, view, tags if is_short else [tag for tag in tags if tag == newest]
+        )
+        write_csv(frame.sort(pl.all(), nulls_last=True), folder / CSV / f"{view}.csv")
+        rows[view] = frame.height
+    for view, frame in whole.items():
+        write_csv(frame, folder / CSV / f"{view}.csv")
+        rows[view] = frame.height
+    return rows
+
+
+def read_snapshots(folder: Path, view: str, tags: list[str]) -> pl.DataFrame:
+    """Return a view's rows of some snapshots, from their Parquet files, tag first."""
+    return pl.concat(
+        pl.read_parquet(
+            folder / PARQUET / view / f"tag={tag}" / ROWS, hive_partitioning=False
+        ).select(pl.lit(tag).alias("tag"), pl.all())
+        for tag in tags
+    )
+
+
+def write_csv(frame: pl.DataFrame, path: Path) -> None:
+    """Write rows as CSV: RFC 4180, UTF-8, null empty, names of a list with spaces between."""
+    lists = pl.selectors.list().list.join(" ")
+    # A whole number goes without `.0`: in the gaps of a year that alone is a megabyte.
+    fractions = pl.selectors.float().cast(pl.String).str.strip_suffix(".0")
+    path.write_text(frame.with_columns(fractions, lists).write_csv(), encoding="utf-8")
