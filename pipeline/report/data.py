@@ -43,6 +43,7 @@ SNAPSHOT_TABLES = {
         from specs
     """,
 }
+NO_OVERLAP = f"{SNAPSHOT_TABLES['overlap']} limit 0"
 # Of the newest snapshot of each kind alone: it takes the closure of every spec.
 DEPENDENTS = "select tag, package, dependent_count from dependents where dependent_count > 0"
 NO_DEPENDENTS = pl.DataFrame(schema={"package": pl.String, "dependent_count": pl.Int64})

@@ -29,6 +29,7 @@ from pipeline.report import exports
 from pipeline.report.charts import lifetime_chart, trend_chart
 from pipeline.report.data import (
     DEPENDENTS,
+    NO_OVERLAP,
     SNAPSHOT_TABLES,
     data_file,
     dependencies_file,
@@ -65,6 +66,8 @@ SCRIPTS = (
     "main",
 )
 BATCH_SPECS = 150_000  # of snapshots read at a time; bounds the memory
+# With more stacks a snapshot is read alone, without its overlap, which grows with their square.
+MAX_STACKS = 200
 
 
 def write_reports(
@@ -106,6 +109,11 @@ def write_reports(
                     clear_drafts(out, REPORTS_FOLDER)
     except OSError as error:
         raise not_written(error, out) from error
+    except duckdb.OutOfMemoryException as error:
+        raise OutputError(
+            f"{out / REPORTS_FOLDER}: not written: not enough memory: {error}; "
+            "run it where there is more"
+        ) from error
     except (duckdb.Error, QueryError) as error:  # The queries are right.
         raise OutputError(
             f"{out / DATABASE}: can't be read: {error}; "
@@ -142,8 +150,10 @@ def write_files(
     digests = {tag: f"{found} {tag in newest}" for tag, found in digests.items()}
     stale = [tag for tag in tags if not keep_snapshot(draft, old, state, tag, digests[tag], views)]
     places = read_version_places(connection)
+    crowded = {row["tag"] for row in snapshots if row["stack_count"] > MAX_STACKS}
     for batch in batches(snapshots, set(stale)):
-        write_snapshots(connection, draft, batch, views, newest, places)
+        queries = SNAPSHOT_TABLES | ({"overlap": NO_OVERLAP} if crowded & {*batch} else {})
+        write_snapshots(connection, draft, batch, views, queries, newest, places)
     chosen = next((row["tag"] for row in snapshots if row["rank"] == 1), None)
     whole = read_views(connection, {view: f"from {view}" for view in exports.WHOLE_VIEWS})
     whole |= {
@@ -189,12 +199,13 @@ def batches(snapshots: list[dict[str, Any]], stale: set[str]) -> Iterator[list[s
     spec_count = 0
     for row in sorted(snapshots, key=lambda row: row["tag"].encode()):
         is_stale = row["tag"] in stale
-        if batch and (not is_stale or spec_count + row["spec_count"] > BATCH_SPECS):
+        weight = BATCH_SPECS if row["stack_count"] > MAX_STACKS else row["spec_count"]
+        if batch and (not is_stale or spec_count + weight > BATCH_SPECS):
             yield batch
             batch, spec_count = [], 0
         if is_stale:
             batch.append(row["tag"])
-            spec_count += row["spec_count"]
+            spec_count += weight
     if batch:
         yield batch
 
@@ -204,11 +215,15 @@ def write_snapshots(
     folder: Path,
     tags: list[str],
     views: list[str],
+    tables: dict[str, str],
     newest: set[str],
     places: dict[str, int],
 ) -> None:
-    """Write the files of some snapshots, whose tags are all of a range."""
-    queries = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]} | SNAPSHOT_TABLES
+    """Write the files of some snapshots, whose tags are all of a range.
+
+    `tables` are the queries of what the page alone shows.
+    """
+    queries = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]} | tables
     frames = {
         name: split_by_tag(frame, tags)
         for name, frame in read_views(connection, queries, (tags[0], tags[-1])).items()

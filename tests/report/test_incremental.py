@@ -160,13 +160,13 @@ def test_a_snapshot_may_be_called_history(tmp_path: Path) -> None:
         ("develop-0000-01-01", {}),
         ("develop-0001-01-01", {}),
         ("develop-9999-12-31", {}),
-        ("develop", {"stacks": [f"s{number}" for number in range(300)]}),
+        ("develop", {"stacks": [f"s{number}" for number in range(3000)]}),
     ],
 )
 def test_no_page_that_is_accepted_stops_the_report(
     tmp_path: Path, tag: str, changes: dict[str, object]
 ) -> None:
-    """Long versions, years that Python lacks, and hundreds of stacks are reported."""
+    """Long versions, years that Python lacks, and thousands of stacks are reported."""
     pages: dict[str, str | bytes] = {
         f"{tag}/zlib/specs.md": site_page("zlib", tag, [make_spec(1, **changes)])
     }

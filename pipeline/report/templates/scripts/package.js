@@ -139,7 +139,9 @@ function historyStrips(name, runs) {
     const environments = [...groupBy(runs, keyOf)].sort(([one], [other]) => compare(one, other));
     const cells = (ofOne) => {
         const places = page.history.map(() => null);
-        ofOne.forEach((run, index) => {
+        let index = 0; // of the version, which a gap does not change
+        ofOne.forEach((run, number) => {
+            if (number && run.version !== ofOne[number - 1].version) index += 1;
             for (let place = run.first; place < run.first + run.length; place += 1) places[place] = { ...run, index };
         });
         return places.map((run, place) => element("span", {

@@ -27,9 +27,11 @@ function showStacks(snapshot) {
             sort: { column: columns[1], falling: true },
         }).box,
         element("h3", {}, "Overlap"),
-        snapshot.stacks.length > 1
+        snapshot.overlap.length
             ? scroller("Overlap", overlapTable(snapshot))
-            : element("p", {}, "There is only one stack."));
+            : element("p", {}, snapshot.stacks.length > 1
+                ? "No two stacks share a package, or there are more than 200, whose overlap is left out."
+                : "There is only one stack."));
 }
 
 function overlapTable(snapshot) {
