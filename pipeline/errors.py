@@ -64,6 +64,12 @@ class ForbiddenError(FetchError):
     """A URL may not be read (HTTP 401, 403); S3 also answers so for one that does not exist."""
 
 
+class SpecSyntaxError(CoverageError):
+    """An abstract spec that is none, or that asks for what is not supported."""
+
+    status = ExitStatus.USAGE
+
+
 class RejectedError(CoverageError):
     """Something was rejected, with --strict; the tables are written nevertheless."""
 

@@ -16,6 +16,7 @@ from pipeline import __version__
 from pipeline.cli.ask import diff, package, query, sql, usable
 from pipeline.cli.build import build, report
 from pipeline.cli.fetch import fetch
+from pipeline.cli.find import find
 from pipeline.cli.flatten import flatten
 from pipeline.cli.lock import lock
 from pipeline.cli.options import say
@@ -94,6 +95,7 @@ for command in (
     package,
     usable,
     diff,
+    find,
     lock,
     sql,
     site,

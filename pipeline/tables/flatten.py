@@ -23,17 +23,10 @@ from pipeline.schemas import (
 )
 from pipeline.sources.decoded import DECLARED_LISTS, Decoded
 from pipeline.sources.rejects import MAX_REJECTS, Reject, RejectCode, more_message, shown
+from pipeline.specs.compilers import RENAMED_COMPILERS
 
 NO_COMPILER = "none"
 NAMED = ("os", "platform", "target")  # columns of a spec that hold names
-# Spack 1.0 turned compilers into packages; these changed their names.
-RENAMED_COMPILERS = {
-    "arm": "acfl",
-    "clang": "llvm",
-    "intel": "intel-oneapi-compilers-classic",
-    "oneapi": "intel-oneapi-compilers",
-    "rocmcc": "llvm-amdgpu",
-}
 IS_HASH = rf"^{HASH}$"
 IS_NAME = rf"^{NAME}$"
 COMPILER = re.compile(rf"(?P<name>{NAME})@=?(?P<version>[A-Za-z0-9][A-Za-z0-9._+=-]{{0,249}})")

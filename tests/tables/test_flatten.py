@@ -13,7 +13,8 @@ from pipeline.errors import SchemaError
 from pipeline.schemas import PAGES, REJECTS, SPEC_STACKS
 from pipeline.sources.decoded import INDEX_COLUMNS
 from pipeline.sources.site.decode import decode_pages
-from pipeline.tables.flatten import RENAMED_COMPILERS, Tables, combine_tables, flatten_pages
+from pipeline.specs.compilers import RENAMED_COMPILERS
+from pipeline.tables.flatten import Tables, combine_tables, flatten_pages
 from tests.writing import make_hash, make_spec, site_page, yaml_page
 
 NOT_OF_PAGES = dict.fromkeys(INDEX_COLUMNS)  # what only an index of a build cache has

@@ -1,0 +1,59 @@
+"""`cache-coverage find`: the specs of a snapshot that satisfy an abstract spec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from pipeline.cli.options import asking, format_option, out_option, readable, say, show
+from pipeline.text import counted
+
+ALL_SNAPSHOTS = "all"
+
+
+@click.command(short_help="List the specs that satisfy an abstract spec.")
+@click.argument("spec", metavar="SPEC", nargs=-1, required=True, callback=readable)
+@click.option(
+    "--tag",
+    default=None,
+    callback=readable,
+    help="The snapshot, or `all`.  [default: the newest weekly one]",
+)
+@click.option(
+    "--os", "host_os", callback=readable, help="List what a host with this operating system uses."
+)
+@click.option("--target", callback=readable, help="List what a host with this CPU target runs.")
+@out_option
+@format_option
+def find(
+    spec: tuple[str, ...],
+    tag: str | None,
+    host_os: str | None,
+    target: str | None,
+    out: Path,
+    output_format: str,
+) -> None:
+    """List the specs of a snapshot that satisfy an abstract spec, as Spack writes it.
+
+    For example: cache-coverage find 'hdf5@1.14:+mpi %gcc ^zlib-ng@2 target=x86_64_v3:'
+
+    Dependencies are known where the snapshot was read from a build cache. Specs of which it can't
+    be told whether they satisfy SPEC are counted on stderr, each with the reason.
+    """
+    from pipeline.specs.grammar import parse_spec
+    from pipeline.warehouse.database import run_query
+    from pipeline.warehouse.finding import find_specs
+    from pipeline.warehouse.questions import known_tag
+
+    asked = parse_spec(" ".join(spec))
+    with asking(out) as connection:
+        if tag == ALL_SNAPSHOTS:
+            query = "select tag from snapshots order by snapshot_date desc nulls last, tag desc"
+            tags = [str(found) for (found,) in run_query(connection, query).values]
+        else:
+            tags = [known_tag(connection, tag)]
+        found = find_specs(connection, asked, tags, (host_os, target))
+        show(found.rows, output_format)
+        for reason, count in found.untold.items():
+            say(f"{counted(count, 'spec')}: can't tell whether they satisfy it: {reason}")

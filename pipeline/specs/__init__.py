@@ -1,0 +1,1 @@
+"""Abstract specs as Spack writes them: grammar, versions, satisfaction. No files, no tables."""

@@ -1,0 +1,215 @@
+"""The specs of snapshots that satisfy an abstract spec: what `cache-coverage find` prints.
+
+The database narrows the specs down by what it can compare itself; the rest is judged one by one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pipeline.rows import Rows
+from pipeline.specs.grammar import Node
+from pipeline.specs.satisfy import Compiler, ConcreteSpec, Need, judge
+from pipeline.warehouse.database import run_query
+from pipeline.warehouse.questions import check_name
+
+if TYPE_CHECKING:
+    import duckdb
+
+COLUMNS = (
+    "tag",
+    "package",
+    "version",
+    "compiler",
+    "os",
+    "platform",
+    "target",
+    "variants",
+    "hash",
+    "stacks",
+)
+SPEC_COLUMNS = f"{', '.join(COLUMNS)}, compiler_name, compiler_version, flags, namespace"
+SPEC_NAMES = tuple(SPEC_COLUMNS.split(", "))
+SPECS_QUERY = f"""
+    select {SPEC_COLUMNS}
+    from specs
+    where tag = $tag
+        and ($package is null or package = $package)
+        and ($hash is null or starts_with(hash, $hash))
+        and ($os is null or os = $os)
+        and (
+            $target is null
+            or target = $target
+            or target in (select binary_target from targets where host_target = $target)
+        )
+    order by package, version_key(version), compiler, os, target, hash
+"""
+# A mirror's index tells the dependencies of all its specs; a page tells none.
+TOLD_QUERY = """
+    select distinct spec_stacks.hash
+    from spec_stacks
+    where spec_stacks.tag = $tag
+        and spec_stacks.page in (
+            select told.page
+            from spec_stacks as told
+            semi join dependencies
+                on dependencies.tag = told.tag
+                and dependencies.hash = told.hash
+            where told.tag = $tag
+        )
+"""
+DEPENDENCIES_QUERY = """
+    select
+        hash,
+        dependency_name,
+        dependency_hash,
+        deptypes,
+        virtuals,
+        dependency_version
+    from dependencies
+    where tag = $tag
+"""
+NEEDED_QUERY = f"""
+    select {SPEC_COLUMNS}
+    from specs
+    where tag = $tag
+        and hash in (select dependency_hash from dependencies where tag = $tag)
+"""
+COMPILERS_QUERY = """
+    select
+        hash,
+        language,
+        compiler
+    from spec_compilers
+    where tag = $tag
+"""
+USED = frozenset({"link", "run"})
+
+
+@dataclass(frozen=True)
+class Found:
+    """The specs that satisfy an abstract spec, and those of which it can't be told, by reason."""
+
+    rows: Rows
+    untold: dict[str, int]
+
+
+class Snapshot:
+    """What one snapshot tells of its specs, read from the database as it is asked for."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, tag: str, asked: Node) -> None:
+        self.connection = connection
+        self.tag = tag
+        self.needs_dependencies = bool(asked.dependencies)
+        self.told: set[str] = set()
+        self.needs: dict[str, list[Need]] = {}
+        self.compilers: dict[str, list[Compiler]] = {}
+        if self.needs_dependencies:
+            self.read_dependencies()
+
+    def ask(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Run a query on the snapshot."""
+        return run_query(self.connection, query, {"tag": self.tag, **parameters}).values
+
+    def read_dependencies(self) -> None:
+        """Read compilers by language and dependencies of all specs."""
+        for spec_hash, language, compiler in self.ask(COMPILERS_QUERY):
+            name, _, version = compiler.partition("@")
+            self.compilers.setdefault(spec_hash, []).append(
+                Compiler(name, version or None, language)
+            )
+        self.told = {spec_hash for (spec_hash,) in self.ask(TOLD_QUERY)}
+        specs = {spec.hash: spec for spec in map(self.concrete, self.ask(NEEDED_QUERY))}
+        for spec_hash, name, needed, deptypes, virtuals, version in self.ask(DEPENDENCIES_QUERY):
+            need = Need(
+                name,
+                needed,
+                frozenset(deptypes),
+                frozenset(virtuals),
+                version,
+                specs.get(needed),
+            )
+            self.needs.setdefault(spec_hash, []).append(need)
+
+    def concrete(self, values: tuple[Any, ...]) -> ConcreteSpec:
+        """Return a row of view specs as it is judged."""
+        row = dict(zip(SPEC_NAMES, values, strict=True))
+        spec_hash = row["hash"]
+        own = Compiler(row["compiler_name"], row["compiler_version"])
+        known = self.compilers.get(spec_hash, [] if own.name == "none" else [own])
+        return ConcreteSpec(
+            package=row["package"],
+            hash=spec_hash,
+            version=row["version"],
+            compilers=tuple(known),
+            platform=row["platform"],
+            os=row["os"],
+            target=row["target"],
+            variants=frozenset(row["variants"]),
+            flags=None if row["flags"] is None else frozenset(row["flags"]),
+            namespace=row["namespace"],
+            needs=lambda: self.needs_of(spec_hash),
+            closure=lambda: self.closure_of(spec_hash),
+        )
+
+    def needs_of(self, spec_hash: str) -> list[Need] | None:
+        """Return the direct dependencies of a spec; None where the snapshot does not tell them."""
+        if spec_hash in self.needs:
+            return self.needs[spec_hash]
+        return [] if spec_hash in self.told else None
+
+    def closure_of(self, spec_hash: str) -> list[Need] | None:
+        """Return all that a spec links to or runs, each once; None as for its dependencies."""
+        direct = self.needs_of(spec_hash)
+        if direct is None:
+            return None
+        closure: dict[tuple[str, frozenset[str]], Need] = {}
+        waiting = [need for need in direct if not USED.isdisjoint(need.deptypes)]
+        while waiting:
+            need = waiting.pop()
+            key = need.hash, need.virtuals
+            if key not in closure:
+                closure[key] = need
+                waiting.extend(
+                    other
+                    for other in self.needs.get(need.hash, ())
+                    if not USED.isdisjoint(other.deptypes)
+                )
+        return list(closure.values())
+
+
+def find_specs(
+    connection: duckdb.DuckDBPyConnection,
+    asked: Node,
+    tags: Sequence[str],
+    host: tuple[str | None, str | None] = (None, None),
+) -> Found:
+    """Return the specs of some snapshots that satisfy an abstract spec.
+
+    With a `host`, an os and a target, only what it can use. Columns: tag, package, version,
+    compiler, os, platform, target, variants, hash, stacks.
+
+    Raises
+    ------
+    QueryError
+        The package is in no snapshot, or archspec lacks the host's target.
+    """
+    os, target = host
+    if target is not None:
+        check_name(connection, "target", target, "select distinct host_target from targets")
+    if asked.name is not None:
+        check_name(connection, "package", asked.name, "select distinct package from specs")
+    found: list[tuple[Any, ...]] = []
+    untold: dict[str, int] = {}
+    for tag in tags:
+        snapshot = Snapshot(connection, tag, asked)
+        rows = snapshot.ask(SPECS_QUERY, package=asked.name, hash=asked.hash, os=os, target=target)
+        for row in rows:
+            judged = judge(asked, snapshot.concrete(row))
+            if judged.answer is True:
+                found.append(row[: len(COLUMNS)])
+            elif judged.answer is None:
+                untold[judged.reason] = untold.get(judged.reason, 0) + 1
+    return Found(Rows(COLUMNS, found), untold)

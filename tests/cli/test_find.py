@@ -1,0 +1,150 @@
+"""`cache-coverage find` as users run it, on pages and on a build cache."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import run_command as run
+
+NEWEST = "develop-2025-03-30"
+MIRROR_TAG = "develop-2024-10-20"
+
+
+def find(out: Path, *arguments: str) -> tuple[list[dict[str, Any]], str]:
+    """Run `find`; return its rows and what it says."""
+    result = run("find", *arguments, "--out", out, "--format", "json")
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout), result.stderr
+
+
+def query(out: Path, sql: str) -> list[str]:
+    """Return the hashes that a query gives, sorted."""
+    rows = json.loads(run("query", sql, "--out", out, "--format", "json").stdout)
+    return sorted(row["hash"] for row in rows)
+
+
+@pytest.mark.parametrize(
+    ("spec", "condition"),
+    [
+        ("adiak", "package = 'adiak'"),
+        ("adiak@0.4 %gcc@11", "package = 'adiak' and compiler = 'gcc@11.4.0'"),
+        ("adiak %oneapi", "package = 'adiak' and compiler_name = 'intel-oneapi-compilers'"),
+        (
+            "cuda@12.4: target=aarch64:",
+            "package = 'cuda' and version >= '12.4' and target in ('aarch64', 'neoverse_v2')",
+        ),
+        ("rocblas~tensile", "package = 'rocblas' and list_contains(variants, '~tensile')"),
+        ("+cuda", "list_contains(variants, '+cuda')"),
+        ("os=ubuntu18.04", "os = 'ubuntu18.04'"),
+        ("/5wkxcv", "hash like '5wkxcv%'"),
+    ],
+)
+def test_find_lists_the_specs_that_satisfy(sample: Path, spec: str, condition: str) -> None:
+    """The specs of the newest weekly snapshot that an equal query finds."""
+    rows, said = find(sample, spec)
+
+    found = query(sample, f"select hash from specs where tag = '{NEWEST}' and {condition}")
+    assert sorted(row["hash"] for row in rows) == found
+    assert said == ""
+
+
+def test_find_has_the_columns_of_a_spec(sample: Path) -> None:
+    """Each row tells where the spec is, and what it is."""
+    (row,), _ = find(sample, "rocblas@6.3")
+
+    assert row == {
+        "tag": NEWEST,
+        "package": "rocblas",
+        "version": "6.3.2",
+        "compiler": "gcc@11.4.0",
+        "os": "ubuntu22.04",
+        "platform": "linux",
+        "target": "x86_64_v3",
+        "variants": row["variants"],
+        "hash": "ys5ppjjmlmmkzxbno725r7e2xi7hzy5x",
+        "stacks": ["e4s"],
+    }
+
+
+def test_find_looks_into_other_snapshots(sample: Path) -> None:
+    """--tag names one, or all."""
+    assert {row["tag"] for row in find(sample, "swig", "--tag", "develop-2025-03-23")[0]} == {
+        "develop-2025-03-23"
+    }
+    assert {row["tag"] for row in find(sample, "adiak", "--tag", "all")[0]} == {
+        "develop-2025-03-16",
+        "develop-2025-03-23",
+        NEWEST,
+    }
+
+
+def test_find_keeps_to_what_a_host_can_use(sample: Path) -> None:
+    """Of its own os, for its own target or an ancestor of that."""
+    rows, _ = find(sample, "adiak", "--os", "ubuntu22.04", "--target", "zen4")
+
+    usable = json.loads(
+        run(
+            "usable",
+            "--os",
+            "ubuntu22.04",
+            "--target",
+            "zen4",
+            "adiak",
+            "--out",
+            sample,
+            "--format",
+            "json",
+        ).stdout
+    )
+    assert {row["hash"] for row in rows} == {row["hash"] for row in usable}
+    assert rows
+
+
+def test_find_says_what_it_cannot_tell(sample: Path) -> None:
+    """Pages tell no dependencies: the answer says so, and how many specs that concerns."""
+    rows, said = find(sample, "adiak ^mpi")
+
+    assert rows == []
+    assert said == (
+        "8 specs: can't tell whether they satisfy it: ^mpi: dependencies are not known here\n"
+    )
+
+
+def test_find_knows_dependencies_of_a_build_cache(mirror_sample: Path) -> None:
+    """`^` looks into what is linked or run, at any depth, and into direct build dependencies."""
+    by_sql = query(
+        mirror_sample,
+        "select distinct hash from dependencies where dependency_name = 'gmake' "
+        f"and tag = '{MIRROR_TAG}' and hash in (select hash from specs)",
+    )
+    rows, said = find(mirror_sample, "%gmake")
+    assert sorted(row["hash"] for row in rows) == by_sql
+    assert by_sql
+    assert said == ""
+
+    deep = {row["hash"] for row in find(mirror_sample, "^gmake")[0]}
+    assert set(by_sql) <= deep
+    assert find(mirror_sample, "^gmake ^no-such-package")[0] == []
+
+
+@pytest.mark.parametrize(
+    ("spec", "status", "problem"),
+    [
+        ("adiak ++mpi", 2, "propagation of '++mpi' to dependencies is not supported by find, at"),
+        ("adiak@1.4:1.2", 2, "the range 1.4:1.2 is empty, at character 6:\n  adiak@1.4:1.2\n"),
+        ("adiak!", 2, "unexpected '!', at character 6"),
+        ("adaik", 1, "no package 'adaik': did you mean adiak"),
+    ],
+)
+def test_find_refuses_what_it_cannot_read(
+    sample: Path, spec: str, status: int, problem: str
+) -> None:
+    """Wrong or unsupported grammar is wrong usage, with its place; an unknown package is told."""
+    result = run("find", spec, "--out", sample)
+
+    assert (result.returncode, result.stdout) == (status, "")
+    assert problem in result.stderr
