@@ -42,7 +42,7 @@ from pipeline.sources.mirror.index import (
     variants_of,
 )
 from pipeline.sources.mirror.layout import mirror_folder
-from pipeline.sources.rejects import PageError, Reject, RejectCode, shown
+from pipeline.sources.rejects import PageError, Reject, RejectCode, RejectedSpecs, shown
 
 IS_HASH = re.compile(HASH)
 IS_COMPILER = re.compile(r"none|[A-Za-z0-9][A-Za-z0-9._+-]*@=?[A-Za-z0-9][A-Za-z0-9._+=-]*")
@@ -66,6 +66,7 @@ RECORDS = {
 }
 
 Key = tuple[str, str]  # tag and hash
+Place = tuple[str, str, int, str]  # of a record: page, tag, item and hash
 Columns = dict[str, list[Any]]
 
 
@@ -123,19 +124,21 @@ class SpecCollector:
             self.rejects.append(error.reject(file.page, tag, stack))
             return
         manifests = SpecManifests(mirror_folder(os.fsdecode(file.path)), links_root(file))
+        rejected = RejectedSpecs()
         for item, (spec_hash, raw) in enumerate(records.items()):
             try:
                 self.take_record(file.page, mirror, item, spec_hash, raw, records, manifests)
             except PageError as error:
-                self.reject(file.page, mirror.tag, item, spec_hash, raw, error)
+                self.reject(rejected, (file.page, mirror.tag, item, spec_hash), raw, error)
         items = {spec_hash: item for item, spec_hash in enumerate(records)} if repeated else {}
         for spec_hash in repeated:
             again = PageError(
                 RejectCode.DUPLICATE_SPEC,
                 "hash: expected once in an index, found again; of its records the last is kept",
             )
-            item, raw = items[spec_hash], records[spec_hash]
-            self.reject(file.page, mirror.tag, item, spec_hash, raw, again)
+            place = file.page, mirror.tag, items[spec_hash], spec_hash
+            self.reject(rejected, place, records[spec_hash], again)
+        self.rejects.extend(rejected.rows())
 
     def take_record(
         self,
@@ -342,32 +345,33 @@ class SpecCollector:
         )
 
     def reject(
-        self, page: str, tag: str, item: int, spec_hash: str, raw: msgspec.Raw, error: PageError
+        self, rejected: RejectedSpecs, place: Place, raw: msgspec.Raw, error: PageError
     ) -> None:
-        """Refuse one record; it counts as an entry of its package's page if it has a package.
-
-        A fault that several indexes have alike is one reject.
-        """
+        """Refuse one record; a fault that several indexes have alike is one reject."""
+        _, tag, _, spec_hash = place
         if error.code != RejectCode.DUPLICATE_SPEC:
             if (tag, spec_hash, error.message) in self.refused:
                 return
             self.refused.add((tag, spec_hash, error.message))
+        rejected.add(lambda: self.make_reject(place, raw, error))
+
+    def make_reject(self, place: Place, raw: msgspec.Raw, error: PageError) -> Reject:
+        """Return the row of a refused record, which is an entry of its package's page."""
+        page, tag, item, spec_hash = place
         package = package_of(raw)
         if package is not None:
             number = self.page_number(tag, package, page)
             self.pages["entry_count"][number] += 1
             self.pages["byte_count"][number] += memoryview(raw).nbytes
-        self.rejects.append(
-            Reject(
-                page,
-                INDEX_LINE,
-                error.code,
-                error.message,
-                tag=tag,
-                package=package,
-                item=item,
-                hash=spec_hash,
-            )
+        return Reject(
+            page,
+            INDEX_LINE,
+            error.code,
+            error.message,
+            tag=tag,
+            package=package,
+            item=item,
+            hash=spec_hash,
         )
 
     def decoded(self) -> Decoded:
@@ -391,6 +395,7 @@ class SpecCollector:
         A record that is external in one stack is so in all: its spec is missing nowhere.
         """
         rows = []
+        rejected = RejectedSpecs()
         for (tag, spec_hash), (page, item, raw) in self.bare.items():
             is_built = (tag, spec_hash) in self.rows
             try:
@@ -399,13 +404,14 @@ class SpecCollector:
                     self.check_edge(edge.name, edge.hash)
             except PageError as error:
                 if not is_built:
-                    self.reject(page, tag, item, spec_hash, raw, error)
+                    self.reject(rejected, (page, tag, item, spec_hash), raw, error)
                 continue
             path = node.external and node.external.path
             if node.external is not None or not is_built:
                 rows.append((tag, spec_hash, node.version, node.external is not None, path))
             if not is_built:
                 self.add_edges(tag, spec_hash, node)
+        self.rejects.extend(rejected.rows())
         return pl.DataFrame(rows, RECORDS, orient="row")
 
     def dependencies(self, records: pl.DataFrame) -> pl.DataFrame:

@@ -234,6 +234,21 @@ def test_a_blob_is_held_against_its_checksum(kind: str, mirror: Path, tmp_path: 
     assert rows_of(tmp_path / "out") == []
 
 
+def test_rejects_of_an_index_are_bounded(mirror: Path, tmp_path: Path) -> None:
+    """Of 1,500 bad records of as many packages a thousand are listed, and the rest is counted."""
+    bad = [node(f"p{number}", number, arch=None) for number in range(2, 1502)]
+    write_layout_2(mirror, index(node(), *bad))
+
+    flatten(tmp_path / "in", out=tmp_path / "out")
+
+    assert rows_of(tmp_path / "out") == [(SNAPSHOT, "zlib", "e4s")]
+    messages = [message for *_, message in rejects_of(tmp_path / "out")]
+    assert len(messages) == 1001
+    assert "expected specs, found 500 more to refuse; only the first 1000 are listed" in messages
+    built = run_command("build", "--out", tmp_path / "out")
+    assert built.returncode == 0, built.stderr
+
+
 BAD_MANIFESTS: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "expected JSON, found an empty file"),
     "HTML": (b"<html>", "expected JSON, found HTML or XML, as a server's error page"),
