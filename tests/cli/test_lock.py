@@ -304,3 +304,12 @@ def test_name_names_one_lock_file(out: Path, tmp_path: Path) -> None:
     for sources in ([one, two], [out.parent / "in"]):
         result = run("flatten", *sources, "--name", "x", "--out", tmp_path / "out")
         assert (result.returncode, "names one lock file" in result.stderr) == (2, True)
+
+
+def test_the_documents_show_what_lock_prints(sample: Path) -> None:
+    """The output in docs/environments.md is that of the sample."""
+    root = Path(__file__).parents[2]
+    result = run("lock", "tests/environments/gpu.lock", "--tree", "--out", sample, cwd=root)
+
+    text = (root / "docs/environments.md").read_text()
+    assert result.stdout + result.stderr in text
