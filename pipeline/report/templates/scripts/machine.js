@@ -43,8 +43,11 @@ function packagesFor(snapshot, os, target) {
 function showMachine(snapshot) {
     const box = document.getElementById("machine-result");
     const { os, target } = state;
-    document.getElementById("host-os").value = os;
-    document.getElementById("host-target").value = target;
+    for (const [id, value] of [["host-os", os], ["host-target", target]]) {
+        const input = document.getElementById(id);
+        // What somebody is typing is not chosen yet, and stays.
+        if (input !== document.activeElement) input.value = value;
+    }
     if (!os || !target) {
         box.replaceChildren(element("p", { class: "note" }, "Choose an operating system and a CPU target, by Spack's names: "
             + "on that machine, spack arch prints both."));
