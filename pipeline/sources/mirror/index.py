@@ -26,7 +26,7 @@ from pipeline.sources.rejects import PageError, RejectCode, shown
 LANGUAGES = ("c", "cxx", "fortran")
 DEPTYPES = ("build", "link", "run", "test")
 # Parameters that are lists of compiler flags, and no variants (Spack's `FlagMap`).
-FLAGS = {"cflags", "cppflags", "cxxflags", "fflags", "ldflags", "ldlibs"}
+FLAGS = ("cflags", "cppflags", "cxxflags", "fflags", "ldflags", "ldlibs")
 PATCH_LETTERS = 7  # of a patch's hash that a variant shows
 TOO_DEEP = "expected the nesting of an index, found far deeper"
 VERSION = re.compile(r"([0-9]{1,4})(?:\.[0-9]+)*")
@@ -314,8 +314,8 @@ def flags_of(parameters: Mapping[str, object]) -> list[str]:
     """
     return [
         f"{name}={' '.join(map(str, value))}"
-        for name, value in parameters.items()
-        if name in FLAGS and isinstance(value, list) and value
+        for name in FLAGS
+        if (value := parameters.get(name)) and isinstance(value, list)
     ]
 
 
