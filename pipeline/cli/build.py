@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
+from pipeline.cli.fetch import fetch_options, make_options
 from pipeline.cli.options import out_option, say, tell
 
 
@@ -30,7 +32,7 @@ def build(out: Path, check_all: bool) -> None:
     say(f"{out / DATABASE}: {'built' if is_new else 'up to date'}")
 
 
-@click.command()
+@click.command(short_help="Write the reports; with --from URL fetch, flatten and build first.")
 @out_option
 @click.option(
     "--all",
@@ -41,15 +43,50 @@ def build(out: Path, check_all: bool) -> None:
 @click.option(
     "--host", "fills_host", is_flag=True, help="Fill this machine's OS and target into the page."
 )
-def report(out: Path, all_rows: bool, fills_host: bool) -> None:
+@click.option(
+    "--from",
+    "url",
+    metavar="URL",
+    help="First download the build cache at URL to OUT/fetched, and build all from it; a URL as"
+    " fetch takes it, with the options below.",
+)
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    help="With --from: only this snapshot, or the name of a lone mirror's; may be repeated.",
+)
+@click.option(
+    "--stack",
+    "stacks",
+    multiple=True,
+    help="With --from: only this stack, or the name of a lone mirror's; may be repeated.",
+)
+@fetch_options
+def report(
+    out: Path,
+    all_rows: bool,
+    fills_host: bool,
+    url: str | None,
+    tags: tuple[str, ...],
+    stacks: tuple[str, ...],
+    **settings: Any,
+) -> None:
     """Write index.html, summary.md, CSV and Parquet files to OUT/reports.
 
-    Only what changed is written; the files of a snapshot are kept while it stands.
+    Only what changed is written; the files of a snapshot are kept while it stands. With --from URL
+    it is fetch, flatten, build and report in one command.
     """
+    if url is None and (tags or stacks):
+        raise click.UsageError("--tag and --stack choose from what --from URL names")
     from pipeline.cli.progress import say_waiting
     from pipeline.report.host import this_machine
     from pipeline.report.write import write_reports
 
+    if url is not None:
+        from pipeline.cli.from_url import update_from_url
+
+        update_from_url(url, out, tags, stacks, make_options(**settings))
     host = this_machine() if fills_host else None
     waits = partial(say_waiting, out)
     for line in write_reports(out, all_rows=all_rows, host=host, waits=waits):

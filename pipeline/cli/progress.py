@@ -48,6 +48,14 @@ class Bar(Progress):
         self.bar.total = self.total
         self.bar.refresh()
 
+    def start_stage(self, title: str, unit: str) -> None:
+        """Begin another stage of the run on the same bar."""
+        self.total = 0
+        self.bar.reset(total=0)
+        self.bar.unit = f" {unit}"
+        self.bar.set_postfix_str("", refresh=False)
+        self.bar.set_description(title, refresh=False)
+
     def advance(self, count: int) -> None:
         """Move the bar."""
         self.bar.update(count)

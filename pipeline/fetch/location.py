@@ -83,7 +83,7 @@ class Location:
         is_ours = self.options.s3_host is not None and target != named
         if not is_ours and not is_allowed(target, self.origins, self.options.allowed_hosts):
             host = origin_of(target).partition("://")[2]
-            by_http = ", or name with --s3-host what serves it" if target.startswith("s3:") else ""
+            by_http = ", or name with --s3-host what serves it" if named.startswith("s3:") else ""
             raise FetchError(
                 f"{named}: the list names another host; allow it with --allow-host {host}{by_http}"
             )

@@ -67,13 +67,15 @@ def fetch_cache(
     *,
     tags: Sequence[str] = (),
     stacks: Sequence[str] = (),
+    names_mirror: bool = False,
     options: FetchOptions = DEFAULT_OPTIONS,
     progress: Progress | None = None,
 ) -> FetchSummary:
     """Download the indexes of a cache with a list, or of a single mirror, into the tree `to`.
 
     Only what changed since the last run is downloaded. A stack that is listed but missing is a
-    warning, unless all are.
+    warning, unless all are. `tags` and `stacks` choose from a list; where there is none they are
+    refused, unless the caller `names_mirror` by them.
 
     Raises
     ------
@@ -89,7 +91,7 @@ def fetch_cache(
         listed = await fetch_list(fetch, location) if location.may_have_list else None
         if listed is not None:
             return await run.fetch_stacks(fetch, location, listed, tags, stacks)
-        if tags or stacks:
+        if (tags or stacks) and not names_mirror:
             raise FetchError(
                 f"{location.base}/{LIST}: not there, so --tag and --stack have nothing to choose "
                 "from; name the top of a cache that has the list, or leave them out"

@@ -1,0 +1,111 @@
+"""From a URL to the reports in one command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import run_command, run_on_terminal
+from tests.fetch.serving import LAYOUT_3, LIST, Site, serve
+from tests.fetch.test_fetch import ENVIRONMENT
+from tests.writing import SAMPLE
+
+HEP = SAMPLE.parent / "mirror-v3" / "develop-2026-06-28" / "hep"
+TAG = "develop-2026-06-28"
+
+
+@pytest.fixture
+def site() -> Iterator[Site]:
+    """Give a cache with a list of one stack, which a real Spack 1.2 pushed."""
+    with serve() as site:
+        for file in HEP.rglob("*"):
+            if file.is_file():
+                path = f"{TAG}/hep/{file.relative_to(HEP).as_posix()}"
+                site.files[path] = file.read_bytes()
+        listed = {TAG: [{"label": "hep", "url": f"{site.url}/{TAG}/hep/{LAYOUT_3}"}]}
+        site.files[LIST] = json.dumps(listed).encode()
+        yield site
+
+
+def ask(out: Path, query: str) -> list[list[str]]:
+    """Return the rows of a query on the database that was built."""
+    result = run_command("query", query, "--format", "csv", "--out", out)
+    return [line.split(",") for line in result.stdout.splitlines()[1:]]
+
+
+def test_one_command_from_a_url_to_the_reports(site: Site, tmp_path: Path) -> None:
+    """What is fetched lies below OUT by the URL's host, and the reports say what was in it."""
+    report = ("report", "--from", site.url, "--sizes", "--out", tmp_path)
+    host = site.url.removeprefix("http://").replace(":", "-")
+
+    result = run_command(*report, env=ENVIRONMENT)
+
+    assert result.returncode == 0, result.stderr
+    assert "24 packages, 24 specs" in result.stdout
+    assert result.stderr.startswith(f"{tmp_path}/fetched/{host}: 1 index of 1 snapshot, 1 new")
+    assert (tmp_path / "reports" / "index.html").is_file()
+    assert ask(tmp_path, "select tag, stacks[1], count(size_bytes) from specs group by all") == [
+        [TAG, "hep", "24"]
+    ]
+
+    again = run_command(*report, env=ENVIRONMENT)
+    assert "0 new or changed" in again.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ((), [["cache"]]),
+        (("--tag", "2026-11", "--stack", "ours"), [["2026-11"]]),
+    ],
+)
+def test_a_lone_mirror_is_named_by_its_url_or_as_asked(
+    site: Site, tmp_path: Path, options: tuple[str, ...], expected: list[list[str]]
+) -> None:
+    """The last part of its URL is its snapshot, unless --tag names another."""
+    site.files = {
+        path.replace(f"{TAG}/hep/", "our/cache/"): content for path, content in site.files.items()
+    }
+
+    result = run_command(
+        *("report", "--from", f"{site.url}/our/cache/build_cache", *options, "--out", tmp_path),
+        env=ENVIRONMENT,
+    )
+
+    assert result.returncode == 0, result.stderr
+    assert ask(tmp_path, "select distinct tag from specs") == expected
+
+
+def test_a_cache_that_fails_leaves_the_reports(site: Site, tmp_path: Path) -> None:
+    """Exit 1 with the URL, and what was built before stays."""
+    run_command("report", "--from", site.url, "--out", tmp_path, env=ENVIRONMENT)
+    before = (tmp_path / "reports" / "summary.md").read_bytes()
+    site.files[f"{TAG}/hep/{LAYOUT_3}"] = b"<html>"
+
+    result = run_command("report", "--from", site.url, "--out", tmp_path, env=ENVIRONMENT)
+
+    assert result.returncode == 1
+    assert f"{site.url}/{TAG}/hep/{LAYOUT_3}: expected a manifest of layout 3" in result.stderr
+    assert (tmp_path / "reports" / "summary.md").read_bytes() == before
+
+
+def test_names_are_for_a_url(tmp_path: Path) -> None:
+    """Exit 2 for --tag without --from."""
+    result = run_command("report", "--tag", "t", "--out", tmp_path)
+
+    assert result.returncode == 2
+    assert "--tag and --stack choose from what --from URL names" in result.stderr
+
+
+def test_one_bar_shows_both_stages(site: Site, tmp_path: Path) -> None:
+    """On a terminal fetching and reading are shown in turn, and gone in the end."""
+    code, written = run_on_terminal(
+        "report", "--from", site.url, "--out", tmp_path, env=ENVIRONMENT | {"TERM": "xterm"}
+    )
+
+    assert code == 0, written
+    assert written.index("fetching indexes") < written.index("reading pages")
+    assert "24 packages, 24 specs" in written.splitlines()[-3]
