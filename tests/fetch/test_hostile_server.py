@@ -398,7 +398,7 @@ def test_a_whole_transfer_has_a_limit(site: Site, tmp_path: Path) -> None:
     assert tree(tmp_path) == {}
 
 
-@pytest.mark.parametrize("name", ["journal"])
+@pytest.mark.parametrize("name", ["lock", "journal"])
 def test_links_in_place_of_our_own_files_are_not_followed(
     site: Site, tmp_path: Path, name: str
 ) -> None:
