@@ -1,7 +1,7 @@
-"""What is in a folder, and the times that tell of any change there, to be remembered.
+"""Folder listings, kept between runs: a folder is listed again only if its times have changed.
 
-A folder whose times are as they were has the names that it had. Since a history has a folder for
-each page, what is remembered is packed: the folders in one folder together.
+A source has one folder per page, so listings are stored packed: the subfolders of one folder
+together.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from pipeline.sources.files import file_times
 
 
 class FolderListing(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """The folders and pages in a folder, and the times that would tell of any other.
+    """The folders and pages in a folder, with the folder's times in nanoseconds.
 
-    They do not tell where the links to pages lead, if it `has_links`.
+    The times change when an entry is added or removed, but not when a link to a page, which the
+    folder has if it `has_links`, leads elsewhere.
     """
 
     mtime_ns: int
@@ -27,16 +28,16 @@ class FolderListing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     has_links: bool
 
 
-Folders = dict[str, FolderListing]  # those in one folder, by name
-Listings = dict[bytes, bytes]  # the folders in each folder of a source, packed, by its path
+Folders = dict[str, FolderListing]  # the subfolders of one folder, by name
+Listings = dict[bytes, bytes]  # packed `Folders` of each folder of a source, by path
 FOLDERS_DECODER = msgspec.msgpack.Decoder(Folders)
-UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)  # of what was remembered and is damaged
+UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)  # raised by damaged state files
 
 
 def pack_folders(folders: Mapping[str, FolderListing], settled_ns: int) -> bytes:
-    """Pack the folders in one folder that were last changed before a time.
+    """Pack the subfolders of one folder that were last changed before `settled_ns`.
 
-    A file name that is no UTF-8 can't be packed: the folders beside it are listed each time.
+    A file name that is not UTF-8 can't be packed; then none of them is kept.
     """
     settled = {
         name: listing
@@ -50,7 +51,7 @@ def pack_folders(folders: Mapping[str, FolderListing], settled_ns: int) -> bytes
 
 
 def take_folders(listings: Listings, folder: str) -> Folders:
-    """Take out the folders in one folder as they were listed; none where that is not known."""
+    """Remove the subfolders of one folder from `listings` and return them; none if unknown."""
     packed = listings.pop(os.fsencode(folder), None)
     try:
         return FOLDERS_DECODER.decode(packed) if packed else {}
@@ -61,9 +62,10 @@ def take_folders(listings: Listings, folder: str) -> Folders:
 def list_folder(
     path: str, root: str, known: FolderListing | None
 ) -> tuple[FolderListing, dict[str, os.DirEntry[str]]]:
-    """Give what is in a folder, and its pages' entries.
+    """List a folder; return the listing, and the directory entries of its pages by name.
 
-    As known, and without the entries, if its times are those that are known.
+    A `known` listing with the same times is returned as it is, without entries. Links that lead
+    out of `root` are left out.
     """
     times = file_times(os.stat(path))
     if known and (known.mtime_ns, known.ctime_ns) == times:
@@ -83,15 +85,15 @@ def list_folder(
 
 
 def leads_away(link: os.DirEntry[str], root: str) -> bool:
-    """Whether a link named like a page is none: it leads to a folder, or to outside of `root`.
+    """Return whether a link named like a page leads to a folder, or out of `root`.
 
-    A link to nothing stays: it can't be read, and that is said.
+    A link to nothing does not: it is listed, can't be read, and is rejected.
     """
     target = os.path.realpath(link.path)
     return not target.startswith(f"{root}/") or os.path.isdir(target)
 
 
 def linked_folders(folder: str) -> list[str]:
-    """Give the links to folders in a folder."""
+    """Return the links to folders in a folder, sorted."""
     with os.scandir(folder) as entries:
         return sorted(e.path for e in entries if e.is_symlink() and os.path.isdir(e.path))

@@ -27,8 +27,8 @@ from pipeline.specs.compilers import RENAMED_COMPILERS
 
 NO_COMPILER = "none"
 NAMED = ("os", "platform", "target")  # columns of a spec that hold names
-IS_HASH = rf"^{HASH}$"
-IS_NAME = rf"^{NAME}$"
+HASH_PATTERN = rf"^{HASH}$"
+NAME_PATTERN = rf"^{NAME}$"
 COMPILER = re.compile(rf"(?P<name>{NAME})@=?(?P<version>[A-Za-z0-9][A-Za-z0-9._+=-]{{0,249}})")
 # Of a reject that is no whole index.
 NO_STACK = pl.lit(None, pl.String).alias("stack")
@@ -241,9 +241,9 @@ def value_checks(specs: pl.DataFrame, compilers: pl.DataFrame) -> list[Check]:
     """
     stacks = specs["stacks"].explode().unique()
     names = pl.concat([*(specs[column] for column in NAMED), stacks]).unique()
-    bad_names = names.filter(~names.str.contains(IS_NAME))
+    bad_names = names.filter(~names.str.contains(NAME_PATTERN))
     return [
-        Check("hash", ~pl.col("hash").str.contains(IS_HASH), "32 of a-z and 2-7"),
+        Check("hash", ~pl.col("hash").str.contains(HASH_PATTERN), "32 of a-z and 2-7"),
         Check("versions", pl.col("versions").list.len() != 1, "just one"),
         *length_checks(specs),
         Check(

@@ -126,6 +126,10 @@ def refresh_tables(
         raise OutputError(
             "a worker process died, perhaps out of memory; read fewer snapshots at once with --tag"
         ) from error
+    except MemoryError as error:
+        raise OutputError(
+            f"{out}: unchanged, since memory ran out; read fewer snapshots at once with --tag"
+        ) from error
     except OSError as error:
         raise not_written(error, out) from error
 
@@ -157,6 +161,10 @@ def refresh_locks(locks: LockPaths, out: Path, progress: Progress) -> TablesSumm
             finally:
                 shutil.rmtree(drafts, ignore_errors=True)
             return summary
+    except MemoryError as error:
+        raise OutputError(
+            f"{out}: unchanged, since memory ran out; read fewer snapshots at once with --tag"
+        ) from error
     except OSError as error:
         raise not_written(error, out) from error
 

@@ -41,7 +41,7 @@ SIZE_NUMBER_KEY = "size number"
 
 
 def arrow_schema(specs: dict[str, pa.DataType]) -> pa.Schema:
-    """Give the schema of a line that holds one page's specs."""
+    """Return the schema of a JSON line that holds one page's specs."""
     return pa.schema({"specs": pa.list_(pa.struct(specs))})
 
 
@@ -59,11 +59,11 @@ BLOCK_BYTES = 4 * 1024 * 1024
 
 
 class NotPlainError(Exception):
-    """Some of these pages need the careful way; which of them, the JSON reader cannot say."""
+    """At least one page needs the careful way; the JSON reader does not say which."""
 
 
 def decode_pages(pages: Sequence[tuple[str, bytes]]) -> Decoded:
-    """Decode pages, given as name and bytes, by the fast way where it serves.
+    """Decode pages, given as name and bytes, the fast way where possible.
 
     The fast way takes a page only where the careful way would give the very same rows.
     """
@@ -135,7 +135,7 @@ def decode_details(
         At least one of the pages is not as plain as that.
     """
     lists = read_lines(details)
-    # A page can't pass for two, nor for none.
+    # One line per page: none may pass for two, or for none.
     if len(lists) != len(details) or lists.null_count():
         raise NotPlainError
     counts = lists.list.len().cast(pl.Int64)
@@ -162,7 +162,7 @@ def decode_details(
 
 
 def read_lines(details: Sequence[bytes]) -> pl.Series:
-    """Read each page's specs as a list, sizes that are numbers under a key of their own.
+    """Read each page's specs as a list; sizes that are numbers get a key of their own.
 
     Raises
     ------
@@ -170,7 +170,7 @@ def read_lines(details: Sequence[bytes]) -> pl.Series:
         At least one page is not as the schemas say.
     """
     lines = b"".join(part for text in details for part in (b'{"specs":', text, b"}\n"))
-    # A page must fit into a block.
+    # The reader refuses a line that does not fit into a block.
     block_size = max(BLOCK_BYTES, 2 * max(map(len, details)))
 
     def read(lines: bytes, schema: pa.Schema) -> pa.Table:
@@ -183,17 +183,17 @@ def read_lines(details: Sequence[bytes]) -> pl.Series:
     try:
         table = read(lines, PLAIN)
     except pa.ArrowInvalid:
-        # The site knows no sizes, so nearly never is there more than a glance to be had.
+        # The site knows no sizes, so this search nearly always finds none.
         if SIZE_NUMBER_KEY.encode() in lines or not SIZE_NUMBER.search(lines):
             raise
         table = read(SIZE_NUMBER.sub(rb'"%s":\1' % SIZE_NUMBER_KEY.encode(), lines), WITH_SIZES)
     if not lines.isascii():
-        table.validate(full=True)  # The reader takes any bytes for UTF-8.
+        table.validate(full=True)  # The reader does not check that text is UTF-8.
     return pl.DataFrame(table)["specs"]
 
 
 def entries_to_frame(entries: Sequence[tuple[int, int, int, SpecEntry]]) -> pl.DataFrame:
-    """Give entries with their page number, item number and line as DECODED_SPECS."""
+    """Return entries, with their page number, item number and line, as DECODED_SPECS."""
     specs = [entry for *_, entry in entries]
     return columns_to_frame(
         {
@@ -213,7 +213,7 @@ def entries_to_frame(entries: Sequence[tuple[int, int, int, SpecEntry]]) -> pl.D
 def heads_to_frame(
     pages: Sequence[tuple[str, bytes]], heads: dict[int, tuple[PageHead, int]]
 ) -> pl.DataFrame:
-    """Give page heads with their number of entries as DECODED_PAGES, in the pages' order."""
+    """Return page heads, with their number of entries, as DECODED_PAGES in the pages' order."""
     numbers = sorted(heads)
     rows = [heads[number][0] for number in numbers]
     metas = [head.meta for head in rows]
@@ -234,10 +234,10 @@ def heads_to_frame(
 
 
 def pair_counts(counts: Sequence[dict[str, int] | None]) -> pa.LargeListArray:
-    """Give mappings whose keys are data as lists of pairs."""
+    """Return mappings whose keys are data as lists of pairs; a missing mapping is null."""
     known = [mapping or {} for mapping in counts]
     *starts, end = accumulate(map(len, known), initial=0)
-    # Where there is no mapping, a null stands for its start.
+    # A null in the place of a start makes that list null.
     offsets = [
         None if mapping is None else start for mapping, start in zip(counts, starts, strict=True)
     ]

@@ -1,4 +1,4 @@
-"""Take a page's front matter apart. No dataframes here.
+"""Read a page's front matter into plain records; no dataframes here.
 
 A page is read in one of two ways that give the same content. The fast way: the site writes the same
 six lines in every page, `meta` and `spec_details` as JSON on one line each. Such a page is only cut

@@ -83,7 +83,7 @@ def describe(value: object) -> str:
 
 
 def explain(error: msgspec.ValidationError, values: dict[str, Any]) -> Explanation:
-    """Say in our words what msgspec found wrong in `values`."""
+    """Return in plain words what msgspec found wrong in `values`."""
     text = str(error)
     path_match = PATH.search(text)
     path = path_match["path"] if path_match else ""

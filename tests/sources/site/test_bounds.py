@@ -9,9 +9,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+from pipeline.errors import OutputError
 from pipeline.sources.rejects import MAX_REJECTS
 from pipeline.sources.site import front_matter
 from pipeline.sources.site.decode import decode_pages
+from pipeline.tables import partitions
+from pipeline.tables.refresh import refresh_tables
 from tests.conftest import run_command
 from tests.writing import make_hash, make_spec, site_page, write_pages
 
@@ -121,3 +124,20 @@ def test_a_page_too_large_for_memory(monkeypatch: pytest.MonkeyPatch, title: str
     (reject,) = decoded.rejects
     assert (reject.page, reject.code) == ("a.md", "unreadable")
     assert reject.message == "needs more memory than there is"
+
+
+def test_a_run_that_memory_is_not_enough_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where memory runs out for a whole run, the message says what to do, and nothing changes."""
+
+    def run_out(*_: Any) -> Any:
+        raise MemoryError
+
+    source = write_pages(tmp_path / "in", {"a/zlib/specs.md": site_page()})
+    monkeypatch.setattr(partitions, "draft_group", run_out)
+
+    with pytest.raises(OutputError, match="memory ran out; read fewer snapshots"):
+        refresh_tables([source], tmp_path / "out")
+
+    assert not list((tmp_path / "out").rglob("*.parquet"))
