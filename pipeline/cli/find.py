@@ -21,9 +21,12 @@ ALL_SNAPSHOTS = "all"
     help="The snapshot, or `all`.  [default: the newest weekly one]",
 )
 @click.option(
-    "--os", "host_os", callback=readable, help="List what a host with this operating system uses."
+    "--os",
+    "host_os",
+    callback=readable,
+    help="Only what a host with this operating system can use.",
 )
-@click.option("--target", callback=readable, help="List what a host with this CPU target runs.")
+@click.option("--target", callback=readable, help="Only what runs on a host with this CPU target.")
 @out_option
 @format_option
 def find(

@@ -15,7 +15,7 @@ OLD_HASHES = (
 )
 
 
-@click.command(short_help="Tell what of an environment's lock file comes from the cache.")
+@click.command(short_help="Show what of an environment's lock file the cache holds.")
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
@@ -32,12 +32,17 @@ OLD_HASHES = (
     multiple=True,
     callback=readable,
     help="Count what this stack's mirror holds, `root` included; may be repeated.  "
-    "[default: all of the snapshot]",
+    "[default: the whole snapshot]",
 )
 @click.option(
-    "--os", "host_os", callback=readable, help="The host's operating system, for the lock's own."
+    "--os",
+    "host_os",
+    callback=readable,
+    help="Compare with this operating system in place of the lock file's.",
 )
-@click.option("--target", callback=readable, help="The host's CPU target, for the lock's own.")
+@click.option(
+    "--target", callback=readable, help="Compare with this CPU target in place of the lock file's."
+)
 @click.option(
     "--fail-under",
     type=click.FloatRange(0, 100),
@@ -58,7 +63,7 @@ def lock(
     out: Path,
     output_format: str,
 ) -> None:
-    """Tell for each concrete spec of a lock file whether a snapshot of the cache holds it.
+    """Show for each concrete spec of a lock file whether a snapshot of the cache holds it.
 
     A FILE is the spack.lock of an environment, of any version from 1 to 7. A spec is cached,
     external (a part of the host), or to be built; then the reason is what differs in the nearest

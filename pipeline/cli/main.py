@@ -81,7 +81,7 @@ def main() -> None:
     The other commands query the database.
 
     Exit status: 0 success; 1 failure; 2 wrong usage; 3 something was rejected, with --strict;
-    4 something was lost, with --fail-on-loss.
+    4 something was lost, with --fail-on-loss, or too little is cached, with --fail-under.
     """
 
 
