@@ -65,7 +65,7 @@ SCRIPTS = (
     "snapshot",
     "main",
 )
-BATCH_SPECS = 150_000  # of snapshots read at a time; bounds the memory
+BATCH_SPECS = 100_000  # of snapshots read at a time; bounds the memory
 # With more stacks a snapshot is read alone, without its overlap, which grows with their square.
 MAX_STACKS = 200
 
