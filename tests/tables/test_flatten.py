@@ -186,6 +186,7 @@ def test_of_two_pages_for_one_package_the_first_by_path_is_kept() -> None:
         "line": 1,
         "code": "duplicate-page",
         "message": "expected one page for zlib in develop-2025-03-30, found 0.md before it",
+        "stack": None,
     }
 
 
