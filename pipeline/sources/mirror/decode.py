@@ -206,7 +206,8 @@ class SpecCollector:
                 f"expected one hash, found {shown(node.hash)} within the record of another",
             )
         for edge in node.dependencies:
-            self.check_edge(edge.name, edge.hash)
+            if edge.hash not in self.texts or edge.name not in self.names:
+                self.check_edge(edge.name, edge.hash)
         return {
             "hash": spec_hash,
             "compiler": self.check_compiler(compiler_of(node, languages)),
@@ -253,13 +254,12 @@ class SpecCollector:
 
     def check_edge(self, name: str, spec_hash: str) -> None:
         """Raise PageError where a dependency has no proper name and hash."""
-        if spec_hash in self.texts and name in self.names:
-            return
         if not (IS_HASH.fullmatch(spec_hash) and IS_NAME.fullmatch(name)):
             raise PageError(
                 RejectCode.BAD_VALUE,
                 f"dependencies: expected a name and a hash, found {shown(name)} {shown(spec_hash)}",
             )
+        self.names.add(name)
 
     def check_same(self, row: int, node: Node, content: Mapping[str, Any]) -> None:
         """Raise PageError where a spec differs from that of an earlier index with its hash.
