@@ -150,7 +150,7 @@ golden: $(STAMP) ## write tests/golden anew, what the report says of the sample
 	@cp -r outputs/golden/reports/summary.md outputs/golden/reports/csv tests/golden/
 
 clean: ## remove what the pipeline and the checks made; distclean also .venv
-	@rm -rf outputs/tables outputs/reports outputs/site outputs/coverage.duckdb outputs/.tables.* outputs/.reports.* outputs/.site.* outputs/.coverage.duckdb.*
+	@rm -rf outputs/tables outputs/reports outputs/site outputs/coverage.duckdb outputs/.tables.* outputs/.reports.* outputs/.site.* outputs/.coverage.duckdb.* outputs/.lock.*
 	@rm -rf outputs/dictionary outputs/golden dist
 	@rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
 	@find pipeline tests -name __pycache__ -prune -exec rm -rf {} +

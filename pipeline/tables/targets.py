@@ -1,4 +1,4 @@
-"""Which binaries run on which machines, as archspec's graph of microarchitectures has it."""
+"""Which binaries run on which machines, by archspec's graph of microarchitectures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.schemas import TARGETS
 
 
 def target_rows(names: Iterable[str]) -> pl.DataFrame:
-    """Give table targets: all of archspec's, and each of `names` that it lacks by itself."""
+    """Return table targets: all of archspec's, and each of `names` that it lacks with itself."""
     known = archspec.cpu.TARGETS
     rows = [
         (host.name, binary, host.family.name, distance)
@@ -24,12 +24,12 @@ def target_rows(names: Iterable[str]) -> pl.DataFrame:
 
 
 def this_machine() -> str:
-    """Give the target of the machine that this runs on."""
+    """Return the target of this machine."""
     return str(archspec.cpu.host().name)
 
 
 def ancestry(host: archspec.cpu.Microarchitecture) -> dict[str, int]:
-    """Give the targets whose binaries run on `host`, each with its fewest steps up to it."""
+    """Return the targets whose binaries run on `host`, each with its distance in the ancestry."""
     distances = {host.name: 0}
     generation = [host]
     while generation:

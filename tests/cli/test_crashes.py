@@ -34,7 +34,7 @@ SLOW = (
     "select count(*) from range(1_000_000_000_000_000) as a(i) where i % 7 = 3 and i * i % 11 = 5"
 )
 SLOW_BUILD = f"""
-from pipeline import build
+from pipeline.warehouse import build
 from pipeline.__main__ import main
 
 build.is_current = lambda _: False
@@ -204,7 +204,7 @@ def test_a_failure_at_any_step_leaves_old_or_new(scene: Scene) -> None:
         assert result.returncode in (0, 1)
         if result.returncode:
             failures.append(result.stderr)
-            assert result.stderr.startswith("error: ")
+            assert result.stderr.splitlines()[-1].startswith("error: ")
             assert sorted(path.name for path in scene.out.iterdir()) == [
                 "coverage.duckdb",
                 "reports",
@@ -225,7 +225,7 @@ def test_files_that_may_not_grow(scene: Scene, byte_count: int) -> None:
     result = run_command(*scene.command, "--out", scene.out, preexec_fn=limit)
 
     assert result.returncode in (0, 1)
-    assert result.stderr.startswith("error: ") or result.returncode == 0
+    assert result.returncode == 0 or result.stderr.splitlines()[-1].startswith("error: ")
     scene.assert_whole()
 
 
@@ -297,7 +297,7 @@ def test_a_full_disk_leaves_old_or_new(scene: Scene, free_kibibytes: int) -> Non
     )
 
     assert result.returncode in (0, 1), result.stderr
-    assert result.stderr.startswith("error: ") or result.returncode == 0
+    assert result.returncode == 0 or result.stderr.splitlines()[-1].startswith("error: ")
     assert "Traceback" not in result.stderr
     scene.assert_whole()
 
