@@ -164,6 +164,17 @@ def test_an_old_python_is_named_before_anything_is_made(tmp_path: Path) -> None:
     assert not (tmp_path / "venv").exists()
 
 
+def test_every_dependency_has_a_lower_bound_that_is_tested() -> None:
+    """What `make oldest` installs is the lowest version that pyproject.toml allows."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    oldest = pins("requirements-oldest.txt")
+
+    for requirement in project["dependencies"]:
+        bound = re.fullmatch(r"([a-z0-9-]+)[^>]*>=([\d.]+).*", requirement)
+        assert bound, requirement
+        assert f"{oldest[bound[1]]}.0.0".startswith(f"{bound[2]}."), requirement
+
+
 def test_pins_hold_what_the_project_names() -> None:
     """Both files pin what pyproject.toml names, in one version, with hashes and no index host."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())

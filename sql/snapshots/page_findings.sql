@@ -23,23 +23,23 @@ with counted as (
     group by all
 ),
 
+-- Not by `unpivot`, which clients of DuckDB 1.5.0 to 1.5.2 can't bind here.
 listed as (
     select distinct
-        tag,
-        package,
-        fact,
-        item
+        spec_stacks.tag,
+        spec_stacks.package,
+        finding.fact,
+        finding.item
     from main.spec_stacks
-    unpivot (
-        item for fact in (
-            compiler as compilers,
-            os as oss,
-            platform as platforms,
-            stack as stacks,
-            target as targets,
-            version as versions
-        )
-    )
+    cross join unnest([
+        {fact: 'compilers', item: spec_stacks.compiler},
+        {fact: 'oss', item: spec_stacks.os},
+        {fact: 'platforms', item: spec_stacks.platform},
+        {fact: 'stacks', item: spec_stacks.stack},
+        {fact: 'targets', item: spec_stacks.target},
+        {fact: 'versions', item: spec_stacks.version}
+    ]) as finding (finding)
+    where finding.item is not null
 )
 
 select

@@ -23,23 +23,23 @@ with counted as (
     where declared_stack_counts is not null
 ),
 
+-- Not by `unpivot`, which clients of DuckDB 1.5.0 to 1.5.2 can't bind here.
 listed as (
     select
-        tag,
-        package,
-        fact,
-        items
+        pages.tag,
+        pages.package,
+        summary.fact,
+        summary.items
     from main.pages
-    unpivot (
-        items for fact in (
-            declared_compilers as compilers,
-            declared_oss as oss,
-            declared_platforms as platforms,
-            declared_stacks as stacks,
-            declared_targets as targets,
-            declared_versions as versions
-        )
-    )
+    cross join unnest([
+        {fact: 'compilers', items: pages.declared_compilers},
+        {fact: 'oss', items: pages.declared_oss},
+        {fact: 'platforms', items: pages.declared_platforms},
+        {fact: 'stacks', items: pages.declared_stacks},
+        {fact: 'targets', items: pages.declared_targets},
+        {fact: 'versions', items: pages.declared_versions}
+    ]) as summary (summary)
+    where summary.items is not null
 )
 
 select

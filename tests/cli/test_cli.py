@@ -17,6 +17,7 @@ import polars as pl
 import pyarrow.parquet
 import pytest
 
+from pipeline.cli.main import NO_MEMORY, main
 from pipeline.schemas import TABLES, Table
 from pipeline.tables.targets import target_rows
 from tests.conftest import run_command as run
@@ -47,28 +48,25 @@ def test_tables_are_read_whole_by_each_reader(sample: Path, table: Table) -> Non
     assert (row_count == 0) is (table.name in empty)
 
 
-@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
-def test_tables_without_a_snapshot_are_read_whole_by_each_reader(
-    tmp_path: Path, table: Table
-) -> None:
+def test_tables_without_a_snapshot_are_read_whole_by_each_reader(tmp_path: Path) -> None:
     """So they are where no page was taken, and none refused could tell its tag; and after that."""
     source = write_pages(tmp_path / "in", {"a.md": "no page"})
     run("flatten", source, "--out", tmp_path / "out")
-    assert count_rows_of_each_reader(tmp_path / "out", table) == (
-        1 if table.name == "rejects" else len(target_rows([])) if table.name == "targets" else 0
-    )
+
+    counts = {table.name: count_rows_of_each_reader(tmp_path / "out", table) for table in TABLES}
+    assert {name: count for name, count in counts.items() if count} == {
+        "rejects": 1,
+        "targets": len(target_rows([])),
+    }
 
     write_pages(source, {"a.md": site_page()})
     run("flatten", source, "--out", tmp_path / "out")
-    assert count_rows_of_each_reader(tmp_path / "out", table) == (
-        2
-        if table.name == "spec_stacks"
-        else 1
-        if table.name == "pages"
-        else len(target_rows([]))
-        if table.name == "targets"
-        else 0
-    )
+    counts = {table.name: count_rows_of_each_reader(tmp_path / "out", table) for table in TABLES}
+    assert {name: count for name, count in counts.items() if count} == {
+        "pages": 1,
+        "spec_stacks": 2,
+        "targets": len(target_rows([])),
+    }
 
 
 def count_rows_of_each_reader(out: Path, table: Table) -> int:
@@ -396,6 +394,26 @@ def test_help_answers_for_every_command() -> None:
         assert "Usage" in run(command, "--help").stdout
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_shells_complete_commands(shell: str) -> None:
+    """README's line makes a shell complete the names of commands."""
+    command = Path(sys.executable).with_name("cache-coverage")
+    words = {"COMP_WORDS": "cache-coverage fl", "COMP_CWORD": "1" if shell != "fish" else "fl"}
+    answers = [
+        subprocess.run(
+            [command],
+            env=os.environ | words | {"_CACHE_COVERAGE_COMPLETE": f"{shell}_{step}"},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for step in ("source", "complete")
+    ]
+
+    assert "_CACHE_COVERAGE_COMPLETE" in answers[0]
+    assert "flatten" in answers[1]
+
+
 def test_help_loads_nothing_heavy() -> None:
     """`--help` must be quick: no dataframe or database library is imported for it."""
     code = (
@@ -454,6 +472,23 @@ def test_a_time_with_its_zone_is_printed(sample: Path) -> None:
 
     assert result.returncode == 0, result.stderr
     assert re.search(r"\d[+-]\d\d:\d\d$", result.stdout, re.MULTILINE)
+
+
+def test_too_little_memory_is_a_message(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Python's MemoryError ends with status 1 and what to do, in any command."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise MemoryError
+
+    monkeypatch.setattr("pipeline.warehouse.build.build_warehouse", fail)
+
+    with pytest.raises(SystemExit) as ended:
+        main(["build", "--out", str(tmp_path)])
+
+    assert ended.value.code == 1
+    assert capsys.readouterr().err == f"error: {NO_MEMORY}\n"
 
 
 NOT_ASCII = "select 'naïve 猫' as \"größe\""
