@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from pipeline.schemas import DEPENDENCIES, PAGES, SPEC_STACKS, TABLES, TARGETS
+from pipeline.schemas import DEPENDENCIES, PAGES, REJECTS, SPEC_STACKS, TABLES, TARGETS
 from pipeline.warehouse.database import create_table, create_views
 
 # Three weekly snapshots in a row.
@@ -125,6 +125,7 @@ def open_views(
     pages: Iterable[dict[str, Any]] = (),
     targets: Iterable[tuple[str, str, str | None, int]] = TARGET_ROWS,
     dependencies: Iterable[dict[str, Any]] = (),
+    rejects: Iterable[dict[str, Any]] = (),
 ) -> duckdb.DuckDBPyConnection:
     """Open a fresh database in memory with these rows and every view."""
     connection = duckdb.connect()
@@ -134,6 +135,7 @@ def open_views(
         pages=pl.DataFrame(list(pages), schema=PAGES.schema),
         targets=pl.DataFrame(list(targets), schema=TARGETS.schema, orient="row"),
         dependencies=pl.DataFrame(list(dependencies), schema=DEPENDENCIES.schema),
+        rejects=pl.DataFrame(list(rejects), schema=REJECTS.schema),
     )
     create_views(connection)
     return connection

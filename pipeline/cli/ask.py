@@ -19,11 +19,13 @@ from pipeline.cli.options import (
     show,
     tag_option,
 )
-from pipeline.errors import LossError
+from pipeline.errors import LossError, QueryError
 
 OPTION = re.compile(r"--([a-z][a-z-]*(=.*)?)?", re.DOTALL)
 PARQUET = "parquet"
 SUFFIXES = {".parquet": PARQUET, ".csv": "csv", ".json": "json", ".md": "markdown"}
+LIST_OS = "from operating_systems order by os"
+LIST_TARGETS = "select distinct host_target as target, family from targets order by all"
 GREETING = """\
 coverage.duckdb, read-only; to begin with:
   from snapshots;            what there is, by tag
@@ -124,57 +126,149 @@ def package(name: str, tag: str | None, out: Path, output_format: str) -> None:
         show(rows, output_format)
 
 
-@click.command(short_help="Tell which binaries of a snapshot a host can use.")
-@click.argument("packages", metavar="[PACKAGE]...", nargs=-1)
-@click.option("--os", "host_os", required=True, help="The host's operating system, as ubuntu22.04.")
-@click.option(
+os_option = click.option(
+    "--os", "host_os", default=None, help="The host's operating system, as ubuntu22.04."
+)
+target_option = click.option(
     "--target", default=None, help="The host's CPU target, as zen4.  [default: this machine's]"
 )
+
+
+@click.command(short_help="Tell which binaries of a snapshot a host can use.")
+@click.argument("packages", metavar="[PACKAGE]...", nargs=-1)
+@click.option(
+    "--os",
+    "host_os",
+    default=None,
+    help="The host's operating system, as ubuntu22.04.  [default: this machine's]",
+)
+@target_option
+@click.option("--libc", default=None, help="Version of the host's glibc, for an OS not known here.")
+@click.option("--exact-os", is_flag=True, help="Only binaries built on the same OS.")
+@click.option("--list-os", is_flag=True, help="List the operating systems known, and end.")
+@click.option("--list-targets", is_flag=True, help="List the CPU targets known, and end.")
 @tag_option
 @out_option
 @format_option
 def usable(
     packages: tuple[str, ...],
-    host_os: str,
+    host_os: str | None,
     target: str | None,
+    libc: str | None,
+    exact_os: bool,
+    list_os: bool,
+    list_targets: bool,
     tag: str | None,
     out: Path,
     output_format: str,
 ) -> None:
-    """Tell which binaries of a snapshot a host can use, exact or built for an ancestor.
+    """Tell which binaries of a snapshot a host can use: of every PACKAGE named, or of all.
 
-    Of every PACKAGE named, or of all.
+    A binary runs on its target and the descendants of that, on its own OS and, by Spack's rule, on
+    any whose C library is not older; --exact-os asks for the same OS. With PACKAGE the exit status
+    is 1 if none of them is available.
     """
     from pipeline.tables.targets import this_machine
-    from pipeline.warehouse.questions import ask_usable, known_tag
+    from pipeline.warehouse.database import run_query
+    from pipeline.warehouse.hosts import this_os
+    from pipeline.warehouse.questions import Host, ask_usable, explain_missing, known_tag
 
-    target = target or this_machine()
+    if list_os or list_targets:
+        with asking(out) as connection:
+            show(run_query(connection, LIST_OS if list_os else LIST_TARGETS), output_format)
+        return
+    host_os = host_os or this_os()
+    if host_os is None:
+        raise click.UsageError("this machine's OS can't be told: name it with --os")
+    host = Host(host_os, target or this_machine(), libc)
     with asking(out) as connection:
         tag = known_tag(connection, tag)
-        rows = ask_usable(connection, tag, host_os, target, packages)
-        say(f"{tag} on {host_os}, {target}")
+        rows = ask_usable(connection, tag, host, packages, exact_os=exact_os)
+        found = {row[0] for row in rows.values}
+        total = run_query(
+            connection, "select package_count from snapshots where tag = ?", [tag]
+        ).values[0][0]
+        say(f"{tag} on {host.os}, {host.target}")
         show(rows, output_format)
+        for name in packages:
+            if name not in found:
+                say(explain_missing(connection, tag, name, host))
+        asked = len(set(packages)) or total
+        say(f"{len(found)} of {asked} packages")
+        if packages and not found:
+            raise QueryError("none of the packages asked for is available for this host")
+
+
+@click.command(short_help="Tell what one snapshot has and another lacks.")
+@click.option("--from", "from_tag", required=True, help="The snapshot that has it.")
+@click.option("--in", "in_tag", required=True, help="The snapshot that lacks it.")
+@click.option("--specs", "by_spec", is_flag=True, help="Compare specs by hash, not packages.")
+@os_option
+@target_option
+@out_option
+@format_option
+def missing(
+    from_tag: str,
+    in_tag: str,
+    by_spec: bool,
+    host_os: str | None,
+    target: str | None,
+    out: Path,
+    output_format: str,
+) -> None:
+    """Tell which packages one snapshot has and another lacks, those first that most others need.
+
+    With --os only what such a host can use is compared, for --target or this machine's.
+    """
+    from pipeline.tables.targets import this_machine
+    from pipeline.warehouse.questions import ask_missing
+
+    if target is not None and host_os is None:
+        raise click.UsageError("--target needs --os")
+    host = (host_os, (target or this_machine()) if host_os else None)
+    with asking(out) as connection:
+        rows = ask_missing(connection, from_tag, in_tag, host, by_spec=by_spec)
+        show(rows, output_format)
+        say(f"{len(rows.values)} of {from_tag} not in {in_tag}")
 
 
 @click.command(short_help="Tell what changed between two snapshots, and why.")
 @click.argument("from_tag", metavar="FROM")
 @click.argument("to_tag", metavar="TO")
-@click.option("--fail-on-loss", is_flag=True, help="Exit with status 4 if a cell was lost.")
+@click.option(
+    "--fail-on-loss",
+    is_flag=True,
+    help="Exit with status 4 if a cell, or a cell's newest version, was lost.",
+)
 @out_option
 @format_option
 def diff(from_tag: str, to_tag: str, fail_on_loss: bool, out: Path, output_format: str) -> None:
     """Tell what changed from snapshot FROM to snapshot TO, and why; what was lost comes first.
 
-    A cell is a package in an environment: platform, OS and target.
+    A cell is a package in an environment: platform, OS and target. Stacks, environments and
+    packages that went or came as a whole are told first, on stderr.
     """
-    from pipeline.warehouse.questions import ask_diff
+    from pipeline.warehouse.questions import ask_diff, ask_membership
 
     with asking(out) as connection:
         rows = ask_diff(connection, from_tag, to_tag)
+        for change, kind, member, packages, cells, _ in ask_membership(
+            connection, from_tag, to_tag
+        ).values:
+            if kind != "package":
+                say(f"{change}: {kind} {member} ({packages} packages, {cells} cells)")
         show(rows, output_format)
-        lost_count = sum(row[rows.columns.index("change")] == "lost" for row in rows.values)
-        if fail_on_loss and lost_count:
-            raise LossError(f"{lost_count} cells lost from {from_tag} to {to_tag}")
+        changes = [(row[0], row[1]) for row in rows.values]
+        # What could not be read is not known to be lost.
+        lost = sum(change == "lost" and cause != "unreadable" for change, cause in changes)
+        downgraded = sum(change == "downgraded" for change, _ in changes)
+        unreadable = sum(cause == "unreadable" for _, cause in changes)
+        if unreadable:
+            say(f"{unreadable} cells can't be judged: their page or index was unreadable")
+        if fail_on_loss and (lost or downgraded):
+            raise LossError(
+                f"{lost} cells lost and {downgraded} downgraded from {from_tag} to {to_tag}"
+            )
 
 
 @click.command()

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from pipeline import __version__
-from pipeline.cli.ask import diff, package, query, sql, usable
+from pipeline.cli.ask import diff, missing, package, query, sql, usable
 from pipeline.cli.build import build, report
 from pipeline.cli.fetch import fetch
 from pipeline.cli.find import find
@@ -94,6 +94,7 @@ for command in (
     query,
     package,
     usable,
+    missing,
     diff,
     find,
     lock,

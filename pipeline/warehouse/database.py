@@ -127,7 +127,7 @@ def open_warehouse(out: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def damaged(out: Path, error: duckdb.Error) -> OutputError:
+def damaged(out: Path, error: Exception) -> OutputError:
     """Say that DuckDB can't read the database."""
     return OutputError(
         f"{out / DATABASE}: can't be read: {error}; "

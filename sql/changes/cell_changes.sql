@@ -1,7 +1,7 @@
 -- Which cells changed between the two snapshots of each pair, and why.
 -- Grain: one row per tag, previous_tag, package, platform, os and target;
 -- those that changed. pairs is a list of {tag, previous_tag}.
--- Reads: cell_presence
+-- Reads: cell_presence, unreadable_packages
 create or replace macro steps.cell_changes(pairs) as table
 select
     tag,
@@ -15,6 +15,7 @@ select
     case change
         when 'lost'
             then case
+                when is_unreadable then 'unreadable'
                 when package_spec_count = 0 then 'package dropped'
                 when environment_spec_count = 0 then 'environment dropped'
                 when has_stack and not has_lasting_stack then 'stack dropped'
@@ -22,6 +23,7 @@ select
             end
         when 'gained'
             then case
+                when was_unreadable then 'unreadable'
                 when previous_package_spec_count = 0 then 'package added'
                 when previous_environment_spec_count = 0 then 'environment added'
                 when has_stack and not has_lasting_stack then 'stack added'
@@ -32,29 +34,49 @@ select
     spec_count
 from (
     select
-        tag,
-        previous_tag,
-        package,
-        platform,
-        os,
-        target,
+        presence.tag,
+        presence.previous_tag,
+        presence.package,
+        presence.platform,
+        presence.os,
+        presence.target,
         case
             when previous_spec_count = 0 then 'gained'
             when spec_count = 0 then 'lost'
-            when not has_same_versions then 'upgraded'
-            when not has_common_hash then 'rebuilt'
+            when has_same_versions
+                then case when not has_common_hash then 'rebuilt' end
+            when version_key > previous_version_key then 'upgraded'
+            when version_key < previous_version_key then 'downgraded'
+            else 'versions changed'
         end as change,
         previous_spec_count,
         spec_count,
+        unreadable.package is not null as is_unreadable,
+        was_unreadable.package is not null as was_unreadable,
         has_stack,
         has_lasting_stack,
         max(previous_spec_count) over package_cells as previous_package_spec_count,
         max(spec_count) over package_cells as package_spec_count,
         max(previous_spec_count) over environment_cells as previous_environment_spec_count,
         max(spec_count) over environment_cells as environment_spec_count
-    from steps.cell_presence(pairs)
+    from steps.cell_presence(pairs) as presence
+    left join steps.unreadable_packages as unreadable
+        on unreadable.tag = presence.tag
+        and unreadable.package = presence.package
+    left join steps.unreadable_packages as was_unreadable
+        on was_unreadable.tag = presence.previous_tag
+        and was_unreadable.package = presence.package
     window
-        package_cells as (partition by tag, previous_tag, package),
-        environment_cells as (partition by tag, previous_tag, platform, os, target)
+        package_cells as (
+            partition by presence.tag, presence.previous_tag, presence.package
+        ),
+        environment_cells as (
+            partition by
+                presence.tag,
+                presence.previous_tag,
+                presence.platform,
+                presence.os,
+                presence.target
+        )
 )
 where change is not null;

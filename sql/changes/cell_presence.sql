@@ -1,7 +1,7 @@
 -- How many specs of each cell the two snapshots of each pair hold, and what they share.
 -- Grain: one row per tag, previous_tag, package, platform, os and target;
 -- pairs is a list of {tag, previous_tag}.
--- Reads: spec_presence
+-- Reads: spec_presence, version_order
 create or replace macro steps.cell_presence(pairs) as table
 select
     tag,
@@ -13,7 +13,10 @@ select
     sum(previous_spec_count)::bigint as previous_spec_count,
     sum(spec_count)::bigint as spec_count,
     bool_and((previous_spec_count > 0) = (spec_count > 0)) as has_same_versions,
-    bool_or(has_common_hash) as has_common_hash,
+    max(version_key) filter (where previous_spec_count > 0) as previous_version_key,
+    max(version_key) filter (where spec_count > 0) as version_key,
+    sum(kept_spec_count)::bigint as kept_spec_count,
+    bool_or(kept_spec_count > 0) as has_common_hash,
     bool_or(has_stack) as has_stack,
     bool_or(has_lasting_stack) as has_lasting_stack
 from (
@@ -24,13 +27,15 @@ from (
         platform,
         os,
         target,
-        version,
+        presence.version,
+        any_value(version_order.version_key) as version_key,
         count(*) filter (where was_present) as previous_spec_count,
         count(*) filter (where is_present) as spec_count,
-        bool_or(is_present and was_present) as has_common_hash,
+        count(*) filter (where is_present and was_present) as kept_spec_count,
         bool_or(has_stack) as has_stack,
         bool_or(has_lasting_stack) as has_lasting_stack
-    from steps.spec_presence(pairs)
+    from steps.spec_presence(pairs) as presence
+    inner join main.version_order on version_order.version = presence.version
     group by all
 )
 group by all;

@@ -1,4 +1,4 @@
--- How many packages each CPU target finds built for just it, and how many that run on it.
+-- How many packages each CPU target finds built for just it, for its os, or for an older libc.
 -- Grain: one row per tag, os and host_target; archspec's targets of the snapshot's families.
 -- Reads: snapshot_hosts, cells, coverage_os_target, snapshots
 create or replace view compatible_coverage as
@@ -26,13 +26,35 @@ compatible as (
     group by all
 ),
 
+reusable_cells as (
+    select
+        tag,
+        reusable_binaries,
+        unnest(reusable_binaries) as binary
+    from (select distinct tag, reusable_binaries from steps.snapshot_hosts)
+),
+
+reusable as (
+    select
+        reusable_cells.tag,
+        reusable_cells.reusable_binaries,
+        count(distinct cells.package) as package_count
+    from reusable_cells
+    inner join steps.cells
+        on cells.tag = reusable_cells.tag
+        and cells.os = reusable_cells.binary.os
+        and cells.target = reusable_cells.binary.target
+    group by all
+),
+
 counts as (
     select
         snapshot_hosts.tag,
         snapshot_hosts.os,
         snapshot_hosts.host_target,
         coalesce(exact.package_count, 0) as exact_package_count,
-        coalesce(compatible.package_count, 0) as compatible_package_count
+        coalesce(compatible.package_count, 0) as compatible_package_count,
+        coalesce(reusable.package_count, 0) as reusable_package_count
     from steps.snapshot_hosts
     left join coverage_os_target as exact
         on exact.tag = snapshot_hosts.tag
@@ -42,6 +64,9 @@ counts as (
         on compatible.tag = snapshot_hosts.tag
         and compatible.os = snapshot_hosts.os
         and compatible.binary_targets = snapshot_hosts.binary_targets
+    left join reusable
+        on reusable.tag = snapshot_hosts.tag
+        and reusable.reusable_binaries = snapshot_hosts.reusable_binaries
 )
 
 select
@@ -52,6 +77,8 @@ select
     counts.compatible_package_count,
     snapshots.package_count as snapshot_package_count,
     100.0 * counts.exact_package_count / snapshots.package_count as exact_pct,
-    100.0 * counts.compatible_package_count / snapshots.package_count as compatible_pct
+    100.0 * counts.compatible_package_count / snapshots.package_count as compatible_pct,
+    counts.reusable_package_count,
+    100.0 * counts.reusable_package_count / snapshots.package_count as reusable_pct
 from counts
 inner join snapshots on snapshots.tag = counts.tag;

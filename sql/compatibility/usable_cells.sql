@@ -13,12 +13,16 @@ with built as (
     from main.specs
 ),
 
+-- The targets on the platforms of an os: as in gaps, an os of two platforms is one.
 hosts as (
     select distinct
-        tag,
-        platform,
-        target
-    from built
+        built.tag,
+        built.os,
+        fellow.target
+    from (select distinct tag, platform, os from built) as built
+    inner join (select distinct tag, platform, target from built) as fellow
+        on fellow.tag = built.tag
+        and fellow.platform = built.platform
 ),
 
 compilers as (
@@ -42,7 +46,7 @@ usable as (
     inner join main.targets on targets.binary_target = built.target
     inner join hosts
         on hosts.tag = built.tag
-        and hosts.platform = built.platform
+        and hosts.os = built.os
         and hosts.target = targets.host_target
 )
 
@@ -68,4 +72,6 @@ from compilers
 inner join usable
     on usable.tag = compilers.tag
     and usable.os = compilers.os
-where usable.compiler = 'none';
+where usable.compiler = 'none'
+    -- Parts of a compiler, which serve nobody by themselves.
+    and usable.package not in ('compiler-wrapper', 'gcc-runtime');

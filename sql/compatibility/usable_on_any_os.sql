@@ -1,7 +1,12 @@
--- As usable_on, with the binaries of other operating systems whose glibc is not newer.
--- Grain: one row per package and hash.
--- Reads: usable_specs, os_compatibility, operating_systems
-create or replace macro usable_on_any_os(snapshot_tag, host_os, host_target) as table
+-- The specs of a snapshot that run on a host by Spack's rule: of its os, or built for an older libc.
+-- Grain: one row per package and hash; is_host_libc_known tells whether other than exact operating
+-- systems could be judged. `host_libc` is the version of the host's glibc, for an os that
+-- operating_systems lacks. A spec's own glibc decides where an index records it as external. Besides
+-- the C library Spack counts on the runtime of the compiler, which is a spec by itself (gcc-runtime).
+-- Reads: usable_specs, dependencies, os_compatibility, operating_systems
+create or replace macro usable_on_any_os(
+    snapshot_tag, host_os, host_target, host_libc := null
+) as table
 select
     usable.tag,
     usable.package,
@@ -12,14 +17,44 @@ select
     usable.hash,
     usable.stacks,
     usable.target_match,
-    case when usable.os = host_os then 'exact' else 'older libc' end as os_match,
-    -- Where it is not, only exact matches can be given.
-    host.libc_version is not null as is_host_libc_known
+    case
+        when usable.os <> host_os then 'older libc'
+        when usable.target_match = 'exact' then 'exact'
+        else 'same os'
+    end as os_match,
+    coalesce(host_libc, host.libc_version) is not null as is_host_libc_known
 from steps.usable_specs(snapshot_tag, host_target) as usable
+left join operating_systems as host on host.os = host_os
+left join operating_systems as built on built.os = usable.os
 left join os_compatibility
     on os_compatibility.binary_os = usable.os
     and os_compatibility.platform = usable.platform
     and os_compatibility.host_os = host_os
-left join operating_systems as host on host.os = host_os
+left join (
+    select
+        hash,
+        max(dependency_version) as libc_version
+    from dependencies
+    where tag = snapshot_tag
+        and dependency_name = 'glibc'
+        and is_external
+    group by hash
+) as recorded
+    on recorded.hash = usable.hash
 where usable.os = host_os
-    or os_compatibility.binary_os is not null;
+    or case
+        when coalesce(host_libc, if(host.libc = 'glibc', host.libc_version, null)) is not null
+            and coalesce(
+                recorded.libc_version, if(built.libc = 'glibc', built.libc_version, null)
+            ) is not null
+            then usable.platform = coalesce(host.platform, 'linux')
+                and try_cast(
+                    string_split(
+                        coalesce(recorded.libc_version, built.libc_version), '.'
+                    ) as integer[]
+                )
+                <= try_cast(
+                    string_split(coalesce(host_libc, host.libc_version), '.') as integer[]
+                )
+        else os_compatibility.binary_os is not null
+    end;

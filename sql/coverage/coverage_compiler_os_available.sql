@@ -33,6 +33,8 @@ available as (
         on agnostic.tag = compilers.tag
         and agnostic.os = compilers.os
     where agnostic.compiler = 'none'
+        -- Parts of a compiler, which serve nobody by themselves.
+        and agnostic.package not in ('compiler-wrapper', 'gcc-runtime')
 ),
 
 counts as (

@@ -1,6 +1,6 @@
 -- Which environments of a snapshot a package lacks, and which of its binaries would run there.
 -- Grain: one row per tag, package, platform, os and target; environments without a spec of it.
--- Reads: cells, environments, targets
+-- Reads: cells, environments, os_compatibility, targets
 create or replace view gaps as
 with packages as (
     select
@@ -66,6 +66,44 @@ nearest as (
         on targets.host_target = hosts.target
         and targets.binary_target = cells.target
     group by all
+),
+
+-- The same of all operating systems whose binaries run there; its own comes first.
+runnable as (
+    select
+        tag,
+        os,
+        os as binary_os,
+        target
+    from hosts
+    union all
+    select
+        hosts.tag,
+        hosts.os,
+        os_compatibility.binary_os,
+        hosts.target
+    from hosts
+    inner join os_compatibility on os_compatibility.host_os = hosts.os
+),
+
+reusable as (
+    select
+        cells.tag,
+        cells.package,
+        runnable.os,
+        runnable.target,
+        first(
+            {os: cells.os, target: cells.target}
+            order by cells.os <> runnable.os, targets.distance, cells.os, cells.target
+        ) as binary
+    from steps.cells
+    inner join runnable
+        on runnable.tag = cells.tag
+        and runnable.binary_os = cells.os
+    inner join targets
+        on targets.host_target = runnable.target
+        and targets.binary_target = cells.target
+    group by all
 )
 
 select
@@ -77,10 +115,22 @@ select
     missing.covered_count,
     missing.environment_count,
     100.0 * missing.covered_count / missing.environment_count as covered_pct,
-    nearest.usable_target
+    nearest.usable_target,
+    reusable.binary.os as reusable_os,
+    reusable.binary.target as reusable_target,
+    case
+        when reusable.binary is null then null
+        when reusable.binary.os = missing.os then 'same os'
+        else 'older libc'
+    end as os_match
 from missing
 left join nearest
     on nearest.tag = missing.tag
     and nearest.package = missing.package
     and nearest.os = missing.os
-    and nearest.target = missing.target;
+    and nearest.target = missing.target
+left join reusable
+    on reusable.tag = missing.tag
+    and reusable.package = missing.package
+    and reusable.os = missing.os
+    and reusable.target = missing.target;

@@ -1,15 +1,49 @@
 -- How much two stacks of a snapshot have in common; a pair that shares nothing stays in.
--- Grain: one row per tag, stack_a and stack_b; stack_a sorts before stack_b.
+-- Grain: one row per tag, stack_a and stack_b; stack_a sorts before stack_b. Of a snapshot with more
+-- than 100 stacks, the 100 with the most packages.
 -- Reads: stack_sizes, stack_specs
 create or replace view stack_overlap as
-with shared_specs as (
+with ranked as (
+    select
+        tag,
+        stack,
+        package_count,
+        spec_count,
+        row_number() over (partition by tag order by package_count desc, stack) as place
+    from steps.stack_sizes
+),
+
+-- Pairs grow with the square: a page that names thousands of stacks would take all memory.
+largest as (
+    select
+        tag,
+        stack,
+        package_count,
+        spec_count
+    from ranked
+    where place <= 100
+),
+
+listed as (
+    select
+        stack_specs.tag,
+        stack_specs.stack,
+        stack_specs.package,
+        stack_specs.hash
+    from steps.stack_specs
+    semi join largest
+        on largest.tag = stack_specs.tag
+        and largest.stack = stack_specs.stack
+),
+
+shared_specs as (
     select
         spec_a.tag,
         spec_a.stack as stack_a,
         spec_b.stack as stack_b,
         count(*) as shared_spec_count
-    from steps.stack_specs as spec_a
-    inner join steps.stack_specs as spec_b
+    from listed as spec_a
+    inner join listed as spec_b
         on spec_b.tag = spec_a.tag
         and spec_b.package = spec_a.package
         and spec_b.hash = spec_a.hash
@@ -22,7 +56,7 @@ stack_packages as (
         tag,
         stack,
         package
-    from steps.stack_specs
+    from listed
 ),
 
 shared_packages as (
@@ -48,8 +82,8 @@ pairs as (
         coalesce(shared_packages.shared_package_count, 0) as shared_package_count,
         size_a.spec_count + size_b.spec_count as summed_spec_count,
         size_a.package_count + size_b.package_count as summed_package_count
-    from steps.stack_sizes as size_a
-    inner join steps.stack_sizes as size_b
+    from largest as size_a
+    inner join largest as size_b
         on size_b.tag = size_a.tag
         and size_b.stack > size_a.stack
     left join shared_specs

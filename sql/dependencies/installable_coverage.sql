@@ -1,9 +1,31 @@
 -- How many packages each os covers for each target with specs that can be installed as they are.
 -- Grain: one row per tag, os and target; a spec counts if one mirror holds it and all that it
--- needs. A snapshot read from pages, which tell no dependency, has no row.
--- Reads: dependencies, spec_stacks, closure_holes, snapshots
+-- needs. One that a page
+-- alone tells of, not its dependencies, is in `unknown_spec_count`. A snapshot read from pages, which tell no dependency, has no row.
+-- Reads: dependencies, specs, spec_stacks, closure_holes, snapshots
 create or replace view installable_coverage as
-with counts as (
+with known as (
+    -- An index tells of each spec its namespace, or what it depends on; a page tells neither.
+    select tag, hash from specs where namespace is not null
+    union
+    select tag, hash from dependencies
+),
+
+unknown as (
+    select
+        specs.tag,
+        specs.os,
+        specs.target,
+        count(*) as unknown_spec_count
+    from specs
+    semi join dependencies on dependencies.tag = specs.tag
+    anti join known
+        on known.tag = specs.tag
+        and known.hash = specs.hash
+    group by all
+),
+
+counts as (
     select
         spec_stacks.tag,
         spec_stacks.os,
@@ -11,7 +33,9 @@ with counts as (
         count(distinct spec_stacks.package) as package_count,
         count(distinct spec_stacks.hash) as spec_count
     from spec_stacks
-    semi join dependencies on dependencies.tag = spec_stacks.tag
+    semi join known
+        on known.tag = spec_stacks.tag
+        and known.hash = spec_stacks.hash
     anti join closure_holes
         on closure_holes.tag = spec_stacks.tag
         and closure_holes.hash = spec_stacks.hash
@@ -26,6 +50,11 @@ select
     counts.package_count,
     snapshots.package_count as snapshot_package_count,
     100.0 * counts.package_count / snapshots.package_count as package_pct,
-    counts.spec_count
+    counts.spec_count,
+    coalesce(unknown.unknown_spec_count, 0) as unknown_spec_count
 from counts
-inner join snapshots on snapshots.tag = counts.tag;
+inner join snapshots on snapshots.tag = counts.tag
+left join unknown
+    on unknown.tag = counts.tag
+    and unknown.os = counts.os
+    and unknown.target = counts.target;

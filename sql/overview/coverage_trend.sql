@@ -1,6 +1,6 @@
 -- How the weekly snapshots grow, and how many of their cells changed from one to the next.
 -- Grain: one row per tag; weekly snapshots. The first has no changes to count: there they are null.
--- Reads: snapshots, snapshot_tags, environments, cells, snapshot_changes
+-- Reads: snapshots, snapshot_tags, specs, environments, cells, snapshot_changes
 create or replace view coverage_trend as
 with environment_counts as (
     select
@@ -24,10 +24,27 @@ changes_by_kind as (
         count(*) filter (where changes.change = 'gained') as gained_cell_count,
         count(*) filter (where changes.change = 'lost') as lost_cell_count,
         count(*) filter (where changes.change = 'upgraded') as upgraded_cell_count,
+        count(*) filter (where changes.change = 'downgraded') as downgraded_cell_count,
+        count(*) filter (where changes.change = 'versions changed') as versions_changed_cell_count,
         count(*) filter (where changes.change = 'rebuilt') as rebuilt_cell_count
     from steps.snapshot_tags
     left join snapshot_changes as changes on changes.tag = snapshot_tags.tag
     where snapshot_tags.previous_tag is not null
+    group by all
+),
+
+kept as (
+    select
+        snapshot_tags.tag,
+        snapshot_tags.previous_tag,
+        count(specs.hash) as kept_spec_count
+    from steps.snapshot_tags
+    inner join specs as earlier on earlier.tag = snapshot_tags.previous_tag
+    left join specs
+        on specs.tag = snapshot_tags.tag
+        and specs.package = earlier.package
+        and specs.hash = earlier.hash
+    where snapshot_tags.kind = 'weekly'
     group by all
 )
 
@@ -35,6 +52,16 @@ select
     snapshots.tag,
     snapshots.snapshot_date,
     snapshots.previous_tag,
+    date_diff('day', previous.snapshot_date, snapshots.snapshot_date) as days_since_previous,
+    previous.spec_count as previous_spec_count,
+    kept.kept_spec_count,
+    100.0 * kept.kept_spec_count / nullif(previous.spec_count, 0) as kept_pct,
+    -- From 2025-03-30 on the site calls the compiler of a spec that compiles nothing `none`.
+    coalesce(
+        previous.snapshot_date < date '2025-03-30'
+        and snapshots.snapshot_date >= date '2025-03-30',
+        false
+    ) as is_model_change,
     snapshots.package_count,
     snapshots.spec_count,
     coalesce(environment_counts.environment_count, 0) as environment_count,
@@ -42,8 +69,12 @@ select
     changes_by_kind.gained_cell_count,
     changes_by_kind.lost_cell_count,
     changes_by_kind.upgraded_cell_count,
-    changes_by_kind.rebuilt_cell_count
+    changes_by_kind.rebuilt_cell_count,
+    changes_by_kind.downgraded_cell_count,
+    changes_by_kind.versions_changed_cell_count
 from snapshots
+left join snapshots as previous on previous.tag = snapshots.previous_tag
+left join kept on kept.tag = snapshots.tag
 left join environment_counts on environment_counts.tag = snapshots.tag
 left join cell_counts on cell_counts.tag = snapshots.tag
 left join changes_by_kind on changes_by_kind.tag = snapshots.tag

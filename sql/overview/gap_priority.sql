@@ -1,21 +1,55 @@
--- Packages that lack an environment, those first whose building would unlock most.
--- Grain: one row per tag and package; those with a gap, ranked by the packages that need it, where
--- that is known, and then by how nearly complete it is; those alike in both share a rank.
--- Reads: gaps, dependents
+-- Packages that lack an environment, those first whose building would unlock most there.
+-- Grain: one row per tag and package; those with a gap, ranked by unlocked_cell_count where it is
+-- known, and then by how nearly complete they are; those alike in both share a rank. A gap unlocks
+-- another package's gap in that environment if each spec of that needs this package where it is used.
+-- Reads: gaps, dependencies, dependents, specs, closures
 create or replace view gap_priority as
-select
-    missed.tag,
-    rank() over (
-        partition by missed.tag
-        order by dependents.dependent_count desc nulls last, missed.covered_count desc
-    ) as rank,
-    missed.package,
-    dependents.dependent_count,
-    missed.covered_count,
-    missed.environment_count,
-    missed.covered_pct,
-    missed.missing
-from (
+with spec_counts as (
+    select
+        tag,
+        package,
+        count(*) as spec_count
+    from specs
+    group by all
+),
+
+required as (
+    select
+        closures.tag,
+        specs.package,
+        closures.dependency_name
+    from steps.closures
+    inner join specs
+        on specs.tag = closures.tag
+        and specs.hash = closures.hash
+    inner join spec_counts
+        on spec_counts.tag = specs.tag
+        and spec_counts.package = specs.package
+    where specs.package <> closures.dependency_name
+    group by closures.tag, specs.package, closures.dependency_name
+    having count(distinct specs.hash) = any_value(spec_counts.spec_count)
+),
+
+unlocked as (
+    select
+        missing.tag,
+        missing.package,
+        count(distinct waiting.package) as unlocked_package_count,
+        count(*) as unlocked_cell_count
+    from gaps as missing
+    inner join required
+        on required.tag = missing.tag
+        and required.dependency_name = missing.package
+    inner join gaps as waiting
+        on waiting.tag = missing.tag
+        and waiting.package = required.package
+        and waiting.platform = missing.platform
+        and waiting.os = missing.os
+        and waiting.target = missing.target
+    group by all
+),
+
+missed as (
     select
         tag,
         package,
@@ -26,7 +60,46 @@ from (
         list_sort(list(concat_ws('-', platform, os, target))) as missing
     from gaps
     group by all
-) as missed
-left join dependents
-    on dependents.tag = missed.tag
-    and dependents.package = missed.package;
+),
+
+counted as (
+    select
+        missed.tag,
+        missed.package,
+        missed.covered_count,
+        missed.environment_count,
+        missed.covered_pct,
+        missed.missing,
+        dependents.dependent_count,
+        case
+            when missed.tag in (select tag from dependencies)
+                then coalesce(unlocked.unlocked_package_count, 0)
+        end as unlocked_package_count,
+        case
+            when missed.tag in (select tag from dependencies)
+                then coalesce(unlocked.unlocked_cell_count, 0)
+        end as unlocked_cell_count
+    from missed
+    left join unlocked
+        on unlocked.tag = missed.tag
+        and unlocked.package = missed.package
+    left join dependents
+        on dependents.tag = missed.tag
+        and dependents.package = missed.package
+)
+
+select
+    tag,
+    rank() over (
+        partition by tag
+        order by unlocked_cell_count desc nulls last, covered_count desc
+    ) as rank,
+    package,
+    unlocked_package_count,
+    unlocked_cell_count,
+    dependent_count,
+    covered_count,
+    environment_count,
+    covered_pct,
+    missing
+from counted;

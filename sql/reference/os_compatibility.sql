@@ -1,6 +1,8 @@
--- Which operating system runs another's binaries: both on glibc, the binary's not the newer one.
+-- Which operating system runs another's binaries, by Spack's rules for reusing them.
 -- Grain: one row per host_os and binary_os; they differ, and are of one platform.
--- Reads: operating_systems; the rule is the one by which Spack reuses binaries of another os.
+-- Reads: operating_systems; on Linux Spack 0.22 and later reuses a binary if the host's glibc is not
+-- older than the one that it was built with (lib/spack/spack/solver/libc_compatibility.lp); a newer
+-- macOS reuses the binaries of an older one (os_compatibility.lp beside it).
 create or replace view os_compatibility as
 select
     host.os as host_os,
@@ -11,9 +13,9 @@ select
 from operating_systems as host
 inner join operating_systems as built
     on built.platform = host.platform
+    and built.libc = host.libc
     and built.os <> host.os
-where host.libc = 'glibc'
-    and built.libc = 'glibc'
+where host.libc in ('glibc', 'libSystem')
     -- As numbers: 2.9 is older than 2.17.
     and string_split(built.libc_version, '.')::integer[]
         <= string_split(host.libc_version, '.')::integer[];

@@ -7,10 +7,10 @@ create or replace macro steps.version_component_key(component) as
             then '2' || list_position(
                 ['stable', 'nightly', 'trunk', 'head', 'master', 'main', 'develop'], component
             )
-        -- The count of digits goes first, so that 9 sorts below 10.
+        -- The count of digits goes first, so that 9 sorts below 10; nine places hold any page's.
         when regexp_matches(component, '^[0-9]')
             then '1'
-                || lpad(length(ltrim(component, '0'))::varchar, 3, '0')
+                || lpad(length(ltrim(component, '0'))::varchar, 9, '0')
                 || ltrim(component, '0')
         else '0' || component
     end;

@@ -1,6 +1,6 @@
--- Where the summary of a page and its accepted specs differ.
+-- Where the summary of a page and its own entries differ; what was refused is a matter of rejects.
 -- Grain: one row per tag, package, fact and item; item is null for num_specs.
--- Reads: page_summaries, page_findings
+-- Reads: page_summaries, page_findings, pages
 create or replace view reconciliation as
 with declared as (
     select
@@ -31,7 +31,7 @@ compared as (
     from steps.page_findings
 ),
 
-differences as (
+counts as (
     select
         tag,
         package,
@@ -41,7 +41,26 @@ differences as (
         coalesce(max(found), 0) as found
     from compared
     group by all
-    having coalesce(max(declared), 0) <> coalesce(max(found), 0)
+),
+
+differences as (
+    select
+        counts.tag,
+        counts.package,
+        counts.fact,
+        counts.item,
+        counts.declared,
+        -- A page's entries are its specs and what was refused of it.
+        counts.found + if(counts.fact = 'num_specs', pages.rejected_count, 0) as found
+    from counts
+    inner join pages
+        on pages.tag = counts.tag
+        and pages.package = counts.package
+    where case
+        when counts.fact = 'num_specs' then counts.declared <> counts.found + pages.rejected_count
+        -- What the summary has beyond the specs taken may be of those refused.
+        else counts.declared not between counts.found and counts.found + pages.rejected_count
+    end
 )
 
 select

@@ -1,4 +1,4 @@
--- The snapshots' tags: what kind each is, and which one of its kind came before.
+-- The snapshots' tags: what kind each is, and which one of its line came before.
 -- Grain: one row per tag.
 -- Reads: pages, spec_stacks, version_key
 create or replace view steps.snapshot_tags as
@@ -8,14 +8,31 @@ with tags as (
     select tag from main.spec_stacks
 ),
 
+parts as (
+    select
+        tag,
+        -- A day or a month of this century, as 2026-11-01 or 2026-11, and what stands around it.
+        regexp_extract(
+            tag,
+            '^(|.*[^0-9])(20[0-9]{2})-([0-9]{2})(?:-([0-9]{2}))?(|[^0-9].*)$',
+            ['before', 'year', 'month', 'day', 'behind']
+        ) as dated,
+        -- Numbers at the end, as 24.11, v2 or site-1.0, and what stands before them.
+        regexp_extract(
+            tag, '^(|[A-Za-z+_-]*[-_])(v?[0-9]+(?:[.][0-9]+)*)$', ['before', 'numbers']
+        ) as versioned
+    from tags
+),
+
 dates as (
     select
         tag,
-        case
-            when regexp_full_match(tag, 'develop-[0-9]{4}-[0-9]{2}-[0-9]{2}')
-                then try_cast(right(tag, 10) as date)
-        end as snapshot_date
-    from tags
+        dated,
+        versioned,
+        try_cast(
+            concat_ws('-', dated.year, dated.month, coalesce(nullif(dated.day, ''), '01')) as date
+        ) as snapshot_date
+    from parts
 ),
 
 kinds as (
@@ -23,12 +40,34 @@ kinds as (
         tag,
         case
             when tag = 'develop' then 'rolling'
-            when snapshot_date is not null then 'weekly'
+            when snapshot_date is not null and dated.day <> ''
+                and dated.before = 'develop-' and dated.behind = ''
+                then 'weekly'
             when regexp_full_match(tag, 'v[0-9]+[.][0-9]+[.][0-9]+') then 'release'
+            when snapshot_date is not null then 'dated'
+            when versioned.numbers <> '' then 'versioned'
             else 'other'
         end as kind,
-        snapshot_date
+        snapshot_date,
+        dated,
+        versioned
     from dates
+),
+
+lines as (
+    select
+        tag,
+        kind,
+        case when kind in ('weekly', 'dated') then snapshot_date end as snapshot_date,
+        case kind
+            -- Spack's own releases, and since 2025 those of its packages: v2025.06.0 does not
+            -- follow v0.23.1.
+            when 'release' then if(regexp_matches(tag, '^v[0-9]{4,}'), 'packages', 'spack')
+            when 'dated' then dated.before || '*' || dated.behind
+            when 'versioned' then versioned.before
+            else kind
+        end as line
+    from kinds
 )
 
 select
@@ -39,8 +78,8 @@ select
     case
         when kind <> 'other'
             then lag(tag) over (
-                partition by kind
+                partition by kind, line
                 order by snapshot_date, main.version_key(tag), tag
             )
     end as previous_tag
-from kinds;
+from lines;

@@ -25,6 +25,7 @@ MACRO_CALLS = {
     "cell_presence": f"from steps.cell_presence({PAIRS})",
     "change_counts": f"from change_counts('{WEEK_2}', '{WEEK_3}')",
     "closure": f"from closure('{WEEK_3}', 'a')",
+    "compare_membership": f"from compare_membership('{WEEK_2}', '{WEEK_3}')",
     "compare_snapshots": f"from compare_snapshots('{WEEK_2}', '{WEEK_3}')",
     "lock_blockers": f"from steps.lock_blockers('lock_specs', '{WEEK_3}', [])",
     "lock_candidates": f"from steps.lock_candidates('lock_specs', '{WEEK_3}', [])",
@@ -38,6 +39,7 @@ MACRO_CALLS = {
     "lock_nearest": f"from steps.lock_nearest('lock_specs', '{WEEK_3}', {HOST})",
     "lock_snapshots_of": "from steps.lock_snapshots_of('lock_specs')",
     "lock_states": f"from steps.lock_states('lock_specs', '{WEEK_3}', [])",
+    "membership_changes": f"from steps.membership_changes({PAIRS})",
     "spec_presence": f"from steps.spec_presence({PAIRS})",
     "usable_on": f"from usable_on('{WEEK_3}', 'ubuntu22.04', 'zen4')",
     "usable_on_any_os": f"from usable_on_any_os('{WEEK_3}', 'ubuntu24.04', 'zen4')",
@@ -124,7 +126,7 @@ def test_the_grain_is_unique(source: str, request: pytest.FixtureRequest) -> Non
 def test_a_macro_has_no_common_table_expression(view: View) -> None:
     """DuckDB 1.4 loses those of a macro that a newer DuckDB stored; it keeps those of a view."""
     if view.kind != "view":
-        assert not re.search(r"\bwith\b", body(view))
+        assert not re.search(r"\bwith\b", re.sub(r"'[^']*'", "", body(view)))
 
 
 @each_view

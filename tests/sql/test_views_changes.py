@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.schemas import REJECTS
 from tests.rows import WEEK_1, WEEK_2, WEEK_3, Row, Spec, ask, open_views, page
 
 # Holds the package, environment and stack in both snapshots, so that one cell alone can change.
@@ -36,7 +37,14 @@ def changes_of(before: list[Spec], after: list[Spec]) -> list[Row]:
         pytest.param(
             [("a", "1.2")], [("a", "1.2"), ("b", "1.3")], "upgraded", id="one-more-version"
         ),
-        pytest.param([("a", "1.3")], [("b", "1.2")], "upgraded", id="lower-version"),
+        pytest.param([("a", "1.3")], [("b", "1.2")], "downgraded", id="lower-version"),
+        pytest.param(
+            [("a", "1.1"), ("b", "1.3")], [("b", "1.3")], "versions changed", id="lost-older"
+        ),
+        pytest.param([("a", "1.2"), ("b", "1.3")], [("a", "1.2")], "downgraded", id="lost-newest"),
+        # Equal to Spack, though written otherwise.
+        pytest.param([("a", "1.1")], [("b", "1.01")], "versions changed", id="same-to-spack"),
+        pytest.param([("a", "1.9")], [("b", "1.10")], "upgraded", id="by-numbers"),
         pytest.param(
             [("a", "1.2"), ("b", "1.3")], [("c", "1.3"), ("d", "1.2")], "rebuilt", id="same-set"
         ),
@@ -45,7 +53,7 @@ def changes_of(before: list[Spec], after: list[Spec]) -> list[Row]:
 def test_snapshot_changes_of_a_cell_that_stays(
     before: list[tuple[str, str]], after: list[tuple[str, str]], change: str | None
 ) -> None:
-    """Another set of versions is an upgrade; the same set with no hash in common a rebuild."""
+    """The newest version decides; the same set with no hash in common is a rebuild."""
     rows = changes_of(
         [Spec(name, tag=WEEK_1, version=version) for name, version in before],
         [Spec(name, tag=WEEK_2, version=version) for name, version in after],
@@ -146,9 +154,8 @@ def test_compare_snapshots_takes_any_two_tags_either_way() -> None:
     connection = open_views(specs)
     there = ask(connection, "from compare_snapshots(?, ?)", [WEEK_2, "v0.9.0"])
     back = ask(connection, "from compare_snapshots(from_tag := ?, to_tag := ?)", ["v0.9.0", WEEK_2])
-    cell = ("zlib", *CELL, "upgraded", None, 1, 1)
-    assert there == [("v0.9.0", WEEK_2, *cell)]
-    assert back == [(WEEK_2, "v0.9.0", *cell)]
+    assert there == [("v0.9.0", WEEK_2, "zlib", *CELL, "upgraded", None, 1, 1)]
+    assert back == [(WEEK_2, "v0.9.0", "zlib", *CELL, "downgraded", None, 1, 1)]
     assert ask(connection, "from compare_snapshots(?, ?)", [WEEK_1, WEEK_1]) == []
 
 
@@ -172,3 +179,93 @@ def test_cell_changes_takes_many_pairs_at_once() -> None:
         [WEEK_2, WEEK_1, WEEK_3, WEEK_1],
     )
     assert rows == [(WEEK_2, WEEK_1, "rebuilt"), (WEEK_3, WEEK_1, "upgraded")]
+
+
+def refused(tag: str, package: str | None) -> dict[str, object]:
+    """Give a row of rejects of a whole page, or of an index where it names no package."""
+    row: dict[str, object] = dict.fromkeys(REJECTS.schema)
+    return row | {
+        "page": f"{tag}/{package}",
+        "tag": tag,
+        "package": package,
+        "line": 1,
+        "code": "bad-yaml",
+        "message": "?",
+    }
+
+
+@pytest.mark.parametrize("package", ["gone", None])
+def test_what_could_not_be_read_is_neither_lost_nor_gained(package: str | None) -> None:
+    """A refused page leaves its package in doubt; a refused index leaves every package so."""
+    specs = [
+        Spec("a", tag=WEEK_1),
+        Spec("a", tag=WEEK_1, package="gone"),
+        Spec("a", tag=WEEK_2),
+        Spec("a", tag=WEEK_3),
+        Spec("a", tag=WEEK_3, package="gone"),
+    ]
+    connection = open_views(specs, rejects=[refused(WEEK_2, package)])
+
+    rows = ask(connection, "select tag, package, change, cause from snapshot_changes")
+
+    assert rows == [
+        (WEEK_2, "gone", "lost", "unreadable"),
+        (WEEK_3, "gone", "gained", "unreadable"),
+    ]
+
+
+def test_a_refused_page_explains_nothing_else() -> None:
+    """The loss of another package keeps its own cause."""
+    specs = [Spec("a"), Spec("a", package="gone"), Spec("a", tag=WEEK_2)]
+    connection = open_views(specs, rejects=[refused(WEEK_2, "other")])
+
+    assert ask(connection, "select package, cause from snapshot_changes") == [
+        ("gone", "package dropped")
+    ]
+
+
+def test_spec_changes_count_what_is_new_gone_and_kept() -> None:
+    """A cell built anew in part is there, whatever hash it keeps; an unchanged one is not."""
+    specs = [
+        *(Spec(name, tag=WEEK_1) for name in ("a", "b")),
+        *(Spec(name, tag=WEEK_2) for name in ("b", "c", "d")),
+        Spec("a", tag=WEEK_1, package="other"),
+        Spec("b", tag=WEEK_2, package="other", version="1.3"),
+        *(Spec("a", tag=tag, package="same") for tag in (WEEK_1, WEEK_2)),
+        Spec("a", tag=WEEK_2, package="new"),
+    ]
+    rows = ask(open_views(specs), "from spec_changes")
+
+    assert rows == [
+        (WEEK_2, WEEK_1, "other", *CELL, False, 1, 1, 0),
+        (WEEK_2, WEEK_1, "zlib", *CELL, True, 2, 1, 1),
+    ]
+
+
+def test_snapshot_membership_names_what_went_and_came() -> None:
+    """Stacks, environments and packages that only one of two snapshots has, with what they held."""
+    specs = [
+        Spec("a", tag=WEEK_1, stacks=("e4s", "vis")),
+        Spec("b", tag=WEEK_1, package="vtk", stacks=("vis",)),
+        Spec("c", tag=WEEK_1, package="vtk", stacks=("vis",), os="rhel8"),
+        Spec("a", tag=WEEK_2, stacks=("e4s", "root")),
+        Spec("d", tag=WEEK_2, package="new", stacks=("hep",)),
+    ]
+    connection = open_views(specs)
+    expected = [
+        (WEEK_2, WEEK_1, "gained", "package", "new", 1, 1, 1),
+        (WEEK_2, WEEK_1, "gained", "stack", "hep", 1, 1, 1),
+        (WEEK_2, WEEK_1, "lost", "environment", "linux-rhel8-x86_64_v3", 1, 1, 1),
+        (WEEK_2, WEEK_1, "lost", "package", "vtk", 1, 2, 2),
+        (WEEK_2, WEEK_1, "lost", "stack", "vis", 2, 3, 3),
+    ]
+
+    assert ask(connection, "from snapshot_membership") == expected
+    assert ask(connection, "from compare_membership(?, ?)", [WEEK_1, WEEK_2]) == expected
+    assert ask(connection, "from compare_membership(?, ?)", [WEEK_1, WEEK_1]) == []
+    # The helpers count each side whole.
+    assert (
+        ask(connection, "select member, cell_count from steps.snapshot_members where tag = 'x'")
+        == []
+    )
+    assert ask(connection, "from steps.unreadable_packages") == []

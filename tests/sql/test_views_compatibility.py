@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.warehouse.database import open_warehouse
-from tests.rows import WEEK_1, WEEK_2, Spec, ask, open_views
+from tests.rows import WEEK_1, WEEK_2, Spec, ask, needs, open_views
 
 THIRD, TWO_THIRDS = 100 / 3, 200 / 3
 BUILD = ("zlib", "1.2", "gcc@11.4.0")
@@ -61,7 +61,7 @@ LIBCS = [
     [
         # No newer glibc, no other platform.
         ("rhel8", [("a", "older libc"), ("b", "exact"), ("c", "older libc")]),
-        # musl runs no glibc, and a newer macOS is not known to run an older one's.
+        # musl runs no glibc.
         ("alpine3", [("e", "exact")]),
         ("sequoia", [("f", "exact")]),
         ("novel", [("h", "exact")]),
@@ -77,7 +77,7 @@ def test_usable_on_any_os_takes_older_glibc(host_os: str, usable: list[tuple[str
         "select hash, os_match, is_host_libc_known from usable_on_any_os(?, ?, ?)",
         [WEEK_1, host_os, "x86_64_v3"],
     )
-    known = host_os in ("rhel8", "centos7")
+    known = host_os in ("rhel8", "centos7", "sequoia")
     assert rows == [(*match, known) for match in usable]
 
 
@@ -111,10 +111,10 @@ def test_compatible_coverage_shows_exact_and_compatible_side_by_side() -> None:
         """,
     )
     assert rows == [
-        (WEEK_1, "rhel8", "zen4", 0, 0, 3, 0.0, 0.0),
-        (WEEK_1, "ubuntu22.04", "x86_64", 1, 1, 3, THIRD, THIRD),
-        (WEEK_1, "ubuntu22.04", "x86_64_v3", 2, 2, 3, TWO_THIRDS, TWO_THIRDS),
-        (WEEK_1, "ubuntu22.04", "zen4", 1, 3, 3, THIRD, 100.0),
+        (WEEK_1, "rhel8", "zen4", 0, 0, 3, 0.0, 0.0, 0, 0.0),
+        (WEEK_1, "ubuntu22.04", "x86_64", 1, 1, 3, THIRD, THIRD, 1, THIRD),
+        (WEEK_1, "ubuntu22.04", "x86_64_v3", 2, 2, 3, TWO_THIRDS, TWO_THIRDS, 2, TWO_THIRDS),
+        (WEEK_1, "ubuntu22.04", "zen4", 1, 3, 3, THIRD, 100.0, 3, 100.0),
     ]
 
 
@@ -250,3 +250,73 @@ def test_package_snapshots_sum_a_package_up() -> None:
         (WEEK_1, "alone", "1.2", 1, 0, [], 1),
         (WEEK_1, "zlib", "1.10", 2, 1, ["e4s", "hep"], 3),
     ]
+
+
+def test_compatible_coverage_counts_what_an_older_libc_lets_run() -> None:
+    """On ubuntu24.04 runs what rhel8 has, and what macOS 14 has runs on 15; never the other way."""
+    specs = [
+        Spec("a", package="blt", os="ubuntu24.04", target="zen4"),
+        Spec("b", package="adiak", os="rhel8", target="x86_64"),
+        Spec("c", package="camp", os="sonoma", platform="darwin", target="x86_64_v3"),
+        Spec("d", package="dray", os="sequoia", platform="darwin", target="x86_64_v3"),
+    ]
+    rows = ask(
+        open_views(specs),
+        "select os, host_target, compatible_package_count, reusable_package_count "
+        "from compatible_coverage where host_target = 'zen4'",
+    )
+    assert rows == [
+        ("rhel8", "zen4", 1, 1),
+        ("sequoia", "zen4", 1, 2),
+        ("sonoma", "zen4", 1, 1),
+        ("ubuntu24.04", "zen4", 1, 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("host", "usable"),
+    [
+        ("'ubuntu22.04', 'x86_64_v3'", ["old-glibc"]),
+        ("'nowhere9', 'x86_64_v3', host_libc := '2.31'", ["old-glibc"]),
+        ("'nowhere9', 'x86_64_v3', host_libc := '2.40'", ["new-glibc", "old-glibc", "table"]),
+        ("'nowhere9', 'x86_64_v3', host_libc := '2.9'", []),
+        ("'nowhere9', 'x86_64_v3'", []),
+    ],
+)
+def test_usable_on_any_os_goes_by_the_glibc_that_an_index_records(
+    host: str, usable: list[str]
+) -> None:
+    """A spec's own external glibc goes before that of its os; a host may name its own."""
+    specs = [Spec(name, os="ubuntu24.04") for name in ("old-glibc", "new-glibc", "table")]
+    dependencies = [
+        needs("old-glibc", "glibc", version="2.28"),
+        needs("new-glibc", "glibc", version="2.39"),
+    ]
+    connection = open_views(specs, dependencies=dependencies)
+
+    assert ask(connection, f"select hash from usable_on_any_os('{WEEK_1}', {host})") == [
+        (name,) for name in usable
+    ]
+
+
+def test_an_os_of_two_platforms_is_one_to_every_view() -> None:
+    """Matrices, gaps and compatible coverage agree on a cray beside a linux of the same os."""
+    specs = [
+        Spec("a", package="adiak", platform="cray", target="x86_64_v3"),
+        Spec("b", package="blt", target="zen4"),
+    ]
+    connection = open_views(specs)
+
+    assert ask(
+        connection,
+        "select compatible_package_count from matrix_cells "
+        "where os = 'ubuntu22.04' and target = 'zen4' and compiler is null",
+    ) == [(2,)]
+    assert ask(
+        connection,
+        "select compatible_package_count from compatible_coverage "
+        "where os = 'ubuntu22.04' and host_target = 'zen4'",
+    ) == [(2,)]
+    assert ask(
+        connection, "select usable_target from gaps where package = 'adiak' and target = 'zen4'"
+    ) == [("x86_64_v3",)]

@@ -122,10 +122,32 @@ def test_gaps_are_environments_that_a_package_lacks() -> None:
         Spec("a", package="blt", tag=WEEK_2),
     ]
     rows = ask(open_views(specs), "from gaps")
+    none = (None, None, None)
+    same_os = ("ubuntu22.04", "x86_64_v3", "same os")
     assert rows == [
-        (WEEK_1, "adiak", *LINUX, "zen4", 2, 3, 200 / 3, "x86_64_v3"),
-        (WEEK_1, "blt", "linux", "rhel8", "x86_64_v3", 1, 3, 100 / 3, None),
-        (WEEK_1, "blt", *LINUX, "x86_64_v3", 1, 3, 100 / 3, None),
+        (WEEK_1, "adiak", *LINUX, "zen4", 2, 3, 200 / 3, "x86_64_v3", *same_os),
+        (WEEK_1, "blt", "linux", "rhel8", "x86_64_v3", 1, 3, 100 / 3, None, *none),
+        (WEEK_1, "blt", *LINUX, "x86_64_v3", 1, 3, 100 / 3, None, *none),
+    ]
+
+
+def test_gaps_name_the_binary_that_an_older_libc_lets_run() -> None:
+    """Its own os goes first, then another whose glibc is not newer, and never a newer one."""
+    specs = [
+        Spec("a", package="blt", os="ubuntu24.04", target="zen4"),
+        Spec("b", os="rhel8", target="x86_64_v3"),
+        Spec("c", os="ubuntu22.04", target="x86_64"),
+        Spec("d", package="new", os="fedora43"),
+    ]
+    rows = ask(
+        open_views(specs),
+        "select package, os, usable_target, reusable_os, reusable_target, os_match from gaps "
+        "where os in ('ubuntu24.04', 'rhel8') and package <> 'blt'",
+    )
+    assert rows == [
+        ("new", "rhel8", None, None, None, None),
+        ("new", "ubuntu24.04", None, None, None, None),
+        ("zlib", "ubuntu24.04", None, "rhel8", "x86_64_v3", "older libc"),
     ]
 
 
@@ -329,6 +351,35 @@ def test_duplicate_packages_are_ranked_by_what_is_to_spare() -> None:
 
 
 def test_lifetime_counts_how_many_stay_how_long() -> None:
-    """Each spec is counted once, by the number of weekly snapshots that have it."""
-    specs = [Spec("a"), Spec("a", tag=WEEK_2), Spec("b"), Spec("c", tag=WEEK_2)]
+    """Each spec whose life the first or last week does not cut off is counted once."""
+    weeks = [f"develop-2025-01-{day:02}" for day in (5, 12, 19, 26)]
+    lives = {"whole": weeks, "b": weeks[1:3], "c": weeks[1:2], "d": weeks[2:3], "cut": weeks[2:]}
+    specs = [Spec(name, tag=tag) for name, tags in lives.items() for tag in tags]
     assert ask(open_views(specs), "from lifetime_counts") == [(1, 2), (2, 1)]
+
+
+def test_reconciliation_does_not_blame_a_page_for_what_was_refused() -> None:
+    """With refused entries, its summary may say more than the specs taken, by as many as those."""
+    refused = {"rejected_count": 1}
+    right = page(spec_count=2, targets=["x86_64_v3", "zen4"]) | refused
+    wrong = page(spec_count=3, targets=["zen4"]) | refused
+    query = "select fact, item, declared, found from reconciliation"
+
+    assert ask(open_views([Spec("a")], [right]), query) == []
+    assert ask(open_views([Spec("a")], [wrong]), query) == [
+        ("num_specs", None, 3, 2),
+        ("targets", "x86_64_v3", 0, 1),
+    ]
+
+
+def test_stack_overlap_is_of_the_largest_hundred_stacks() -> None:
+    """A page that names thousands costs no square of them."""
+    specs = [
+        Spec("a", stacks=tuple(f"s{number:03}" for number in range(150))),
+        Spec("b", package="blt", stacks=("s149",)),
+    ]
+    rows = ask(open_views(specs), "select stack_a, stack_b from stack_overlap")
+
+    assert len(rows) == 100 * 99 / 2
+    assert ("s000", "s149") in rows
+    assert ("s000", "s120") not in rows

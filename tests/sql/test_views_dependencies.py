@@ -106,19 +106,20 @@ def test_closure_holes_of_a_mirror_without_a_stack() -> None:
 
 
 def test_installable_coverage_counts_specs_with_all_that_they_need() -> None:
-    """One mirror with all of it is enough; a snapshot read from pages has no row."""
+    """One mirror with all of it is enough; what only a page tells of is counted apart."""
     connection = open_views(
         [
             spec("hdf5", ["e4s"]),
             spec("mpich", ["e4s", "radiuss"]),
-            spec("xz", ["radiuss"]),
+            Spec("xz", "xz", stacks=["radiuss"], namespace="builtin"),
+            spec("paged", ["e4s"]),
             spec("hdf5", tag=WEEK_2),
         ],
         dependencies=DEPENDENCIES,
     )
 
     assert ask(connection, "select * from installable_coverage") == [
-        (WEEK_1, "ubuntu22.04", "x86_64_v3", 2, 3, 200 / 3, 2)
+        (WEEK_1, "ubuntu22.04", "x86_64_v3", 2, 4, 50.0, 2, 1)
     ]
 
 
@@ -147,22 +148,63 @@ def test_dependents_are_counted_once_and_never_themselves() -> None:
 
 
 def test_gap_priority_has_what_unlocks_most_first() -> None:
-    """Before how nearly complete it is, which decides where nobody needs more."""
+    """A gap unlocks what is missing beside it and needs it in every spec; nothing else counts."""
     zen = [
+        # All there is on zen4; of the rest nothing is there.
         Spec("fmt-zen", "fmt", target="zen4"),
-        Spec("fmt-v4", "fmt", target="x86_64_v4"),
-        Spec("gtest-zen", "gtest", target="zen4"),
+        # hdf5 is on x86_64_v4 without mpich, so that one needs it less there.
+        Spec("hdf5-serial", "hdf5", target="x86_64_v4"),
     ]
-    connection = open_views([*ALL, spec("fmt"), spec("gtest"), *zen], dependencies=DEPENDENCIES)
+    connection = open_views([*ALL, spec("fmt"), *zen], dependencies=DEPENDENCIES)
 
-    assert connection.execute(
-        "select rank, package, dependent_count, covered_count from gap_priority "
-        "order by rank, package"
-    ).fetchall() == [
-        (1, "xz", 2, 1),
-        (2, "curl", 1, 1),
-        (2, "mpich", 1, 1),
-        (4, "gtest", 0, 2),
-        (5, "cmake", 0, 1),
-        (5, "hdf5", 0, 1),
+    rows = connection.execute(
+        "select rank, package, unlocked_package_count, unlocked_cell_count, dependent_count, "
+        "covered_count from gap_priority order by rank, package"
+    ).fetchall()
+
+    # xz unlocks mpich on both targets, curl cmake; hdf5 has a spec without either.
+    assert rows == [
+        (1, "curl", 1, 2, 1, 1),
+        (1, "xz", 1, 2, 2, 1),
+        (3, "fmt", 0, 0, 0, 2),
+        (3, "hdf5", 0, 0, 0, 2),
+        (5, "cmake", 0, 0, 0, 1),
+        (5, "mpich", 0, 0, 1, 1),
     ]
+
+
+def test_duplicate_builds_name_the_dependency_that_differs() -> None:
+    """One that is linked or run is told apart from one that only builds."""
+    specs = [
+        *(Spec(f"hdf5/{n}", "hdf5", namespace="builtin") for n in (1, 2)),
+        *(Spec(f"xz/{n}", "xz", namespace="builtin") for n in (1, 2)),
+        *(Spec(f"fmt/{n}", "fmt", namespace="builtin") for n in (1, 2)),
+    ]
+    dependencies = [
+        needs("hdf5/1", "mpich/a"),
+        needs("hdf5/2", "mpich/b"),
+        *(needs(f"hdf5/{n}", f"cmake/{n}", ["build"]) for n in (1, 2)),
+        *(needs(f"xz/{n}", f"cmake/{n}", ["build"]) for n in (1, 2)),
+        *(needs(f"fmt/{n}", "zlib") for n in (1, 2)),
+    ]
+    connection = open_views(specs, dependencies=dependencies)
+
+    rows = ask(
+        connection, "select package, differs_in, differing_dependencies from duplicate_builds"
+    )
+    assert rows == [
+        ("fmt", "unknown", []),
+        ("hdf5", "dependency", ["cmake", "mpich"]),
+        ("xz", "build dependency only", ["cmake"]),
+    ]
+
+
+def test_a_closure_is_computed_of_one_spec_alone() -> None:
+    """A chain of six thousand ends in a moment; quotes in a name are text."""
+    chain = [needs(f"h{n}", f"h{n + 1}") for n in range(6000)]
+    connection = open_views([], dependencies=chain)
+
+    assert ask(connection, f"select count(*) from closure('{WEEK_1}', 'h0')") == [(6000,)]
+    assert ask(connection, "select count(*) from closure(?, ?)", [WEEK_1, "h5990"]) == [(10,)]
+    assert ask(connection, "from closure($$' or true --$$, $$'; drop table pages$$)") == []
+    assert ask(connection, "from closure(null, null)") == []

@@ -25,9 +25,9 @@ def test_coverage_trend_counts_each_kind_of_change() -> None:
     rows = ask(open_views(specs), "from coverage_trend")
     days = [datetime.date(2025, 3, day) for day in (16, 23, 30)]
     assert rows == [
-        (WEEK_1, days[0], None, 3, 3, 1, 3, None, None, None, None),
-        (WEEK_2, days[1], WEEK_1, 4, 4, 2, 4, 2, 1, 1, 1),
-        (WEEK_3, days[2], WEEK_2, 4, 4, 2, 4, 0, 0, 0, 0),
+        (WEEK_1, days[0], None, *[None] * 4, False, 3, 3, 1, 3, *[None] * 6),
+        (WEEK_2, days[1], WEEK_1, 7, 3, 0, 0.0, False, 4, 4, 2, 4, 2, 1, 1, 1, 0, 0),
+        (WEEK_3, days[2], WEEK_2, 7, 4, 4, 100.0, True, 4, 4, 2, 4, 0, 0, 0, 0, 0, 0),
     ]
 
 
@@ -43,9 +43,9 @@ def test_gap_priority_has_the_most_nearly_complete_first() -> None:
     rows = ask(open_views(specs), "from gap_priority")
     rhel8, rhel9, ubuntu = "linux-rhel8-aarch64", "linux-rhel9-zen4", "linux-ubuntu22.04-aarch64"
     assert rows == [
-        (WEEK_1, 1, "two", None, 2, 3, 200 / 3, [rhel9]),
-        (WEEK_1, 2, "first", None, 1, 3, 100 / 3, [rhel8, rhel9]),
-        (WEEK_1, 2, "last", None, 1, 3, 100 / 3, [rhel8, ubuntu]),
+        (WEEK_1, 1, "two", None, None, None, 2, 3, 200 / 3, [rhel9]),
+        (WEEK_1, 2, "first", None, None, None, 1, 3, 100 / 3, [rhel8, rhel9]),
+        (WEEK_1, 2, "last", None, None, None, 1, 3, 100 / 3, [rhel8, ubuntu]),
     ]
 
 

@@ -85,7 +85,10 @@ def snapshot_changes(specs: list[Spec]) -> Iterator[Row]:
                 elif not then:
                     change, cause = "gained", f"{reason(now, before)} added"
                 elif {spec.version for spec in then} != {spec.version for spec in now}:
-                    change = "upgraded"
+                    newest = [max(spec.version for spec in held) for held in (then, now)]
+                    change = "versions changed"
+                    if newest[0] != newest[1]:
+                        change = "upgraded" if newest[1] > newest[0] else "downgraded"
                 elif {spec.hash for spec in then}.isdisjoint(spec.hash for spec in now):
                     change = "rebuilt"
                 if change:
@@ -160,5 +163,8 @@ def test_view_agrees_with_plain_python(
 ) -> None:
     """Whatever the specs, the view gives the very rows that a loop over sets does."""
     replace_specs(connection, specs)
-    rows = connection.execute(f"from {recompute.__name__}").fetchall()
+    # What a view has beyond the contract has tests of its own.
+    view = recompute.__name__
+    columns = "* exclude (reusable_os, reusable_target, os_match)" if view == "gaps" else "*"
+    rows = connection.execute(f"select {columns} from {view}").fetchall()
     assert sorted(rows, key=str) == sorted(recompute(specs), key=str)

@@ -93,7 +93,7 @@ def test_version_component_key_sorts_words_then_numbers_then_develop(
         ask(connection, "select steps.version_component_key(?)", [part])[0][0]
         for part in components
     ]
-    assert keys == ["0abc", "1000", "10019", "100210", "21", "27"]
+    assert keys == ["0abc", "1" + "0" * 9, "10000000019", "100000000210", "21", "27"]
 
 
 def test_operating_systems_has_each_os_once_with_its_source(
@@ -131,7 +131,7 @@ def test_operating_systems_knows_the_systems_of_the_cache(
     assert known == [
         ("amzn2", "linux", "glibc", "2.26"),
         ("rhel8", "linux", "glibc", "2.28"),
-        ("sequoia", "darwin", "libSystem", None),
+        ("sequoia", "darwin", "libSystem", "15"),
         ("ubuntu22.04", "linux", "glibc", "2.35"),
     ]
 
@@ -154,4 +154,7 @@ def test_os_compatibility_goes_from_older_glibc_to_newer(
         ("rhel8", "amzn2", "linux", "2.28", "2.26"),
         ("rhel8", "centos7", "linux", "2.28", "2.17"),
         ("rhel8", "rocky8", "linux", "2.28", "2.28"),
+        ("sequoia", "sonoma", "darwin", "15", "14"),
     ]
+    darwin = "select count(*) from os_compatibility where platform = 'darwin'"
+    assert ask(connection, darwin) == [(15,)]

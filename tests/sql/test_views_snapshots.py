@@ -153,7 +153,7 @@ def test_duplicate_builds_differ_in_nothing_but_the_hash() -> None:
     ]
     build = ("1.2", "gcc@11.4.0", "ubuntu22.04", "linux", "x86_64_v3", ["+shared", "~ipo"])
     rows = ask(open_views(specs), "from duplicate_builds")
-    assert rows == [(WEEK_1, "zlib", *build, None, None, 2, ["a", "b"])]
+    assert rows == [(WEEK_1, "zlib", *build, None, None, 2, ["a", "b"], "unknown", [])]
 
 
 def test_builds_with_other_flags_or_namespace_are_no_duplicates() -> None:

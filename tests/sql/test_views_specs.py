@@ -91,10 +91,38 @@ def test_snapshot_tags_tells_kinds_and_finds_the_one_before() -> None:
         ("develop-2025-3-9", "other", None, None),
         ("nightly", "other", None, None),
         ("v0.10.0", "release", None, "v0.9.1"),
-        ("v0.9", "other", None, None),
+        ("v0.9", "versioned", None, None),
         ("v0.9.0", "release", None, None),
         ("v0.9.1", "release", None, "v0.9.0"),
     ]
+
+
+def test_tags_of_sites_and_of_spacks_packages_have_their_own_lines() -> None:
+    """A dated or versioned tag follows the one that differs in nothing else; so do releases."""
+    tags = {
+        "2026-11": ("dated", datetime.date(2026, 11, 1), None),
+        "2026-11-01": ("dated", datetime.date(2026, 11, 1), "2026-11"),
+        "2026-13-01": ("other", None, None),
+        "24.11": ("versioned", None, None),
+        "25.06": ("versioned", None, "24.11"),
+        "develop": ("rolling", None, None),
+        "develop-0000-01-01": ("other", None, None),
+        "develop-2025-07-13": ("weekly", datetime.date(2025, 7, 13), None),
+        "develop-2025-11-11": ("weekly", datetime.date(2025, 11, 11), "develop-2025-07-13"),
+        "develop-9999-12-31": ("other", None, None),
+        "gpu-2026-10": ("dated", datetime.date(2026, 10, 1), None),
+        "gpu-2026-11": ("dated", datetime.date(2026, 11, 1), "gpu-2026-10"),
+        "site-v10": ("versioned", None, "site-v9"),
+        "site-v9": ("versioned", None, None),
+        "ubuntu22.04": ("other", None, None),
+        "v0.23.1": ("release", None, None),
+        "v2025.06.0": ("release", None, None),
+        "v2025.07.0": ("release", None, "v2025.06.0"),
+        "v2026.03.0": ("release", None, "v2025.07.0"),
+    }
+    rows = ask(open_views([Spec(tag=tag) for tag in tags]), "from steps.snapshot_tags")
+
+    assert rows == [(tag, *facts) for tag, facts in sorted(tags.items())]
 
 
 def test_version_order_counts_every_version_once() -> None:

@@ -258,7 +258,10 @@ def test_every_matrix_and_percentage_is_checked() -> None:
         if name.startswith("coverage_") and {"snapshot_package_count", "spec_count"} <= found
     ]
 
-    assert {*shares} - {"gap_priority", "installable_coverage", "matrix_cells"} == set(
-        re.findall(r"from (\w+)\n    where", texts["percentages"])
-    )
+    assert {*shares} - {
+        "coverage_trend",
+        "gap_priority",
+        "installable_coverage",
+        "matrix_cells",
+    } == set(re.findall(r"from (\w+)\n    where", texts["percentages"]))
     assert all(f"from {name}" in texts["matrix_sums"] for name in matrices)
