@@ -105,7 +105,10 @@ def read_facts(
         "changes": ask(
             """
             from change_counts(?, ?)
-            order by list_position(['lost', 'gained', 'upgraded', 'rebuilt'], change),
+            order by list_position(
+                    ['lost', 'gained', 'downgraded', 'upgraded', 'versions changed', 'rebuilt'],
+                    change
+                ),
                 cause is not null, cell_count desc, cause
             """,
             newest["previous_tag"],
