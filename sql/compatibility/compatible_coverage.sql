@@ -30,7 +30,7 @@ reusable_cells as (
     select
         tag,
         reusable_binaries,
-        unnest(reusable_binaries) as binary
+        unnest(reusable_binaries) as built
     from (select distinct tag, reusable_binaries from steps.snapshot_hosts)
 ),
 
@@ -42,8 +42,8 @@ reusable as (
     from reusable_cells
     inner join steps.cells
         on cells.tag = reusable_cells.tag
-        and cells.os = reusable_cells.binary.os
-        and cells.target = reusable_cells.binary.target
+        and cells.os = reusable_cells.built.os
+        and cells.target = reusable_cells.built.target
     group by all
 ),
 

@@ -1,8 +1,8 @@
--- The specs of a snapshot that run on a host by Spack's rule: of its os, or built for an older libc.
--- Grain: one row per package and hash; is_host_libc_known tells whether other than exact operating
--- systems could be judged. `host_libc` is the version of the host's glibc, for an os that
--- operating_systems lacks. A spec's own glibc decides where an index records it as external. Besides
--- the C library Spack counts on the runtime of the compiler, which is a spec by itself (gcc-runtime).
+-- The specs of a snapshot that run on a host by Spack's rule: of its os, or of an older libc.
+-- Grain: one row per package and hash; is_host_libc_known tells whether another os than the host's
+-- could be judged. `host_libc` is the version of the host's glibc, for an os that
+-- operating_systems lacks. A spec's own glibc decides where an index records it as external.
+-- Besides the C library Spack counts on the compiler's runtime, a spec by itself (gcc-runtime).
 -- Reads: usable_specs, dependencies, os_compatibility, operating_systems
 create or replace macro usable_on_any_os(
     snapshot_tag, host_os, host_target, host_libc := null

@@ -95,7 +95,7 @@ reusable as (
         first(
             {os: cells.os, target: cells.target}
             order by cells.os <> runnable.os, targets.distance, cells.os, cells.target
-        ) as binary
+        ) as built
     from steps.cells
     inner join runnable
         on runnable.tag = cells.tag
@@ -116,11 +116,11 @@ select
     missing.environment_count,
     100.0 * missing.covered_count / missing.environment_count as covered_pct,
     nearest.usable_target,
-    reusable.binary.os as reusable_os,
-    reusable.binary.target as reusable_target,
+    reusable.built.os as reusable_os,
+    reusable.built.target as reusable_target,
     case
-        when reusable.binary is null then null
-        when reusable.binary.os = missing.os then 'same os'
+        when reusable.built is null then null
+        when reusable.built.os = missing.os then 'same os'
         else 'older libc'
     end as os_match
 from missing

@@ -1,6 +1,6 @@
 -- How much two stacks of a snapshot have in common; a pair that shares nothing stays in.
--- Grain: one row per tag, stack_a and stack_b; stack_a sorts before stack_b. Of a snapshot with more
--- than 100 stacks, the 100 with the most packages.
+-- Grain: one row per tag, stack_a and stack_b; stack_a sorts before stack_b. Of a snapshot with
+-- more than 100 stacks, the 100 with the most packages.
 -- Reads: stack_sizes, stack_specs
 create or replace view stack_overlap as
 with ranked as (
@@ -9,7 +9,7 @@ with ranked as (
         stack,
         package_count,
         spec_count,
-        row_number() over (partition by tag order by package_count desc, stack) as place
+        row_number() over (partition by tag order by package_count desc, stack asc) as place
     from steps.stack_sizes
 ),
 

@@ -1,7 +1,7 @@
 -- How many packages each os covers for each target with specs that can be installed as they are.
 -- Grain: one row per tag, os and target; a spec counts if one mirror holds it and all that it
--- needs. One that a page
--- alone tells of, not its dependencies, is in `unknown_spec_count`. A snapshot read from pages, which tell no dependency, has no row.
+-- needs. One that a page alone tells of, not its dependencies, is in `unknown_spec_count`. A
+-- snapshot read from pages, which tell no dependency, has no row.
 -- Reads: dependencies, specs, spec_stacks, closure_holes, snapshots
 create or replace view installable_coverage as
 with known as (

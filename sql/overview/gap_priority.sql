@@ -1,7 +1,8 @@
 -- Packages that lack an environment, those first whose building would unlock most there.
--- Grain: one row per tag and package; those with a gap, ranked by unlocked_cell_count where it is
--- known, and then by how nearly complete they are; those alike in both share a rank. A gap unlocks
--- another package's gap in that environment if each spec of that needs this package where it is used.
+-- Grain: one row per tag and package; those with a gap, ranked by unlocked_cell_count where it
+-- is known, and then by how nearly complete they are; those alike in both share a rank. A gap
+-- unlocks another package's gap in that environment if each spec of that needs this package
+-- where it is used.
 -- Reads: gaps, dependencies, dependents, specs, closures
 create or replace view gap_priority as
 with spec_counts as (

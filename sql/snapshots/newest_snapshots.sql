@@ -19,7 +19,10 @@ select
     tag,
     -- Weeks can be compared and dated; the rolling snapshot is only ever what it is today.
     row_number() over (
-        order by list_position(['weekly', 'dated', 'rolling', 'versioned', 'release', 'other'], kind)
+        order by
+            list_position(
+                ['weekly', 'dated', 'rolling', 'versioned', 'release', 'other'], kind
+            )
     ) as rank
 from newest
 where position = 1;

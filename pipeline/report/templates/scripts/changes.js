@@ -1,7 +1,7 @@
 // Changes from one snapshot to another: those of a snapshot since the one before as view
 // snapshot_changes has them, those of any two as macro compare_snapshots has them.
 
-const CHANGES = { lost: "✕", gained: "+", upgraded: "↑", rebuilt: "↻" };
+const CHANGES = { lost: "✕", gained: "+", downgraded: "↓", upgraded: "↑", "versions changed": "↕", rebuilt: "↻" };
 // What needs a person comes first; a whole environment that went is one decision of somebody.
 const CAUSES = ["cell dropped", "package dropped", "stack dropped", "environment dropped",
     "cell added", "package added", "stack added", "environment added", null];
