@@ -153,9 +153,13 @@ def run_query(
         names = unique_names(name for name, *_ in result.description)
         return Rows(names, result.fetchall())
     except (duckdb.CatalogException, duckdb.BinderException) as error:
-        raise QueryError(f"query: {error}\n'show all tables' lists what there is") from error
+        # DuckDB lists candidates behind tabs, which a terminal would show escaped.
+        text = str(error).expandtabs(4)
+        raise QueryError(f"query: {text}\n'show all tables' lists what there is") from error
     except (duckdb.Error, UnicodeDecodeError, ValueError, OverflowError) as error:
-        raise QueryError(f"query: {error}") from error
+        is_damaged = "Corrupt database" in str(error)
+        advice = f"; remove {DATABASE} and run 'cache-coverage build'" if is_damaged else ""
+        raise QueryError(f"query: {error}{advice}") from error
 
 
 def named_parameters(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:

@@ -43,9 +43,11 @@ left join (
     on recorded.hash = usable.hash
 where usable.os = host_os
     or case
-        when coalesce(host_libc, if(host.libc = 'glibc', host.libc_version, null)) is not null
+        when coalesce(
+                host_libc, case when host.libc = 'glibc' then host.libc_version end
+            ) is not null
             and coalesce(
-                recorded.libc_version, if(built.libc = 'glibc', built.libc_version, null)
+                recorded.libc_version, case when built.libc = 'glibc' then built.libc_version end
             ) is not null
             then usable.platform = coalesce(host.platform, 'linux')
                 and try_cast(

@@ -51,7 +51,8 @@ differences as (
         counts.item,
         counts.declared,
         -- A page's entries are its specs and what was refused of it.
-        counts.found + if(counts.fact = 'num_specs', pages.rejected_count, 0) as found
+        counts.found
+            + case when counts.fact = 'num_specs' then pages.rejected_count else 0 end as found
     from counts
     inner join pages
         on pages.tag = counts.tag

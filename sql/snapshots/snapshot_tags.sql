@@ -62,7 +62,8 @@ lines as (
         case kind
             -- Spack's own releases, and since 2025 those of its packages: v2025.06.0 does not
             -- follow v0.23.1.
-            when 'release' then if(regexp_matches(tag, '^v[0-9]{4,}'), 'packages', 'spack')
+            when 'release'
+                then case when regexp_matches(tag, '^v[0-9]{4,}') then 'packages' else 'spack' end
             when 'dated' then dated.before || '*' || dated.behind
             when 'versioned' then versioned.before
             else kind

@@ -139,3 +139,89 @@ def test_an_unknown_name_is_refused_with_the_closest(
     assert result.returncode == 1
     assert words in result.stderr
     assert result.stdout == ""
+
+
+def test_usable_ends_with_how_many_packages(sample: Path) -> None:
+    """Of all packages of the snapshot, or of those asked for; by an older libc, unless told not."""
+    host = ["--target", "zen4", "--out", sample, "--format", "csv"]
+    by_libc = run("usable", "--os", "ubuntu24.04", *host)
+    same_os = run("usable", "--os", "ubuntu24.04", "--exact-os", *host)
+    asked = run("usable", "--os", "ubuntu24.04", *host, "rocblas", "argobots")
+
+    counts = [
+        int(re.findall(r"(\d+) of 6 packages", result.stderr)[0]) for result in (by_libc, same_os)
+    ]
+    assert counts[0] >= counts[1] > 0
+    assert {line.split(",")[6] for line in same_os.stdout.splitlines()[1:]} <= {"exact", "same os"}
+    assert re.search(r"\d of 2 packages", asked.stderr)
+
+
+def test_usable_never_ends_in_silence(sample: Path) -> None:
+    """What is not there for a host is said with what comes nearest; nothing at all is status 1."""
+    result = run("usable", "--os", "centos6", "--target", "zen4", "rocblas", "--out", sample)
+
+    assert result.returncode == 1
+    assert "rocblas: not available for centos6, zen4; nearest is ubuntu2" in result.stderr
+    assert "0 of 1 packages" in result.stderr
+
+
+def test_usable_names_the_snapshots_that_have_a_package(sample: Path) -> None:
+    """A package that the newest snapshot lacks is answered with those that hold it."""
+    result = run("usable", "--os", "ubuntu22.04", "--target", "zen4", "zlib", "--out", sample)
+
+    assert result.returncode == 1
+    assert "zlib: not in develop-2025-03-30; it is in develop-2025-03-16" in result.stderr
+
+
+def test_usable_of_an_os_that_nobody_knows(sample: Path) -> None:
+    """It is refused with the way to say its glibc, with which it is judged."""
+    host = ["usable", "--os", "sles15", "--target", "zen4", "--out", sample]
+    refused, judged = run(*host), run(*host, "--libc", "2.38")
+
+    assert refused.returncode == 1
+    assert "no os 'sles15'" in refused.stderr
+    assert "--libc VERSION" in refused.stderr
+    assert judged.returncode == 0
+    assert re.search(r"[1-6] of 6 packages", judged.stderr)
+    assert run(*host, "--libc", "new").returncode == 1
+
+
+def test_usable_lists_what_it_knows(sample: Path) -> None:
+    """The operating systems with their C library, and the targets."""
+    systems = answer("usable", "--list-os", "--out", sample)
+    targets = answer("usable", "--list-targets", "--out", sample)
+
+    assert {"os": "rocky10", "libc_version": "2.39"}.items() <= {
+        key: value
+        for row in systems
+        if row["os"] == "rocky10"
+        for key, value in row.items()
+        if key in ("os", "libc_version")
+    }.items()
+    assert {"target": "zen4", "family": "x86_64"} in targets
+
+
+def test_missing_is_what_one_snapshot_has_and_the_other_lacks(sample: Path) -> None:
+    """Packages by name, specs by hash; for a host only what it can use."""
+    tags = ["--from", "develop-2025-03-23", "--in", "develop-2025-03-30", "--out", sample]
+    packages = {row["package"] for row in answer("missing", *tags)}
+    specs = answer("missing", *tags, "--specs")
+    of_host = {
+        row["package"] for row in answer("missing", *tags, "--os", "rhel8", "--target", "zen4")
+    }
+    lost = answer("diff", "develop-2025-03-23", "develop-2025-03-30", "--out", sample)
+
+    assert packages == {row["package"] for row in lost if row["cause"] == "package dropped"}
+    assert {row["package"] for row in specs} >= packages
+    assert all(row["hash"] for row in specs)
+    assert of_host <= {row["package"] for row in specs} | packages
+    assert run("missing", *tags[:2], "--in", "nowhere", "--out", sample).returncode == 1
+
+
+def test_diff_names_first_what_went_as_a_whole(sample: Path) -> None:
+    """Stacks and environments that only one of the snapshots has stand before the cells."""
+    result = run("diff", "develop-2025-03-16", "develop-2025-03-23", "--out", sample)
+
+    assert re.search(
+        r"^lost: (stack|environment) \S+ \(\d+ packages, \d+ cells\)$", result.stderr, re.M
+    )
