@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.conftest import run_command
 from tests.writing import make_spec, site_page, write_pages
 
 # Each is taken without a reject, and once ended the report of all snapshots.
-PAGES = {
+PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "digits": ("develop-2025-03-16", {"compiler": f"gcc@{'1' * 5000}"}),
     "year 0": ("develop-0000-01-01", {}),
     "year 1": ("develop-0001-01-01", {}),
