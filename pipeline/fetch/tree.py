@@ -10,6 +10,7 @@ from __future__ import annotations
 import itertools
 import os
 import shutil
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -38,6 +39,10 @@ class Tree:
         self.journal = own / "journal"
         self.numbers = itertools.count()
         self.seen = self._recall()
+        # A walk through all of it for each of thousands of mirrors would take minutes.
+        self.by_folder: dict[str | None, set[str]] = defaultdict(set)
+        for path in self.seen:
+            self.by_folder[folder_of(path)].add(path)
 
     def _recall(self) -> dict[str, Seen]:
         """Read what was remembered, and what a killed run noted before it ended."""
@@ -70,7 +75,7 @@ class Tree:
 
     def paths(self, folder: str) -> list[str]:
         """Return what is remembered of a mirror."""
-        return [path for path in self.seen if folder_of(path) == folder]
+        return sorted(self.by_folder[folder])
 
     def known(self, path: str, url: str) -> Seen | None:
         """Return what a file was when downloaded from a URL, if it lies there unaltered."""
@@ -134,8 +139,10 @@ class Tree:
             os.close(descriptor)
         if seen is None:
             self.seen.pop(path, None)
+            self.by_folder[folder_of(path)].discard(path)
         else:
             self.seen[path] = seen
+            self.by_folder[folder_of(path)].add(path)
 
     def close(self) -> None:
         """Write what is remembered in one file, and drop the journal."""
