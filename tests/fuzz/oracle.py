@@ -142,14 +142,14 @@ def read_plainly(data: bytes) -> list[Any]:
     end = next(number for number, line in enumerate(lines) if number and line.rstrip() == "---")
     front = "\n".join(lines[1:end])
     # What no text may hold makes its entry another one, which is in no row.
-    marked = re.sub(f"[^\t\n\r{PRINTABLE}]", "?", front)
+    marked = re.sub(f"[^\t\n\r{PRINTABLE}]", "\ufffd", front)
     digits = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(0)
     try:
         try:
             values = yaml.load(marked, Loader=Lenient)
         except yaml.YAMLError:
-            values = yaml.load(re.sub(BAD_ESCAPE, "?", marked), Loader=Lenient)
+            values = yaml.load(re.sub(BAD_ESCAPE, "\ufffd", marked), Loader=Lenient)
     finally:
         sys.set_int_max_str_digits(digits)
     entries: list[Any] = values["spec_details"]
