@@ -1,5 +1,5 @@
 -- No two rows of any table but spec_stacks, which has a check of its own, have the same key.
--- Reads: pages, rejects, targets, dependencies, spec_compilers
+-- Reads: pages, rejects, targets, dependencies, spec_compilers, lock_specs
 select
     'pages' as table_name,
     concat_ws(', ', tag, package) as key,
@@ -40,4 +40,12 @@ select
     count(*)
 from spec_compilers
 group by tag, hash, language
+having count(*) > 1
+union all
+select
+    'lock_specs',
+    concat_ws(', ', lock, node_key),
+    count(*)
+from lock_specs
+group by lock, node_key
 having count(*) > 1

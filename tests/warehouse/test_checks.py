@@ -250,7 +250,7 @@ def test_every_matrix_and_percentage_is_checked() -> None:
     """No coverage view escapes the sums, and no percentage its limits."""
     texts = {file.stem: file.read_text() for file in check_files()}
     # These take longer than a build should: two read what every spec needs, one all that hosts can
-    # use, which compatible_coverage counts too.
+    # use, which compatible_coverage counts too, and one holds each lock against each snapshot.
     shares = [name for name, found in columns().items() if any(c.endswith("_pct") for c in found)]
     matrices = [
         name
@@ -262,6 +262,7 @@ def test_every_matrix_and_percentage_is_checked() -> None:
         "coverage_trend",
         "gap_priority",
         "installable_coverage",
+        "lock_snapshots",
         "matrix_cells",
     } == set(re.findall(r"from (\w+)\n    where", texts["percentages"]))
     assert all(f"from {name}" in texts["matrix_sums"] for name in matrices)
