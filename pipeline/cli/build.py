@@ -44,6 +44,15 @@ def build(out: Path, check_all: bool) -> None:
     "--host", "fills_host", is_flag=True, help="Fill this machine's OS and target into the page."
 )
 @click.option(
+    "--lock",
+    "lock_files",
+    metavar="FILE",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="Add the part on your environment: what the newest weekly snapshot holds of this"
+    " spack.lock, and why the rest would be built; may be repeated.",
+)
+@click.option(
     "--from",
     "url",
     metavar="URL",
@@ -67,6 +76,7 @@ def report(
     out: Path,
     all_rows: bool,
     fills_host: bool,
+    lock_files: tuple[Path, ...],
     url: str | None,
     tags: tuple[str, ...],
     stacks: tuple[str, ...],
@@ -79,15 +89,17 @@ def report(
     """
     if url is None and (tags or stacks):
         raise click.UsageError("--tag and --stack choose from what --from URL names")
+    from pipeline.cli.lock import read_files
     from pipeline.cli.progress import say_waiting
     from pipeline.report.host import this_machine
     from pipeline.report.write import write_reports
 
+    locks = read_files(lock_files)  # Now, and not after a cache has been fetched for minutes.
     if url is not None:
         from pipeline.cli.from_url import update_from_url
 
         update_from_url(url, out, tags, stacks, make_options(**settings))
     host = this_machine() if fills_host else None
     waits = partial(say_waiting, out)
-    for line in write_reports(out, all_rows=all_rows, host=host, waits=waits):
+    for line in write_reports(out, all_rows=all_rows, host=host, locks=locks, waits=waits):
         tell(line)

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from pipeline.cli.options import asking, format_option, out_option, readable, say, show
 
+if TYPE_CHECKING:
+    from pipeline.sources.locks.lock_file import LockFile
+
 ALL_SNAPSHOTS = "all"
-OLD_HASHES = (
-    "lock file of version {}; Spack formed hashes otherwise before 0.18, so newer caches can't "
-    "match them: concretize the environment again with a newer Spack"
-)
 
 
 @click.command(short_help="Show what of an environment's lock file the cache holds.")
@@ -71,8 +72,6 @@ def lock(
     or dependencies, the first that differs.
     """
     from pipeline.errors import ShareError
-    from pipeline.sources.locks.lock_file import FIRST_WITH_DAG_HASHES
-    from pipeline.tables.lock_sources import name_locks
     from pipeline.warehouse.locks import (
         ask_locks,
         best_shares,
@@ -84,11 +83,9 @@ def lock(
 
     if tag == ALL_SNAPSHOTS and (tree or host_os or target):
         raise click.UsageError("--tag all ranks snapshots; --tree, --os and --target need one")
-    locks = name_locks(files)
     with asking(out) as connection:
-        for name, version in offer_locks(connection, locks).items():
-            if version < FIRST_WITH_DAG_HASHES:
-                say(f"warning: {name}: {OLD_HASHES.format(version)}")
+        locks = read_files(files)
+        offer_locks(connection, locks)
         if tag == ALL_SNAPSHOTS:
             rows = rank_snapshots(connection, list(locks), stacks)
             found = best_shares(rows, list(locks))
@@ -116,3 +113,22 @@ def lock(
                     for share in short
                 )
             )
+
+
+def read_files(files: Sequence[Path]) -> dict[str, LockFile]:
+    """Read lock files, each by its path; warn of those whose hashes newer caches can't match.
+
+    Raises
+    ------
+    SourceError
+        One of them is no lock file that can be read.
+    """
+    from pipeline.sources.locks.lock_file import read_lock
+    from pipeline.tables.lock_sources import name_locks
+    from pipeline.warehouse.locks import OLD_HASHES
+
+    locks = {name: read_lock(path) for name, path in name_locks(files).items()}
+    for name, lock_file in locks.items():
+        if not lock_file.has_dag_hashes:
+            say(f"warning: {name}: {OLD_HASHES.format(lock_file.version)}")
+    return locks

@@ -6,13 +6,14 @@ kept while what they are made of stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import jinja2
+import msgspec
 
 from pipeline.errors import OutputError, QueryError, not_written
 from pipeline.outputs import (
@@ -39,6 +40,7 @@ from pipeline.report.data import (
     write_snapshot_data,
 )
 from pipeline.report.facts import ROWS_SHOWN, headlines, read_facts, read_snapshots
+from pipeline.report.lock_part import read_lock_facts
 from pipeline.report.state import (
     ReportState,
     database_digest,
@@ -52,6 +54,9 @@ from pipeline.rows import escape_markdown
 from pipeline.text import counted, natural_key, printable
 from pipeline.warehouse.database import open_warehouse
 from pipeline.warehouse.dictionary import write_dictionary
+
+if TYPE_CHECKING:
+    from pipeline.sources.locks.lock_file import LockFile
 
 SCRIPTS = (
     "data",
@@ -69,19 +74,22 @@ BATCH_SPECS = 100_000  # of snapshots read at a time; bounds the memory
 # With more stacks a snapshot is read alone, without its overlap, which grows with their square.
 MAX_STACKS = 200
 
+NO_LOCKS: Mapping[str, LockFile] = {}
+
 
 def write_reports(
     out: Path,
     *,
     all_rows: bool = False,
     host: dict[str, str] | None = None,
+    locks: Mapping[str, LockFile] = NO_LOCKS,
     waits: Callable[[], None] = lambda: None,
 ) -> list[str]:
     """Write `out`/reports, as far as they are not current, and return five lines on them.
 
     With `all_rows` the CSV files of a long history hold all of it. `host` is the `os` and `target`
-    that the page begins with. `waits` is called if another run writes the reports, before this one
-    waits for it.
+    that the page begins with; `locks`, by their names, are lock files that have a part of their
+    own. `waits` is called if another run writes the reports, before this one waits for it.
 
     Raises
     ------
@@ -95,14 +103,21 @@ def write_reports(
         with hold_lock(lock_path(out, REPORTS_FOLDER), waits=waits):
             clear_drafts(out, REPORTS_FOLDER)
             state = read_state(folder)
-            digest = database_digest(out, all_rows, host)
+            digest = database_digest(out, all_rows, host, msgspec.json.encode(locks))
             if state and state.made_of == digest and has_files(folder, state.files):
                 return [report_line(out), *state.lines]
             with open_warehouse(out) as connection:
                 try:
                     check_tables(connection, out / DATABASE)
                     lines = write_files(
-                        connection, draft, folder, state, digest, all_rows=all_rows, host=host
+                        connection,
+                        draft,
+                        folder,
+                        state,
+                        digest,
+                        all_rows=all_rows,
+                        host=host,
+                        locks=locks,
                     )
                     replace_folder(draft, folder)
                 finally:
@@ -136,6 +151,7 @@ def write_files(
     *,
     all_rows: bool,
     host: dict[str, str] | None,
+    locks: Mapping[str, LockFile],
 ) -> list[str]:
     """Write every file of the reports below `draft`, or link it to that of `old`.
 
@@ -170,6 +186,7 @@ def write_files(
     facts["installable"] = whole["installable_coverage"].to_dicts()
     facts["closure_hole_count"] = whole["closure_holes"].height
     facts["is_shortened"] = len(tags) > exports.SHORT_HISTORY and not all_rows
+    facts["locks"] = read_lock_facts(connection, locks, chosen)
     facts["lines"] = lines = headlines(facts)
     write_pages(draft, facts, page_data(connection, snapshots, draft) | {"host": host})
     write_state(draft, digest, digests, lines)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.rows import Rows
 from pipeline.warehouse.database import run_query
-from pipeline.warehouse.locks import LOCKS, records
+from pipeline.warehouse.locks import LOCKS, known_sizes, records
 
 if TYPE_CHECKING:
     import duckdb
@@ -82,8 +82,8 @@ def reason_text(node: Node) -> str:
 
 def download_line(nodes: Sequence[Node]) -> str:
     """Sum the bytes to download, and say of how many specs the size is known."""
-    cached = [node for node in nodes if node["state"] == "cached"]
-    sizes = [node["size_bytes"] for node in cached if node["size_bytes"] is not None]
-    return f"to download: {sum(sizes):,} bytes for {len(sizes)} of {len(cached)} cached specs" + (
-        "" if len(sizes) == len(cached) else "; of the others no size is known"
+    sizes = known_sizes(nodes)
+    cached_count = sum(node["state"] == "cached" for node in nodes)
+    return f"to download: {sum(sizes):,} bytes for {len(sizes)} of {cached_count} cached specs" + (
+        "" if len(sizes) == cached_count else "; of the others no size is known"
     )

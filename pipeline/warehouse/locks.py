@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.rows import Rows
@@ -13,6 +12,8 @@ from pipeline.warehouse.questions import check_name
 
 if TYPE_CHECKING:
     import duckdb
+
+    from pipeline.sources.locks.lock_file import LockFile
 
 LOCKS = "asked_locks"  # a relation of the connection, like table lock_specs
 COVERAGE_QUERY = f"""
@@ -31,6 +32,10 @@ RANKING_QUERY = f"""
         stack nulls first
 """
 STACKS_QUERY = "select distinct stack from spec_stacks where stack is not null"
+OLD_HASHES = (
+    "lock file of version {}; Spack formed hashes otherwise before 0.18, so newer caches can't "
+    "match them: concretize the environment again with a newer Spack"
+)
 SNAPSHOT_STACKS_QUERY = f"{STACKS_QUERY} and tag = ?"
 
 
@@ -63,21 +68,11 @@ class Share:
         )
 
 
-def offer_locks(connection: duckdb.DuckDBPyConnection, locks: Mapping[str, Path]) -> dict[str, int]:
-    """Read lock files into a relation of the connection, which need not be flattened before.
+def offer_locks(connection: duckdb.DuckDBPyConnection, locks: Mapping[str, LockFile]) -> None:
+    """Put lock files into a relation of the connection; they need not be flattened before."""
+    from pipeline.tables.locks import lock_specs
 
-    Returns the version of each lock file that holds a spec.
-
-    Raises
-    ------
-    SourceError
-        One of them is no lock file that can be read.
-    """
-    from pipeline.tables.locks import read_locks
-
-    frame = read_locks(locks)
-    connection.register(LOCKS, frame.to_arrow())
-    return dict(frame.select("lock", "lock_version").unique(maintain_order=True).iter_rows())
+    connection.register(LOCKS, lock_specs(locks).to_arrow())
 
 
 def ask_locks(
@@ -160,6 +155,15 @@ def shares(rows: Rows, locks: Sequence[str], tag: str) -> list[Share]:
             complete[lock],
         )
         for lock in locks
+    ]
+
+
+def known_sizes(nodes: Iterable[Mapping[str, Any]]) -> list[int]:
+    """Return the bytes of each cached spec among `records` whose size the cache tells."""
+    return [
+        node["size_bytes"]
+        for node in nodes
+        if node["state"] == "cached" and node["size_bytes"] is not None
     ]
 
 

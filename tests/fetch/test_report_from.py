@@ -11,7 +11,8 @@ import pytest
 from tests.conftest import run_command, run_on_terminal
 from tests.fetch.serving import LAYOUT_3, LIST, Site, serve
 from tests.fetch.test_fetch import ENVIRONMENT
-from tests.writing import SAMPLE
+from tests.locks import Need, Node, lock_document, write_lock
+from tests.writing import SAMPLE, make_hash
 
 HEP = SAMPLE.parent / "mirror-v3" / "develop-2026-06-28" / "hep"
 TAG = "develop-2026-06-28"
@@ -53,6 +54,26 @@ def test_one_command_from_a_url_to_the_reports(site: Site, tmp_path: Path) -> No
 
     again = run_command(*report, env=ENVIRONMENT)
     assert "0 new or changed" in again.stderr
+
+
+def test_it_may_tell_of_an_environment(site: Site, tmp_path: Path) -> None:
+    """With --lock the reports say what of a lock file is to be downloaded, in bytes."""
+    report = ("report", "--from", site.url, "--sizes", "--out", tmp_path / "out")
+    assert run_command(*report, env=ENVIRONMENT).returncode == 0
+    ((package, hash_, size),) = ask(
+        tmp_path / "out", "select package, hash, size_bytes from specs order by all limit 1"
+    )
+    nodes = [Node(package, 1), Node("mine", 2, [Need(package)])]
+    document = json.dumps(lock_document(nodes, ["mine"])).replace(make_hash(1), hash_)
+    path = write_lock(tmp_path / "spack.lock", document)
+
+    result = run_command(*report, "--lock", path, env=ENVIRONMENT)
+
+    assert result.returncode == 0, result.stderr
+    assert (
+        f"/spack.lock | 1 of 2 | 50.0 % | 1 | 0 | 0 of 1 | {int(size):,} | 1 of 1 |\n"
+        in (tmp_path / "out" / "reports" / "summary.md").read_text()
+    )
 
 
 @pytest.mark.parametrize(
