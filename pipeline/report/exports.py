@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from pipeline.outputs import NO_TAG
 from pipeline.report.views import Frames
 from pipeline.warehouse.database import run_query
 
@@ -93,9 +94,7 @@ def write_whole(
     rows = {}
     for view in views:
         is_short = view not in LARGE_VIEWS or len(tags) <= SHORT_HISTORY or all_rows
-        frame = read_snapshots(
-            folder, view, tags if is_short else [tag for tag in tags if tag == newest]
-        )
+        frame = read_snapshots(folder, view, tags if is_short or newest is None else [newest])
         write_csv(frame.sort(pl.all(), nulls_last=True), folder / CSV / f"{view}.csv")
         rows[view] = frame.height
     for view, frame in whole.items():
@@ -108,9 +107,9 @@ def read_snapshots(folder: Path, view: str, tags: list[str]) -> pl.DataFrame:
     """Return a view's rows of some snapshots, from their Parquet files, tag first."""
     return pl.concat(
         pl.read_parquet(
-            folder / PARQUET / view / f"tag={tag}" / ROWS, hive_partitioning=False
+            folder / PARQUET / view / f"tag={tag}" / ROWS, glob=False, hive_partitioning=False
         ).select(pl.lit(tag).alias("tag"), pl.all())
-        for tag in tags
+        for tag in tags or [NO_TAG]
     )
 
 

@@ -18,6 +18,7 @@ import msgspec
 from pipeline.errors import OutputError, QueryError, not_written
 from pipeline.outputs import (
     DATABASE,
+    NO_TAG,
     REPORTS_FOLDER,
     clear_drafts,
     draft_path,
@@ -170,6 +171,11 @@ def write_files(
     for batch in batches(snapshots, set(stale)):
         queries = SNAPSHOT_TABLES | ({"overlap": NO_OVERLAP} if crowded & {*batch} else {})
         write_snapshots(connection, draft, batch, views, queries, newest, places)
+    if not tags:
+        # Files without a row, as the tables have them: what reads them finds the columns.
+        empty = {view: f"from {view} limit 0" for view in [*views, *exports.OTHER_VIEWS]}
+        frames = {view: frame.drop("tag") for view, frame in read_views(connection, empty).items()}
+        exports.write_snapshot(draft, NO_TAG, frames, views)
     chosen = next((row["tag"] for row in snapshots if row["rank"] == 1), None)
     whole = read_views(connection, {view: f"from {view}" for view in exports.WHOLE_VIEWS})
     whole |= {

@@ -96,7 +96,7 @@ def component_key(component: Component) -> str:
         return f"2{int(value) + 1}"
     if kind == NUMBER:
         digits = str(value) if value else ""
-        return f"1{len(digits):03}{digits}"
+        return f"1{len(digits):09}{digits}"
     return f"0{value}"
 
 

@@ -89,6 +89,7 @@ def test_find_keeps_to_what_a_host_can_use(sample: Path) -> None:
     usable = json.loads(
         run(
             "usable",
+            "--exact-os",
             "--os",
             "ubuntu22.04",
             "--target",
