@@ -80,9 +80,10 @@ def build_warehouse(
     except OSError as error:
         raise not_written(error, out / DATABASE) from error
     except duckdb.Error as error:
+        words = " ".join(str(error).split())  # DuckDB's own may be several lines.
         raise OutputError(
-            f"{out / DATABASE}: could not be built: {error}; if a table is damaged, remove "
-            f"{out / TABLES_FOLDER} and flatten again"
+            f"{out / DATABASE}: could not be built: {words}; free some space if it is short; if "
+            f"a table is damaged, remove {out / TABLES_FOLDER} and flatten again"
         ) from error
     return True
 

@@ -341,7 +341,7 @@ def usable_packages(out: Path, tag: str, os: str, target: str) -> dict[str, str]
             connection,
             """
             select package, min(case
-                when os_match <> 'exact' then '3 older libc'
+                when os_match = 'older libc' then '3 older libc'
                 when target_match = 'exact' then '1 exact'
                 else '2 ancestor'
             end)
