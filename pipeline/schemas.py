@@ -45,7 +45,7 @@ class Table:
         return self.schema.to_frame()
 
     def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Give `frame` with just the declared columns, in their order.
+        """Return `frame` with just the declared columns, in their order.
 
         Raises
         ------

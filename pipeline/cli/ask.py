@@ -113,7 +113,7 @@ def query(
 @out_option
 @format_option
 def package(name: str, tag: str | None, out: Path, output_format: str) -> None:
-    """Tell what each environment of a snapshot has of the package NAME.
+    """Show where a snapshot has the package NAME built, compatible or missing.
 
     An environment is built, compatible (the binary of another target runs there), or missing.
     """
@@ -134,7 +134,7 @@ target_option = click.option(
 )
 
 
-@click.command(short_help="Tell which binaries of a snapshot a host can use.")
+@click.command(short_help="List the binaries of a snapshot that a host can use.")
 @click.argument("packages", metavar="[PACKAGE]...", nargs=-1)
 @click.option(
     "--os",
@@ -162,7 +162,7 @@ def usable(
     out: Path,
     output_format: str,
 ) -> None:
-    """Tell which binaries of a snapshot a host can use: of every PACKAGE named, or of all.
+    """List the binaries of a snapshot that a host can use: of every PACKAGE named, or of all.
 
     A binary runs on its target and the descendants of that, on its own OS and, by Spack's rule, on
     any whose C library is not older; --exact-os asks for the same OS. With PACKAGE the exit status
@@ -199,7 +199,7 @@ def usable(
             raise QueryError("none of the packages asked for is available for this host")
 
 
-@click.command(short_help="Tell what one snapshot has and another lacks.")
+@click.command(short_help="List the packages that one snapshot has and another lacks.")
 @click.option("--from", "from_tag", required=True, help="The snapshot that has it.")
 @click.option("--in", "in_tag", required=True, help="The snapshot that lacks it.")
 @click.option("--specs", "by_spec", is_flag=True, help="Compare specs by hash, not packages.")
@@ -216,7 +216,7 @@ def missing(
     out: Path,
     output_format: str,
 ) -> None:
-    """Tell which packages one snapshot has and another lacks, those first that most others need.
+    """List the packages that one snapshot has and another lacks, most needed first.
 
     With --os only what such a host can use is compared, for --target or this machine's.
     """
@@ -232,7 +232,7 @@ def missing(
         say(f"{len(rows.values)} of {from_tag} not in {in_tag}")
 
 
-@click.command(short_help="Tell what changed between two snapshots, and why.")
+@click.command(short_help="List what changed between two snapshots, and why.")
 @click.argument("from_tag", metavar="FROM")
 @click.argument("to_tag", metavar="TO")
 @click.option(
@@ -243,7 +243,7 @@ def missing(
 @out_option
 @format_option
 def diff(from_tag: str, to_tag: str, fail_on_loss: bool, out: Path, output_format: str) -> None:
-    """Tell what changed from snapshot FROM to snapshot TO, and why; what was lost comes first.
+    """List what changed from snapshot FROM to snapshot TO, and why; losses come first.
 
     A cell is a package in an environment: platform, OS and target. Stacks, environments and
     packages that went or came as a whole are told first, on stderr.

@@ -12,7 +12,7 @@ from pipeline.cli.fetch import fetch_options, make_options
 from pipeline.cli.options import out_option, say, tell
 
 
-@click.command(short_help="Make the DuckDB file of the tables and sql/.")
+@click.command(short_help="Load the tables into a DuckDB database with the views of sql/.")
 @out_option
 @click.option(
     "--check-all",

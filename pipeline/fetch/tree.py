@@ -113,7 +113,7 @@ class Tree:
         draft.path.replace(file)
 
     def touch(self, path: str) -> None:
-        """Give a file a new time, by which readers notice that files it belongs to have changed."""
+        """Set a file's modification time, so that readers notice that what it names changed."""
         file = self.file(path)
         os.utime(file)
         seen = self.seen.get(path)

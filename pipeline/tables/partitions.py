@@ -60,7 +60,7 @@ def draft_group(
 
 
 def add_path_tags(tables: Tables, pages: Sequence[PageFile]) -> Tables:
-    """Give rejects without a tag the snapshot that the page's path names.
+    """Set on rejects without a tag the snapshot that the page's path names.
 
     It names one if its folder has a snapshot's name, or that of a tag which another page in it has.
     """

@@ -139,7 +139,7 @@ def is_current(out: Path) -> bool:
 
 
 def build_signature(out: Path) -> str:
-    """Tell all that a build depends on, and the database that it made, from any other."""
+    """Return a digest of all that a build depends on, and of the database that it made."""
     digest = hashlib.sha256(fingerprint().encode())
     for file in [*view_files(), *check_files()]:
         digest.update(file.read_bytes())

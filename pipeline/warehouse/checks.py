@@ -28,7 +28,7 @@ NEWEST_TAGS = """
 
 
 def check_files() -> list[Path]:
-    """Give the checks; each file's header says what its query proves by giving no row."""
+    """Return the checks; each file's header says what its query proves by giving no row."""
     return sorted((SQL_FOLDER / CHECKS).glob("*.sql"))
 
 

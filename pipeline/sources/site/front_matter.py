@@ -198,7 +198,7 @@ def read_head(front: FrontMatter, byte_count: int) -> tuple[PageHead, list[Any]]
 
 
 def check_entries(page: str, head: PageHead, details: list[Any], lines: Lines) -> ReadPage:
-    """Tell the entries that have all keys, rightly typed, from those that have not.
+    """Separate the entries that have all keys, rightly typed, from those that have not.
 
     Raises
     ------
