@@ -84,6 +84,7 @@ def test_the_stack_to_add_is_the_one_that_adds(sample: Path) -> None:
     assert {stack: added for stack, _, _, added in recipe.values} == expected
 
 
+@pytest.mark.slow
 def test_the_steps_of_a_private_mirror(tmp_path: Path) -> None:
     """They read a mirror beside the public cache, and the query finds what it lacks."""
     page = (ROOT / "docs/private-mirror.md").read_text()

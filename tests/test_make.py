@@ -82,6 +82,7 @@ def test_query_hands_on_any_text(sample: Path, text: str) -> None:
     assert inherited.stdout == given.stdout
 
 
+@pytest.mark.slow
 def test_query_runs_nothing_but_itself(tmp_path: Path) -> None:
     """No text of a query is run by make or by a shell, nor on the way to a missing database."""
     out, trace = tmp_path / "out", tmp_path / "trace"
@@ -95,6 +96,7 @@ def test_query_runs_nothing_but_itself(tmp_path: Path) -> None:
     assert not trace.exists()
 
 
+@pytest.mark.slow
 def test_query_makes_what_is_missing_and_prints_rows_alone(tmp_path: Path) -> None:
     """Where there is no database a query first makes it, and the tables, silently."""
     out = tmp_path / "a folder"

@@ -268,6 +268,7 @@ def test_no_message_steers_a_terminal(sample: Path, tmp_path: Path, arguments: l
     assert not STEERING.search(result.stdout + result.stderr)
 
 
+@pytest.mark.slow
 def test_a_folder_of_a_hostile_name_works(tmp_path: Path) -> None:
     """OUT may have quotes, percent signs and escapes in its name; what is said has none."""
     out = tmp_path / f"a 'b' \"c\" %d {{e}} [f] * {EVIL}"

@@ -243,6 +243,7 @@ def lock_rows(out: Path) -> list[list[Any]]:
     return [[row["lock"], row["n"]] for row in json.loads(rows)]
 
 
+@pytest.mark.slow
 def test_lock_files_alone_leave_the_snapshots(out: Path, tmp_path: Path) -> None:
     """They may come after the cache, before it or with it; a run without them leaves them."""
     path, pages, outputs = (
@@ -283,6 +284,7 @@ def test_a_lock_file_is_read_again_when_it_changed(out: Path, tmp_path: Path) ->
     assert table.stat().st_mtime_ns != before
 
 
+@pytest.mark.slow
 def test_a_broken_lock_file_leaves_the_tables(out: Path, tmp_path: Path) -> None:
     """It is refused before anything is read or written."""
     outputs = tmp_path / "out"

@@ -269,6 +269,7 @@ def test_a_single_mirror_has_nothing_to_choose_from(site: Site, tmp_path: Path) 
     assert "--tag and --stack have nothing to choose from" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "answer",
     [
@@ -295,6 +296,7 @@ def test_what_may_pass_is_tried_again(site: Site, tmp_path: Path, answer: Answer
     assert site.answers[E4S] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("answer", ["wrong", "short"])
 def test_a_damaged_blob_is_tried_again(site: Site, tmp_path: Path, answer: str) -> None:
     """A blob with another checksum or length than its manifest says is not taken."""
@@ -308,6 +310,7 @@ def test_a_damaged_blob_is_tried_again(site: Site, tmp_path: Path, answer: str) 
     assert tree(tmp_path)[path.removeprefix("mirror/")] == content
 
 
+@pytest.mark.slow
 def test_a_server_is_waited_for_as_long_as_it_asks(site: Site, tmp_path: Path) -> None:
     """Between an answer with Retry-After and the next request lie that many seconds."""
     times = []
@@ -326,6 +329,7 @@ def test_a_server_is_waited_for_as_long_as_it_asks(site: Site, tmp_path: Path) -
     assert times[1] - times[0] >= 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("answer", "found", "attempts"),
     [

@@ -240,6 +240,7 @@ def test_a_mirror_may_be_called_as_the_folder_in_it(site: Site, tmp_path: Path) 
     assert tree(tmp_path / "to") == {LAYOUT_2: index("odd")}
 
 
+@pytest.mark.slow
 def test_sizes_of_a_mirror_of_layout_3(site: Site, tmp_path: Path) -> None:
     """With --sizes each spec's manifest comes, and again only where it changed."""
     to, url = tmp_path / "to", f"{site.url}/hep"
@@ -264,6 +265,7 @@ def test_sizes_of_a_mirror_of_layout_3(site: Site, tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_signed_and_missing_manifests(site: Site, tmp_path: Path) -> None:
     """A clearsigned manifest is kept as it is; a missing one is a warning, another an error."""
     plain = site.files[f"hep/{GMAKE}"]

@@ -56,6 +56,7 @@ def test_one_command_from_a_url_to_the_reports(site: Site, tmp_path: Path) -> No
     assert "0 new or changed" in again.stderr
 
 
+@pytest.mark.slow
 def test_it_may_tell_of_an_environment(site: Site, tmp_path: Path) -> None:
     """With --lock the reports say what of a lock file is to be downloaded, in bytes."""
     report = ("report", "--from", site.url, "--sizes", "--out", tmp_path / "out")
@@ -76,6 +77,7 @@ def test_it_may_tell_of_an_environment(site: Site, tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
@@ -100,6 +102,7 @@ def test_a_lone_mirror_is_named_by_its_url_or_as_asked(
     assert ask(tmp_path, "select distinct tag from specs") == expected
 
 
+@pytest.mark.slow
 def test_a_cache_that_fails_leaves_the_reports(site: Site, tmp_path: Path) -> None:
     """Exit 1 with the URL, and what was built before stays."""
     run_command("report", "--from", site.url, "--out", tmp_path, env=ENVIRONMENT)
@@ -121,6 +124,7 @@ def test_names_are_for_a_url(tmp_path: Path) -> None:
     assert "--tag and --stack choose from what --from URL names" in result.stderr
 
 
+@pytest.mark.slow
 def test_one_bar_shows_both_stages(site: Site, tmp_path: Path) -> None:
     """On a terminal fetching and reading are shown in turn, and gone in the end."""
     code, written = run_on_terminal(

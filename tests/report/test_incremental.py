@@ -58,6 +58,7 @@ def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
     assert written(tmp_path) == before
 
 
+@pytest.mark.slow
 def test_a_new_snapshot_leaves_the_files_of_others(tmp_path: Path) -> None:
     """Only its own are written, those of what was the newest, and those of the whole history."""
     make_tables(tmp_path / "in", tmp_path, zlib_pages(WEEK_1, WEEK_2))
@@ -73,6 +74,7 @@ def test_a_new_snapshot_leaves_the_files_of_others(tmp_path: Path) -> None:
     assert any(WEEK_3 in name for name in after)
 
 
+@pytest.mark.slow
 def test_a_changed_snapshot_changes_the_one_after_it(tmp_path: Path) -> None:
     """Its rows are in the changes of the next: both are written, the one before is kept."""
     tags = (WEEK_1, WEEK_2, WEEK_3)
@@ -91,6 +93,7 @@ def test_a_changed_snapshot_changes_the_one_after_it(tmp_path: Path) -> None:
     assert "zen4,lost" in changes
 
 
+@pytest.mark.slow
 def test_a_file_that_is_gone_or_cut_is_written_again(tmp_path: Path) -> None:
     """Whatever somebody did to the reports, the next run makes them whole."""
     make_tables(tmp_path / "in", tmp_path, zlib_pages(WEEK_1, WEEK_2))
@@ -105,6 +108,7 @@ def test_a_file_that_is_gone_or_cut_is_written_again(tmp_path: Path) -> None:
     assert {path: path.read_bytes() for path in reports.rglob("[!.]*.*") if path.is_file()} == whole
 
 
+@pytest.mark.slow
 def test_a_long_history_has_its_large_views_by_snapshot(tmp_path: Path) -> None:
     """Beyond twelve snapshots gaps.csv is the newest's, with --all everybody's."""
     tags = [f"develop-2024-{month:02}-{day:02}" for month in range(1, 8) for day in (7, 21)]
@@ -127,6 +131,7 @@ def test_a_long_history_has_its_large_views_by_snapshot(tmp_path: Path) -> None:
     assert tags_of("gaps.csv") == tags
 
 
+@pytest.mark.slow
 def test_the_page_may_begin_with_this_machine(tmp_path: Path) -> None:
     """With --host its OS and target stand in the page, without it none does."""
     make_tables(tmp_path / "in", tmp_path, zlib_pages(WEEK_1))
@@ -139,6 +144,7 @@ def test_the_page_may_begin_with_this_machine(tmp_path: Path) -> None:
     assert f'"host":{host}' in (tmp_path / "reports" / "index.html").read_text()
 
 
+@pytest.mark.slow
 def test_a_snapshot_may_be_called_history(tmp_path: Path) -> None:
     """Its file of data is its own, and so is that of the history."""
     make_tables(tmp_path / "in", tmp_path, zlib_pages("history", WEEK_1))
@@ -152,6 +158,7 @@ def test_a_snapshot_may_be_called_history(tmp_path: Path) -> None:
     assert (data / "history.js").read_text().startswith('coverageData("data/history.js", ')
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("tag", "changes"),
     [
@@ -201,6 +208,7 @@ def test_a_damaged_database_is_told(sample: Path, tmp_path: Path) -> None:
             assert "cache-coverage build" in result.stderr
 
 
+@pytest.mark.slow
 def test_three_reports_of_a_lone_database(sample: Path, tmp_path: Path) -> None:
     """Runs at once on a database without tables beside it take turns; nothing is left behind."""
     shutil.copy(sample / "coverage.duckdb", tmp_path)

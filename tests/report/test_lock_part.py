@@ -141,6 +141,7 @@ def test_the_page_tells_the_same(sample: Path, tmp_path: Path) -> None:
     assert page_part(tmp_path) == OF_THE_SAMPLE + to_build
 
 
+@pytest.mark.slow
 def test_only_another_lock_file_changes_the_reports(tmp_path: Path) -> None:
     """Its content decides; the files of snapshots are kept, and without it the part is gone."""
     make_tables(tmp_path / "in", tmp_path, zlib_pages(WEEK_1, WEEK_2))
@@ -192,6 +193,7 @@ def test_a_lock_file_that_is_not_there_is_told(sample: Path, tmp_path: Path) -> 
     assert result.stderr.startswith(f"error: {path}: can't be read: No such file or directory; ")
 
 
+@pytest.mark.slow
 def test_old_hashes_and_hostile_names_are_shown_as_text(tmp_path: Path) -> None:
     """The warning stands in the reports too; no markup and no control character is alive."""
     make_tables(tmp_path / "in", tmp_path, zlib_pages(WEEK_1))

@@ -49,6 +49,7 @@ def test_a_file_is_as_its_golden_file(sample: Path, name: str) -> None:
     assert (sample / "reports" / name).read_bytes() == (GOLDEN / name).read_bytes()
 
 
+@pytest.mark.slow
 def test_a_second_report_is_the_same(tmp_path: Path) -> None:
     """Made again from tables made again, every file of the reports has the same bytes."""
     trees = []

@@ -87,6 +87,7 @@ def test_an_index_that_can_not_be_read_is_said_under_a_tag(
     assert words in reject["message"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_lone_mirror_that_can_not_be_read_says_why(run: Run, tmp_path: Path, case: str) -> None:
     """Where nothing else is there to be taken, the message gives the reason, whatever the tag."""
@@ -152,6 +153,7 @@ def test_what_can_not_be_opened_is_said_under_a_tag(run: Run, tmp_path: Path) ->
     assert [(row["tag"], row["code"]) for row in rejects] == [("v1.0.0", "unreadable")] * 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["build_cache", "v3"])
 def test_a_folder_of_a_mirror_stands_for_the_mirror(run: Run, tmp_path: Path, what: str) -> None:
     """MIRROR/build_cache and MIRROR/v3 give what MIRROR gives."""
@@ -242,6 +244,7 @@ def test_a_readme_is_no_page(run: Run, tmp_path: Path) -> None:
     assert {row["package"] for row in read(tmp_path / "out", "pages")} == {"adiak", "zlib"}
 
 
+@pytest.mark.slow
 def test_out_is_no_source(run: Run, tmp_path: Path) -> None:
     """Outputs within a source, or around it, are not read as pages."""
     source = tmp_path / "in"

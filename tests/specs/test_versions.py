@@ -65,6 +65,7 @@ GIT = st.sampled_from(["git.main", "git.v1.2", "a" * 40])
 VERSIONS = st.one_of(SHAPES, GIT, st.builds(lambda ref, of: f"{ref}={of}", GIT, SHAPES))
 
 
+@pytest.mark.slow
 @hypothesis.given(st.lists(VERSIONS, min_size=1, max_size=20))
 def test_python_and_sql_have_the_same_keys(
     connection: duckdb.DuckDBPyConnection, versions: list[str]

@@ -178,6 +178,7 @@ def test_an_explorer_lists_answers_first_of_all() -> None:
     assert {view.schema for view in VIEWS} == {"main", "steps"}
 
 
+@pytest.mark.slow
 def test_views_answer_from_an_attached_database(sample: Path, tmp_path: Path) -> None:
     """A copy under another name answers as the database does, whatever else is in use."""
     copy = shutil.copy(sample / DATABASE, tmp_path / "another name.db")
@@ -212,6 +213,7 @@ def test_macros_answer_on_a_search_path(sample: Path) -> None:
     assert ask(connection, "select current_database()") == [("memory",)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("source", ["sample", "mirror_sample"])
 def test_an_older_client_answers_as_the_writer_does(
     source: str, request: pytest.FixtureRequest

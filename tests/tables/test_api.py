@@ -48,6 +48,7 @@ print(flatten(sys.argv[1], out=sys.argv[2]).page_count)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("way", ["file", "standard input", "-c"])
 def test_a_script_needs_no_guard(tmp_path: Path, way: str) -> None:
     """A script that reads with a pool of processes runs once, guarded or not, however started."""

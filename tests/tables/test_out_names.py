@@ -12,6 +12,7 @@ from tests.writing import SAMPLE
 NAMES = ["run=3", "tag=x", "what?", "back\\slash", "a[b]*", "{a,b}", "it's 20%", "~#;ü"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_all_commands_work_below_any_name(run: Run, tmp_path: Path, name: str) -> None:
     """Tables, database and answers are the same below a name that readers take for a pattern."""

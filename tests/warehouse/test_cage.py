@@ -180,6 +180,7 @@ def count_specs(out: Path) -> str:
     return result.stdout.split()[1]
 
 
+@pytest.mark.slow
 def test_a_log_that_a_client_left_is_not_believed(tmp_path: Path) -> None:
     """A killed client's write-ahead log changes no answer, and the next build removes it."""
     out = build(tmp_path, 1)
@@ -203,6 +204,7 @@ def test_a_log_that_a_client_left_is_not_believed(tmp_path: Path) -> None:
     assert not log.exists()
 
 
+@pytest.mark.slow
 def test_the_database_is_published_read_only(tmp_path: Path) -> None:
     """Nobody may write it by default, as clients would; another build still replaces it."""
     out = build(tmp_path, 1)
@@ -212,6 +214,7 @@ def test_the_database_is_published_read_only(tmp_path: Path) -> None:
     assert (out / DATABASE).stat().st_mode & 0o222 == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", [b"", b"damaged", b"\0" * 8192])
 def test_what_is_no_database_is_said(out: Path, text: bytes) -> None:
     """What, where, and what to do about it."""

@@ -113,6 +113,7 @@ def assert_refused(result: subprocess.CompletedProcess[str], out: Path, check: s
     assert sorted(path.name for path in out.iterdir()) == ["coverage.duckdb", "tables"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("check", "number"), [(name, n) for name, cases in TAMPERED.items() for n in range(len(cases))]
 )
@@ -131,6 +132,7 @@ def test_tampered_tables_are_refused(out: Path, check: str, number: int) -> None
     assert (out / "coverage.duckdb").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_a_snapshot_without_a_spec_is_no_contradiction(tmp_path: Path) -> None:
     """A page without specs, or with none that is right, stops no build; its snapshot is there."""
     empty, bad = "develop-2025-04-06", "v1.0.0"
@@ -166,6 +168,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return copy
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("check", "number"), [(name, n) for name, cases in SLIPS.items() for n in range(len(cases))]
 )
@@ -207,6 +210,7 @@ def test_every_check_says_what_it_proves(file: Path) -> None:
     assert lines[1].startswith("Reads: ")
 
 
+@pytest.mark.slow
 def test_all_snapshots_are_checked_if_asked(out: Path, checkout: Path) -> None:
     """A slip in what an older snapshot shows is found by --check-all."""
     (file,) = (checkout / "sql").glob("*/environments.sql")

@@ -25,6 +25,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", PAGES)
 def test_no_page_that_is_taken_breaks_the_report(tmp_path: Path, case: str) -> None:
     """Build and report end well, whatever a page may name."""
@@ -36,6 +37,7 @@ def test_no_page_that_is_taken_breaks_the_report(tmp_path: Path, case: str) -> N
         assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_a_damaged_database_is_said(sample: Path, tmp_path: Path, seed: int) -> None:
     """Whatever bytes are wrong, the report is written, or says what, where and what to do."""

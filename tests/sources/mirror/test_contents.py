@@ -46,6 +46,7 @@ DIFFERENCES: dict[str, tuple[dict[str, Any], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", DIFFERENCES)
 def test_another_spec_of_a_hash_is_refused_and_told(case: str, tmp_path: Path) -> None:
     """No row says of a stack what its index does not; that of the first index is kept."""

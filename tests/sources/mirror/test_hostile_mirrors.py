@@ -169,6 +169,7 @@ def test_a_gzip_bomb_ends_at_the_bound(mirror: Path, tmp_path: Path) -> None:
     assert found < 40_000_000
 
 
+@pytest.mark.slow
 def test_an_index_compresses_less_than_the_bound(mirror: Path, tmp_path: Path) -> None:
     """Even one whose specs differ in no more than what Spack makes differ: their hashes."""
     specs = [
@@ -274,6 +275,7 @@ def test_why_a_manifest_is_refused(case: str, mirror: Path, tmp_path: Path) -> N
     assert found.startswith(f"manifest: {message}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("good", ["a", "b"])
 @pytest.mark.parametrize("fault", ["no arch", "bad os", "bad compiler", "no JSON of a spec"])
 def test_a_bad_record_costs_no_other_stacks_good_one(fault: str, good: str, tmp_path: Path) -> None:
@@ -339,6 +341,7 @@ def test_a_number_of_any_length_costs_no_more_than_its_record(
     assert (item, spec_hash) == (1, make_hash(2))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize("separators", [(", ", ": "), (",", ":")])
 def test_a_hash_twice_in_an_index_is_told(
@@ -377,6 +380,7 @@ def test_other_indexes_have_no_hash_twice(mirror: Path, tmp_path: Path) -> None:
     assert len(rows_of(tmp_path / "out")) == 6
 
 
+@pytest.mark.slow
 def test_an_external_of_one_stack_is_missing_in_none(tmp_path: Path) -> None:
     """A hash may be external in one stack and have a binary in another."""
     user = node("hdf5", 1, dependencies=[edge("mpich", 2)])

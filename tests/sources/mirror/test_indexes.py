@@ -180,6 +180,7 @@ def test_a_stack_needs_its_snapshot(tmp_path: Path) -> None:
     assert "--stack needs the stack's snapshot, one --tag" in said
 
 
+@pytest.mark.slow
 def test_pages_and_mirrors_together(tmp_path: Path) -> None:
     """One source may hold both, of one snapshot too; of a package in both the first path counts."""
     source = write_pages(
@@ -496,6 +497,7 @@ BAD_RECORDS: dict[str, tuple[dict[str, Any], str, str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", BAD_RECORDS)
 def test_a_bad_record_is_refused_alone(case: str, tmp_path: Path) -> None:
     """The other specs of its index are kept, and nothing is lost without a word."""

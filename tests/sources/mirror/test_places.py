@@ -243,6 +243,7 @@ def test_an_installation_is_found_in_a_folder_and_not_searched(tmp_path: Path) -
     assert rows_of(tmp_path / "out") == [("spack", "hdf5", None), ("spack", "zlib", None)]
 
 
+@pytest.mark.slow
 def test_what_of_an_installation_a_cache_has(tmp_path: Path) -> None:
     """One query over both: the recipe of the cookbook."""
     write_installation(tmp_path / "site", *INSTALLED)

@@ -466,6 +466,7 @@ LAUGHING = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", LAUGHING)
 def test_a_billion_laughs_costs_nothing(tmp_path: Path, case: str) -> None:
     """Aliases of aliases are never spelled out: refused within 600 MB of address space."""
@@ -480,6 +481,7 @@ def test_a_billion_laughs_costs_nothing(tmp_path: Path, case: str) -> None:
     assert grown < 300 * 1024  # of KiB
 
 
+@pytest.mark.slow
 def test_links(tmp_path: Path) -> None:
     """Links within a source name a page once; loops end; links out are taken only if asked."""
     source = write_pages(tmp_path / "in", {"a/zlib/specs.md": PLAIN})

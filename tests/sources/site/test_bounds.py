@@ -71,6 +71,7 @@ def test_a_page_names_a_thousand_stacks_at_most(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_values_refused_are_bounded_too(tmp_path: Path) -> None:
     """Of each page the first thousand specs with bad values are listed and the rest counted."""
     specs = [make_spec(number, os="a b") for number in range(1, 1500)]

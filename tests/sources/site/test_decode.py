@@ -155,6 +155,7 @@ ENTRIES = st.builds(
 )
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(ENTRIES | JSON, max_size=3), max_size=4))
 def test_both_ways_agree_on_anything(pages_entries: list[list[Any]]) -> None:
     """On any JSON the two ways take the same specs, and refuse the same with the same words."""

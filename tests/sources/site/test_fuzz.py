@@ -38,6 +38,7 @@ def test_the_seeds_hold(seed: bytes) -> None:
     check_page(seed)
 
 
+@pytest.mark.slow
 # The same examples in every run: to find others is for `make fuzz`.
 @settings(max_examples=300, derandomize=True)
 @given(st.sampled_from(SEEDS), EDITS)

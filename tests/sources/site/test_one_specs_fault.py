@@ -78,6 +78,7 @@ def line_of_second(text: str) -> int:
     return starts[1] if starts else 6
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_bad_character(tmp_path: Path, dialect: str, fault: str) -> None:
@@ -93,6 +94,7 @@ def test_a_bad_character(tmp_path: Path, dialect: str, fault: str) -> None:
     assert reject["message"] == f"expected YAML, found: {reason}"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("key", ["size", "note"])
 def test_a_key_that_stands_twice(tmp_path: Path, dialect: str, key: str) -> None:
@@ -110,6 +112,7 @@ def test_a_key_that_stands_twice(tmp_path: Path, dialect: str, key: str) -> None
     assert reject["message"] == f"expected YAML, found: key '{twice}' stands twice"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("is_flow", [False, True], ids=["blocks", "flow"])
 @pytest.mark.parametrize("fault", YAML_FAULTS)
 def test_what_only_yaml_can_say(tmp_path: Path, fault: str, is_flow: bool) -> None:
@@ -185,6 +188,7 @@ def test_only_entries_with_a_fault_are_refused(notes: list[dict[str, str]]) -> N
     assert decoded.specs["item"].to_list() == [n for n in range(len(notes)) if n not in bad]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_rejects_of_a_page_are_bounded(tmp_path: Path, dialect: str) -> None:
     """The first thousand are listed and the rest counted; the good spec is taken."""
