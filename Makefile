@@ -147,6 +147,7 @@ clients: $(VENV)/clients/.stamp ## run the examples of docs/clients.md with pand
 bench: $(STAMP) $(VENV)/peers/.stamp ## measure on a generated corpus of SNAPSHOTS × PACKAGES pages
 	@"$(VENV)/bin/python" -m tests.benchmarks.bench --peers "$(VENV)/peers" \
 		$(SNAPSHOTS:%=--snapshots %) $(PACKAGES:%=--packages %)
+	@"$(VENV)/bin/python" -m tests.benchmarks.locks
 
 bench-site: $(NPM_PACKAGES) ## measure the website of a generated cache: time, size, first query
 	@"$(VENV)/bin/python" -m tests.benchmarks.website --npm-packages "$(<D)"
