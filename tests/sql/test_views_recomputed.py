@@ -85,7 +85,11 @@ def snapshot_changes(specs: list[Spec]) -> Iterator[Row]:
                 elif not then:
                     change, cause = "gained", f"{reason(now, before)} added"
                 elif {spec.version for spec in then} != {spec.version for spec in now}:
-                    newest = [max(spec.version for spec in held) for held in (then, now)]
+                    # As numbers: 1.10 is newer than 1.2.
+                    newest = [
+                        max([int(part) for part in spec.version.split(".")] for spec in held)
+                        for held in (then, now)
+                    ]
                     change = "versions changed"
                     if newest[0] != newest[1]:
                         change = "upgraded" if newest[1] > newest[0] else "downgraded"
