@@ -356,10 +356,10 @@ def page_data(
     }
 
 
-def environment() -> jinja2.Environment:
-    """Return the templates' environment: markup is escaped, and a missing name raises."""
+def environment(package: str = "pipeline.report") -> jinja2.Environment:
+    """Return the environment of a package's templates: markup is escaped, a missing name raises."""
     templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline.report"),
+        loader=jinja2.PackageLoader(package),
         autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",)),
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,

@@ -9,12 +9,9 @@ import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import jinja2
 
 from pipeline import __version__
 from pipeline.errors import OutputError, WebsiteError, not_written
@@ -28,7 +25,7 @@ from pipeline.outputs import (
     lock_path,
     replace_folder,
 )
-from pipeline.text import printable
+from pipeline.report.write import environment
 from pipeline.warehouse.database import open_warehouse, run_query
 from pipeline.website.npm import download_packages, unpack_packages
 
@@ -86,8 +83,7 @@ def write_website(
     report = out / REPORTS_FOLDER / "index.html"
     if not report.is_file():
         raise OutputError(f"{report}: no such report; write it with 'cache-coverage report'")
-    lock_file = lock_path(out, WEBSITE_FOLDER)
-    lock = hold_lock(lock_file, waits=waits) if lock_file.parent.is_dir() else nullcontext()
+    lock = hold_lock(lock_path(out, WEBSITE_FOLDER), waits=waits)
     draft = draft_path(out, WEBSITE_FOLDER)
     try:
         with lock, open_warehouse(out) as connection:
@@ -137,7 +133,7 @@ def write_pages(connection: duckdb.DuckDBPyConnection, folder: Path, *, has_sql:
         "version": __version__,
         "arrow": f"{LIBRARIES_FOLDER}/apache-arrow/Arrow.es2015.min.js",
     }
-    templates = environment()
+    templates = environment("pipeline.website")
     names = ["dictionary.html", "website.css"]
     if has_sql:
         names += ["sql.html", "sql.js", "arrow.js"]
@@ -193,17 +189,3 @@ def read_recipes() -> list[dict[str, str]]:
         }
         for match in RECIPE.finditer(COOKBOOK.read_text(encoding="utf-8"))
     ]
-
-
-def environment() -> jinja2.Environment:
-    """Return the templates' environment: values in HTML are escaped, and a missing name raises."""
-    templates = jinja2.Environment(
-        loader=jinja2.PackageLoader("pipeline.website"),
-        autoescape=jinja2.select_autoescape(enabled_extensions=("html.j2",)),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    templates.filters["shown"] = lambda value: printable(str(value))
-    return templates
