@@ -1,6 +1,6 @@
-"""Every table: its columns, types, key and meaning, declared here and nowhere else.
+"""Every table: its columns, types, key and description, declared only here.
 
-The Parquet files, the DuckDB tables with their comments and the data dictionary are all made
+The Parquet files, the DuckDB tables with their comments and the data dictionary are all generated
 from these declarations, and every stage's output must conform to them.
 """
 
@@ -16,7 +16,7 @@ from pipeline.errors import SchemaError
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its name, its type, whether it may be null, and one sentence on it."""
+    """One column: its name, type and description, and whether it may be null."""
 
     name: str
     dtype: pl.DataType
@@ -26,7 +26,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One table: what a row is, its key, its columns, and whether it is partitioned by tag."""
+    """One table: what a row is, its key and columns, and whether it is partitioned by tag."""
 
     name: str
     description: str
@@ -41,16 +41,16 @@ class Table:
 
     @cached_property
     def empty(self) -> pl.DataFrame:
-        """The table without a row."""
+        """The table without rows."""
         return self.schema.to_frame()
 
     def conform(self, frame: pl.DataFrame) -> pl.DataFrame:
-        """Return `frame` with just the declared columns, in their order.
+        """Return `frame` with exactly the declared columns, in order.
 
         Raises
         ------
         SchemaError
-            A column is missing, has another type, or holds a null that is not allowed.
+            A column is missing, has another type, or has a null that is not allowed.
         """
         names = set(frame.columns)
         missing = [column.name for column in self.columns if column.name not in names]
@@ -61,7 +61,7 @@ class Table:
             if values.dtype != column.dtype:
                 raise SchemaError(f"{self.name}.{column.name}: {values.dtype}, not {column.dtype}")
             if not column.nullable and values.null_count():
-                raise SchemaError(f"{self.name}.{column.name}: null where none may be")
+                raise SchemaError(f"{self.name}.{column.name}: null in a column that allows none")
         return conformed
 
 
@@ -69,13 +69,13 @@ TEXT = pl.String()
 TEXTS = pl.List(pl.String())
 COUNT = pl.Int64()
 
-TAG = Column("tag", TEXT, "Snapshot of the build cache, as the page's `categories` name it.")
-PACKAGE = Column("package", TEXT, "Package, as the page's `title` names it.")
+TAG = Column("tag", TEXT, "Snapshot of the build cache, from the page's `categories`.")
+PACKAGE = Column("package", TEXT, "Package, from the page's `title`.")
 PAGE = Column("page", TEXT, "Path of the page, or of a build cache's index, below SOURCE.")
 
 SPEC_STACKS = Table(
     "spec_stacks",
-    "One row per spec and stack that lists it; a spec in no stack has one row, its stack null.",
+    "One row per spec and stack that lists it; a spec in no stack has one row with a null stack.",
     ("tag", "package", "hash", "stack"),
     (
         TAG,
@@ -96,7 +96,7 @@ SPEC_STACKS = Table(
         Column(
             "flags",
             TEXTS,
-            "Compiler flags, as `cflags=-O3`, one entry per kind; null: read from a page.",
+            "Compiler flags, as `cflags=-O3`, one entry per kind; null: from a page.",
             nullable=True,
         ),
         Column(
@@ -114,14 +114,14 @@ SPEC_STACKS = Table(
         Column(
             "build_spec",
             TEXT,
-            "Hash of the spec that a spliced spec was built as; null: not spliced.",
+            "Hash of the original build of a spliced spec; null: not spliced.",
             nullable=True,
         ),
         Column(
             "provided_virtuals",
             TEXTS,
-            "Virtual packages, as `mpi`, that specs of the snapshot take from it, sorted; null: "
-            "read from a page.",
+            "Virtual packages, as `mpi`, that specs of the snapshot use it for, sorted; null: "
+            "from a page.",
             nullable=True,
         ),
     ),
@@ -129,17 +129,17 @@ SPEC_STACKS = Table(
 
 PAGES = Table(
     "pages",
-    "One row per page that was taken, with what its `meta` declares; a page that was not is one "
-    "row of rejects with no item.",
+    "One row per accepted page, with what its `meta` declares; a rejected page is a row of "
+    "rejects without an item.",
     ("tag", "package"),
     (
         TAG,
         PACKAGE,
         PAGE,
         Column("declared_spec_count", COUNT, "`meta.num_specs`.", nullable=True),
-        Column("entry_count", COUNT, "Entries of `spec_details`, taken or not."),
+        Column("entry_count", COUNT, "Entries of `spec_details`, accepted or not."),
         Column("spec_count", COUNT, "Specs accepted."),
-        Column("spec_stack_count", COUNT, "Rows of spec_stacks that the page gave."),
+        Column("spec_stack_count", COUNT, "Rows of spec_stacks from the page."),
         Column("rejected_count", COUNT, "Specs rejected."),
         Column("byte_count", COUNT, "Size of the page in bytes."),
         Column(
@@ -159,22 +159,22 @@ PAGES = Table(
 
 REJECTS = Table(
     "rejects",
-    "One row per thing not taken: a spec; or, where item is null, a page: it may have several.",
+    "One row per rejected spec, or, where item is null, per fault of a rejected page.",
     ("page", "item", "code"),
     (
         PAGE,
         Column(
             "tag",
             TEXT,
-            "Snapshot, if the page or its path names it; in the Parquet files `-` if not, which "
-            "every reader opens: pandas refuses the Hive partition of null.",
+            "Snapshot, if the page or its path names it, else null (`-` in the Parquet files, "
+            "since pandas can't read Hive's null partition).",
             nullable=True,
         ),
-        Column("package", TEXT, "Package, where the page could still tell it.", nullable=True),
+        Column("package", TEXT, "Package, if it could still be read from the page.", nullable=True),
         Column("item", COUNT, "Index in `spec_details`, from 0; null: the page.", nullable=True),
-        Column("hash", TEXT, "Hash that the spec gives, right or wrong.", nullable=True),
+        Column("hash", TEXT, "Hash as the spec has it, valid or not.", nullable=True),
         Column("line", COUNT, "Line in the file, from 1."),
-        Column("code", TEXT, "Kind of fault, one of a fixed list."),
+        Column("code", TEXT, "Kind of fault, from a fixed list."),
         Column("message", TEXT, "What was expected, and what was found."),
         Column("stack", TEXT, "Stack of a build cache's index, if it has one.", nullable=True),
     ),
@@ -182,25 +182,25 @@ REJECTS = Table(
 
 DEPENDENCIES = Table(
     "dependencies",
-    "One row per spec and spec that it depends on directly; only indexes of build caches tell "
-    "them, so a snapshot read from pages has none.",
+    "One row per spec and direct dependency; only indexes of build caches have them, so a "
+    "snapshot read from pages has none.",
     ("tag", "hash", "dependency_hash"),
     (
         TAG,
-        Column("hash", TEXT, "Hash of the spec, or of a dependency that has no binary itself."),
+        Column("hash", TEXT, "Hash of the spec, or of a dependency without a binary of its own."),
         Column("dependency_hash", TEXT, "Hash of the spec that it depends on."),
         Column("dependency_name", TEXT, "Package of the spec that it depends on."),
         Column(
             "deptypes",
             TEXTS,
-            "What for: `build`, `link`, `run`, `test`; all four where the index names none, as "
-            "Spack reads it.",
+            "Dependency types: `build`, `link`, `run`, `test`; all four if the index names none, "
+            "as Spack reads it.",
         ),
         Column("virtuals", TEXTS, "Virtual packages that it provides there, as `mpi` or `c`."),
         Column(
             "is_external",
             pl.Boolean(),
-            "Whether it is a part of the host, as its glibc, which no build cache holds.",
+            "Whether it is an external, provided by the host, as glibc; no build cache has it.",
         ),
         Column(
             "dependency_version",
@@ -211,7 +211,7 @@ DEPENDENCIES = Table(
         Column(
             "external_path",
             TEXT,
-            "Prefix on the build host of an external dependency, as `/usr`.",
+            "Prefix of an external dependency on the build host, as `/usr`.",
             nullable=True,
         ),
     ),
@@ -219,7 +219,7 @@ DEPENDENCIES = Table(
 
 SPEC_COMPILERS = Table(
     "spec_compilers",
-    "One row per spec and language that it is compiled from; from indexes of version 8 on alone.",
+    "One row per spec and language that it is compiled from; only from indexes of version 8 on.",
     ("tag", "hash", "language"),
     (
         TAG,
@@ -247,10 +247,10 @@ LOCK_SPECS = Table(
     "One row per concrete spec of each lock file (spack.lock) that was named as a source.",
     ("lock", "node_key"),
     (
-        Column("lock", TEXT, "Lock file: its path as it was named, or its `--name`."),
-        Column("lock_version", COUNT, "Version of the lock file's form, from 1 to 7."),
-        Column("spack_version", TEXT, "Spack that wrote it; versions 5 on.", nullable=True),
-        Column("hash", TEXT, "Hash of the spec; before version 4 no later cache has it."),
+        Column("lock", TEXT, "Lock file: its path as given, or its `--name`."),
+        Column("lock_version", COUNT, "Version of the lock file's format, from 1 to 7."),
+        Column("spack_version", TEXT, "Spack that wrote it; from version 5 on.", nullable=True),
+        Column("hash", TEXT, "Hash of the spec; before version 4, no newer cache has it."),
         PACKAGE,
         Column("version", TEXT, "Version of the package."),
         Column("compiler", TEXT, "Compiler in Spack 1.0's form, `gcc@11.4.0`, or `none`."),
@@ -259,7 +259,9 @@ LOCK_SPECS = Table(
         Column("target", TEXT, "CPU target: an archspec microarchitecture or family."),
         Column("variants", TEXTS, "Variants in the lock file's order, `:=` written `=`."),
         Column("is_root", pl.Boolean(), "Whether it is a root of the environment."),
-        Column("is_external", pl.Boolean(), "Whether it is a part of the host, and never built."),
+        Column(
+            "is_external", pl.Boolean(), "Whether the host provides it, so that it is not built."
+        ),
         Column(
             "dependencies",
             pl.List(
@@ -272,24 +274,24 @@ LOCK_SPECS = Table(
                     }
                 )
             ),
-            "What it depends on directly: node_key of each, its package, what for, and virtual "
-            "packages that it provides there.",
+            "Direct dependencies: node_key, package, dependency types, and the virtual packages "
+            "that each provides there.",
         ),
         Column(
             "needed_keys",
             TEXTS,
-            "node_key of all that it links to or runs, directly or by way of others, sorted.",
+            "node_key of all link and run dependencies, direct or not, sorted.",
         ),
-        Column("root_specs", TEXTS, "Roots that it is the concrete spec of, as the user wrote."),
-        Column("root_groups", TEXTS, "Groups of those roots; version 7 on."),
+        Column("root_specs", TEXTS, "Roots that concretized to it, as the user wrote them."),
+        Column("root_groups", TEXTS, "Groups of those roots; from version 7 on."),
         Column("flags", TEXTS, "Compiler flags, as `cflags=-O3`, one entry per kind."),
         Column("namespace", TEXT, "Package repository of the recipe.", nullable=True),
-        Column("package_hash", TEXT, "Hash of the recipe; version 4 on.", nullable=True),
+        Column("package_hash", TEXT, "Hash of the recipe; from version 4 on.", nullable=True),
         Column("node_key", TEXT, "Key of the spec in the lock file: its hash from version 4 on."),
     ),
     partitioned=False,
 )
 
 TABLES = (SPEC_STACKS, PAGES, REJECTS, DEPENDENCIES, SPEC_COMPILERS, TARGETS, LOCK_SPECS)
-# Those with one partition per snapshot.
+# Tables with one partition per snapshot.
 SNAPSHOT_TABLES = tuple(table for table in TABLES if table.partitioned)

@@ -40,12 +40,12 @@ def test_every_column_is_described_in_the_database(sample: Path) -> None:
 
 
 def test_no_description_is_left_over() -> None:
-    """Each meaning declared for views is of a column that some view or macro has."""
+    """Every description declared for views is of a column that some view or macro has."""
     assert [name for name in VIEW_COLUMNS if f"| `{name}` |" not in DICTIONARY] == []
 
 
-def test_a_column_without_a_word_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No database is built in which a view has a column of which nobody has said what it means."""
+def test_a_column_without_a_description_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A view's column without a description is an error of the build."""
     monkeypatch.delitem(VIEW_COLUMNS, "snapshot_date")
 
     with pytest.raises(SchemaError, match="snapshot_date"):

@@ -1,165 +1,167 @@
-"""What the columns of views mean; those of tables are declared in `pipeline.schemas`."""
+"""Descriptions of the columns of views; those of tables are in `pipeline.schemas`."""
 
 from __future__ import annotations
 
 from pipeline.errors import SchemaError
 from pipeline.schemas import TABLES
 
-# What a column of a view means, wherever it stands; the others are called as in the tables.
+# One description per column name, valid in every view; other names mean what they do in tables.
 VIEW_COLUMNS = {
-    "agnostic_package_count": "Packages built with no compiler, which serve users of any.",
-    "also_in": "Other snapshots that hold the spec by its hash, sorted.",
-    "available_package_count": "Packages for users of the compiler: built with it or with none.",
-    "available_pct": "`available_package_count` of `snapshot_package_count`, in percent.",
-    "binary_libc_version": "glibc of the os that the binary was built on.",
+    "agnostic_package_count": "Packages built without a compiler, usable with any.",
+    "also_in": "Other snapshots that have the spec, by its hash, sorted.",
+    "available_package_count": "Packages built with the compiler, or without any.",
+    "available_pct": "`available_package_count` as a percentage of `snapshot_package_count`.",
+    "binary_libc_version": "glibc version of the OS that the binary was built on.",
     "binary_os": "Operating system that the binary was built on.",
-    "binary_targets": "Targets whose binaries run on the host, of those that the snapshot has.",
+    "binary_targets": "Targets whose binaries run on the host, among those that the snapshot has.",
     "blocked_by": (
-        "What it needs where it is used and nobody has built, as `zlib/abcdefg`, in the "
-        "order to build it."
+        "Link and run dependencies, direct or not, that the cache lacks, as `zlib/abcdefg`, in "
+        "build order."
     ),
-    "build_count": "Builds that the snapshot holds more than once.",
-    "cached_count": "Specs of the lock file that it holds.",
-    "cached_pct": "`cached_count` of `lock_spec_count`, in percent.",
-    "cause": "Why a cell was lost or gained, the first that holds; else null.",
+    "build_count": "Builds that the snapshot has more than once.",
+    "cached_count": "Specs of the lock file that are cached.",
+    "cached_pct": "`cached_count` as a percentage of `lock_spec_count`.",
+    "cause": "Why a cell was lost or gained: the first cause that holds; else null.",
     "cell_count": "Cells: a package in an environment (platform, os, target).",
     "change": "`lost`, `gained`, `upgraded`, `downgraded`, `versions changed` or `rebuilt`.",
-    "compatible_package_count": "Packages with a binary that runs on the host, exact or not.",
-    "compatible_pct": "`compatible_package_count` of `snapshot_package_count`, in percent.",
+    "compatible_package_count": "Packages with a binary of the same OS that runs there.",
+    "compatible_pct": "`compatible_package_count` as a percentage of `snapshot_package_count`.",
     "complete_root_count": (
-        "Roots of the lock file that it holds, with all that they need where they are used."
+        "Roots of the lock file that are cached or external with all their link and run "
+        "dependencies."
     ),
     "covered_count": "Environments of the snapshot in which the package has a spec.",
-    "covered_pct": "`covered_count` of `environment_count`, in percent.",
-    "days_since_previous": "Days since the snapshot before; 7 where no week is left out.",
-    "declarations": "Items that the page's summary declares of the fact, each with its count.",
-    "declared": "What the page's summary says: a count, or 1 for an item listed.",
-    "dependent_count": "Other packages that need it where they are used, directly or by others.",
-    "differences": "How the spec differs from the nearest one of the cache, as `+hl != ~hl`.",
-    "direct_dependent_count": "Other packages that need it where they are used, directly.",
-    "download_bytes": "Size of the cached specs, as far as it is known, in bytes.",
+    "covered_pct": "`covered_count` as a percentage of `environment_count`.",
+    "days_since_previous": "Days since the previous snapshot; 7 if no week was skipped.",
+    "declarations": "Items that the page's summary declares for the fact, each with its count.",
+    "declared": "What the page's summary says: a count, or 1 for a listed item.",
+    "dependent_count": "Other packages that have it as a link or run dependency, direct or not.",
+    "differences": "How the spec differs from the nearest one in the cache, as `+hl != ~hl`.",
+    "direct_dependent_count": "Other packages that have it as a direct link or run dependency.",
+    "download_bytes": "Size in bytes of the cached specs whose size is known.",
     "differing_dependencies": "Packages of the dependencies that not all of the builds share.",
-    "differs_in": "What the builds differ in: `dependency`, `build dependency only` or `unknown`.",
+    "differs_in": "How the builds differ: `dependency`, `build dependency only` or `unknown`.",
     "downgraded_cell_count": "Cells whose newest version fell.",
     "environment_count": "Environments (platform, os, target) that the snapshot has specs for.",
     "environment_newest_version": "Newest version of the package in this environment.",
-    "exact_package_count": "Packages built for just this: the host's target, or the compiler.",
-    "exact_pct": "`exact_package_count` of `snapshot_package_count`, in percent.",
-    "external_count": "Specs of the lock file that are parts of the host.",
+    "exact_package_count": "Packages built for exactly this target, or with this compiler.",
+    "exact_pct": "`exact_package_count` as a percentage of `snapshot_package_count`.",
+    "external_count": "Specs of the lock file that are externals, provided by the host.",
     "fact": "Key of the page's `meta` that is compared.",
-    "first_difference": "Place of the first attribute that differs, from 1 for the version.",
+    "first_difference": "Position of the first attribute that differs; 1 is the version.",
     "first_tag": "First weekly snapshot that has the spec.",
     "found": "What the accepted specs say: a count, or 1 for an item that is there.",
-    "gained_cell_count": "Cells that the snapshot has and the one before had not.",
-    "gone_spec_count": "Specs that the snapshot before had and this one has not.",
+    "gained_cell_count": "Cells that the snapshot has and the previous one lacks.",
+    "gone_spec_count": "Specs that the previous snapshot has and this one lacks.",
     "has_common_hash": "Whether both snapshots have a spec of the cell with the same hash.",
-    "has_lasting_stack": "Whether a stack that lists it is in the other snapshot, too.",
+    "has_lasting_stack": "Whether a stack that lists it is in the other snapshot too.",
     "has_same_versions": "Whether both snapshots have the same versions in the cell.",
     "has_stack": "Whether a stack other than root lists it.",
     "hashes": "Hashes of the specs that are equal in all else, sorted.",
-    "host_libc_version": "glibc of the host's os.",
+    "host_libc_version": "glibc version of the host's OS.",
     "host_os": "Operating system of the host.",
     "is_complete": (
-        "Whether a root is cached or external, and all that it needs where it is used; "
-        "null: no root."
+        "Whether the root is cached or external with all its link and run dependencies; "
+        "null: not a root."
     ),
     "is_host_libc_known": "Whether the host's glibc is known; if not, matches are exact.",
     "is_in_root": "Whether index `root` lists the spec.",
     "is_lagging": "Whether the environment's newest version is older than the snapshot's.",
     "is_nearest_os_usable": (
-        "Whether the nearest spec runs on the host's os by its glibc; null unless the os "
-        "differs first."
+        "Whether the nearest spec runs on the host's OS by its glibc; null unless the OS is the "
+        "first difference."
     ),
-    "is_exact": "Whether it was built for just this compiler and target.",
-    "is_model_change": "Whether the site's model of compilers changed since the snapshot before.",
+    "is_exact": "Whether it was built for exactly this compiler and target.",
+    "is_model_change": "Whether the site's model of compilers changed since the previous snapshot.",
     "is_present": "Whether the later snapshot of the pair has it.",
-    "is_snapshot": "Whether the row is of the snapshot as a whole, and of no stack.",
-    "item": "Listed thing that the fact is of, as a stack or a target; null: the page as a whole.",
-    "joint_package_count": "Packages that either of the two stacks has.",
-    "joint_spec_count": "Specs that either of the two stacks has.",
-    "kept_pct": "`kept_spec_count` of `previous_spec_count`, in percent.",
+    "is_snapshot": "Whether the row is for the snapshot as a whole, not for a stack.",
+    "item": "Item of the fact that is compared, as a stack or a target; null: the page as a whole.",
+    "joint_package_count": "Packages that at least one of the two stacks has.",
+    "joint_spec_count": "Specs that at least one of the two stacks has.",
+    "kept_pct": "`kept_spec_count` as a percentage of `previous_spec_count`.",
     "kept_spec_count": "Specs that both snapshots have.",
     "kind": "`rolling` (develop), `weekly`, `release`, `dated`, `versioned` or `other`.",
-    "lagging_count": "Environments in which the package is older than in the snapshot.",
+    "lagging_count": "Environments in which the package is older than elsewhere in the snapshot.",
     "last_tag": "Last weekly snapshot that has the spec.",
     "libc": "C library of the operating system.",
     "libc_version": "Version of the C library.",
-    "lock_spec_count": "Specs of the lock file, without external ones.",
-    "lost_cell_count": "Cells that the snapshot before had and this one has not.",
+    "lock_spec_count": "Specs of the lock file, without externals.",
+    "lost_cell_count": "Cells that the previous snapshot has and this one lacks.",
     "member": "Name of the stack, environment or package.",
     "member_kind": "`stack`, `environment` or `package`.",
     "missing": "Environments without a spec of the package, as `linux-ubuntu22.04-zen4`.",
-    "missing_hash": "Hash of the spec that the mirror does not hold.",
-    "missing_name": "Package of the spec that the mirror does not hold.",
-    "nearest_hash": "Hash of the spec in the cache that agrees in most, from the version on.",
+    "missing_hash": "Hash of the spec that the mirror lacks.",
+    "missing_name": "Package of the spec that the mirror lacks.",
+    "nearest_hash": "Hash of the nearest spec in the cache.",
     "nearest_version": (
-        "`older` or `newer`, of the nearest spec; null unless the version differs first."
+        "Whether the nearest spec is `older` or `newer`; null unless the version is the first "
+        "difference."
     ),
-    "new_spec_count": "Specs that the snapshot has and the one before had not.",
-    "newest_version": "Newest version of the package in the snapshot, by Spack's order.",
+    "new_spec_count": "Specs that the snapshot has and the previous one lacks.",
+    "newest_version": "Newest version of the package in the snapshot, in Spack's order.",
     "os_match": "`exact`, `same os` (another target), or `older libc` (another os).",
-    "package_count": "Distinct packages: those with a spec here, or whose cells changed so.",
-    "package_jaccard": "`shared_package_count` of `joint_package_count`, from 0 to 1.",
-    "package_pct": "`package_count` of `snapshot_package_count`, in percent.",
-    "previous_spec_count": "Specs of the cell in the snapshot before.",
-    "previous_tag": "Snapshot of the same line before this one, or the one compared with.",
-    "previous_version_key": "Sort key of the newest version in the snapshot before.",
-    "rank": "Place, from 1.",
+    "package_count": "Distinct packages: those with a spec here, or with cells that changed so.",
+    "package_jaccard": "`shared_package_count` divided by `joint_package_count`, from 0 to 1.",
+    "package_pct": "`package_count` as a percentage of `snapshot_package_count`.",
+    "previous_spec_count": "Specs of the cell in the previous snapshot.",
+    "previous_tag": "Previous snapshot of the same line, or the one compared with.",
+    "previous_version_key": "Sort key of the newest version in the previous snapshot.",
+    "rank": "Rank, from 1.",
     "reason": (
-        "First in which the nearest spec differs: version, platform, os, target, "
-        "compiler, variants, dependencies; or `package`: there is none."
+        "First attribute in which the nearest spec differs: version, platform, os, target, "
+        "compiler, variants, dependencies; or `package`: the snapshot has no spec of it."
     ),
     "rebuilt_cell_count": "Cells with the same versions and no hash in common.",
     "root_count": "Roots of the lock file.",
-    "reusable_binaries": "Operating systems and targets of the binaries that run on the host.",
-    "reusable_os": "Os of the nearest binary that runs there by Spack's rule; null: none.",
-    "reusable_package_count": "Packages with a binary of any os that runs on the host.",
-    "reusable_pct": "`reusable_package_count` of `snapshot_package_count`, in percent.",
+    "reusable_binaries": "OS and target of the snapshot's binaries that run on the host.",
+    "reusable_os": "OS of the nearest binary that runs there by Spack's rule; null: none.",
+    "reusable_package_count": "Packages with a binary of any OS that runs on the host.",
+    "reusable_pct": "`reusable_package_count` as a percentage of `snapshot_package_count`.",
     "reusable_target": "Target of the nearest binary that runs there by Spack's rule; null: none.",
     "shared_package_count": "Packages that both stacks have.",
     "shared_spec_count": "Specs that both stacks have.",
-    "snapshot_date": "Day of a weekly or dated snapshot, or the first of its month; else null.",
-    "snapshot_package_count": "Packages of the whole snapshot.",
-    "sole_cell_count": "Cells (package, os, target) that no other stack but root covers.",
-    "sole_spec_count": "Specs that no other stack but root has.",
-    "source": "Where the fact is from.",
+    "snapshot_date": "Date of a weekly or dated snapshot, or the first of its month; else null.",
+    "snapshot_package_count": "Packages in the whole snapshot.",
+    "sole_cell_count": "Cells (package, os, target) that no other stack except root covers.",
+    "sole_spec_count": "Specs that no other stack except root has.",
+    "source": "Source of the fact.",
     "spec_count": "Distinct specs, by package and hash.",
-    "spec_jaccard": "`shared_spec_count` of `joint_spec_count`, from 0 to 1.",
-    "spec_stack_count": "Rows of spec_stacks that the snapshot has.",
-    "stack": "CI stack; never `root`, which is the index of all.",
+    "spec_jaccard": "`shared_spec_count` divided by `joint_spec_count`, from 0 to 1.",
+    "spec_stack_count": "Rows of spec_stacks in the snapshot.",
+    "stack": "CI stack; never `root`, the index of all of them.",
     "stack_a": "The stack that sorts first.",
     "stack_b": "The stack that sorts second.",
-    "stack_count": "Distinct stacks, root not counted.",
+    "stack_count": "Distinct stacks, not counting root.",
     "stacks": "Stacks that list it, sorted, without root.",
-    "state": "`cached`, `external` (a part of the host) or `build`.",
+    "state": "`cached`, `external` (provided by the host) or `build`.",
     "surplus_spec_count": "Specs beyond the first of each build.",
     "tag_count": "Weekly snapshots that have the spec.",
     "target": "CPU target.",
     "target_match": "`exact`, or `ancestor` for a binary built for an ancestor of the target.",
-    "to_build_count": "Specs of the lock file that it lacks.",
-    "unknown_spec_count": "Specs that only a page tells of: what they need is not known.",
-    "unlocked_cell_count": "Missing cells, beside its own, of packages that need it in each spec.",
+    "to_build_count": "Specs of the lock file that would be built.",
+    "unknown_spec_count": "Specs known from a page only: their dependencies are unknown.",
+    "unlocked_cell_count": "Missing cells of other packages, all of whose specs depend on it.",
     "unlocked_package_count": "Packages with such cells.",
     "upgraded_cell_count": "Cells whose newest version rose.",
-    "usable_target": "Target of the nearest binary, same os, that runs there; null: none does.",
+    "usable_target": "Target of the nearest binary, same os, that runs there; null: none.",
     "variant": "Variant as the spec has it.",
     "variant_name": "Name of the variant.",
     "variant_value": "Value of the variant; `true` and `false` for `+` and `~`.",
     "version_key": "Sort key of the version: plain text order is Spack's order.",
-    "version_position": "Place of the version among all, from 1 for the oldest.",
+    "version_position": "Position of the version among all, from 1 for the oldest.",
     "versions": "Distinct versions, sorted as text.",
-    "versions_changed_cell_count": "Cells whose set of versions changed below the newest.",
+    "versions_changed_cell_count": "Cells whose versions changed, but not the newest one.",
     "was_present": "Whether the earlier snapshot of the pair has it.",
 }
 
 
 def describe_column(name: str) -> str:
-    """Say what a column of a view means.
+    """Return the description of a view's column.
 
     Raises
     ------
     SchemaError
-        Nobody has said it.
+        It has none.
     """
     of_tables = {
         column.name: column.description for table in TABLES[::-1] for column in table.columns
@@ -167,4 +169,4 @@ def describe_column(name: str) -> str:
     try:
         return VIEW_COLUMNS.get(name) or of_tables[name]
     except KeyError as error:
-        raise SchemaError(f"{name}: a column of a view without a word on it") from error
+        raise SchemaError(f"{name}: a view's column without a description") from error

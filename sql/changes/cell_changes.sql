@@ -1,6 +1,6 @@
 -- Which cells changed between the two snapshots of each pair, and why.
 -- Grain: one row per tag, previous_tag, package, platform, os and target;
--- those that changed. pairs is a list of {tag, previous_tag}.
+-- changed cells only. pairs is a list of {tag, previous_tag}.
 -- Reads: cell_presence, unreadable_packages
 create or replace macro steps.cell_changes(pairs) as table
 select
@@ -11,7 +11,7 @@ select
     os,
     target,
     change,
-    -- The first of its possible causes; the last of them needs no proof.
+    -- The first cause that holds; the last one always does.
     case change
         when 'lost'
             then case

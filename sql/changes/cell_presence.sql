@@ -1,4 +1,4 @@
--- How many specs of each cell the two snapshots of each pair hold, and what they share.
+-- How many specs each cell has in the two snapshots of each pair, and what both have in common.
 -- Grain: one row per tag, previous_tag, package, platform, os and target;
 -- pairs is a list of {tag, previous_tag}.
 -- Reads: spec_presence, version_order

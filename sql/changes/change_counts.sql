@@ -1,5 +1,5 @@
--- How many cells changed from one snapshot to another, by kind of change and cause.
--- Grain: one row per change and cause; a null cause counts all of a change. tag is to_tag.
+-- How many cells changed between two snapshots, by kind of change and cause.
+-- Grain: one row per change and cause; a null cause is the total of the change. tag is to_tag.
 -- Reads: compare_snapshots
 create or replace macro change_counts(from_tag, to_tag) as table
 select
@@ -14,5 +14,5 @@ group by grouping sets (
     (tag, previous_tag, change),
     (tag, previous_tag, change, cause)
 )
--- What has no cause is counted once.
+-- Changes without a cause are in their total only.
 having grouping(cause) = 1 or cause is not null;

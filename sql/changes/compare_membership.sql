@@ -1,4 +1,4 @@
--- Which stacks, environments and packages only one of any two snapshots has.
+-- Stacks, environments and packages that only one of two given snapshots has.
 -- Grain: one row per member_kind and member; tag is to_tag.
 -- Reads: membership_changes
 create or replace macro compare_membership(from_tag, to_tag) as table

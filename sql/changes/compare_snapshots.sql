@@ -1,4 +1,4 @@
--- What changed from one snapshot to another, and why: snapshot_changes for any two tags.
+-- What changed between any two snapshots, and why; columns as in snapshot_changes.
 -- Grain: one row per package, platform, os, target and change; tag is to_tag.
 -- Reads: cell_changes
 create or replace macro compare_snapshots(from_tag, to_tag) as table

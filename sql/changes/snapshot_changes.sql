@@ -1,4 +1,4 @@
--- What changed in each snapshot since the one of its kind before it, and why.
+-- What changed in each snapshot since the previous one of its kind, and why.
 -- Grain: one row per tag, package, platform, os, target and change; tags with a previous_tag.
 -- Reads: cell_changes, snapshot_tags
 create or replace view snapshot_changes as

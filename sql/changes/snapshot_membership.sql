@@ -1,6 +1,6 @@
--- Which stacks, environments and packages each snapshot lost or gained as a whole.
--- Grain: one row per tag, member_kind and member; tags with a previous_tag. What was lost is
--- counted as the snapshot before had it. These are what the causes of snapshot_changes name.
+-- Stacks, environments and packages that each snapshot lost or gained as a whole.
+-- Grain: one row per tag, member_kind and member; tags with a previous_tag. Counts of what was lost
+-- are those of the previous snapshot. The causes in snapshot_changes refer to these.
 -- Reads: membership_changes, snapshot_tags
 create or replace view snapshot_membership as
 select

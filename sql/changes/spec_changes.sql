@@ -1,6 +1,6 @@
--- How many specs of a cell are new, gone or kept, where the snapshot before had the cell, too.
--- Grain: one row per tag, package, platform, os and target; those in which a hash differs. With the
--- same versions these were built anew, in part or, as `rebuilt` in snapshot_changes, altogether.
+-- How many specs of a cell are new, gone or kept, for cells that the previous snapshot had too.
+-- Grain: one row per tag, package, platform, os and target; cells in which a hash differs. If the
+-- versions are the same, the cell was rebuilt in part, or in whole (`rebuilt` in snapshot_changes).
 -- Reads: cell_presence, snapshot_tags
 create or replace view spec_changes as
 select

@@ -1,4 +1,4 @@
--- Which of the two snapshots of each pair hold each spec.
+-- Which snapshots of each pair have each spec.
 -- Grain: one row per tag, previous_tag, package, platform, os, target, version and hash;
 -- pairs is a list of {tag, previous_tag}.
 -- Reads: spec_stacks, snapshot_stacks
@@ -15,7 +15,7 @@ select
     bool_or(sides.side_tag = sides.tag) as is_present,
     bool_or(sides.side_tag = sides.previous_tag) as was_present,
     coalesce(bool_or(spec_stacks.stack <> 'root'), false) as has_stack,
-    -- Whether a stack that lists it is, with whatever specs, in the other snapshot too.
+    -- Whether a stack that lists it is in the other snapshot too, with whatever specs.
     bool_or(other_stacks.stack is not null) as has_lasting_stack
 from (
     select
@@ -25,7 +25,7 @@ from (
         unnest([previous_tag, tag]) as other_tag
     from (select unnest(pairs, recursive := true))
 ) as sides
--- From the table itself: only there does DuckDB skip the tags that no pair has.
+-- Read the table, not a view: only then does DuckDB prune tags that no pair has.
 inner join main.spec_stacks on spec_stacks.tag = sides.side_tag
 left join steps.snapshot_stacks as other_stacks
     on other_stacks.tag = sides.other_tag

@@ -1,4 +1,4 @@
--- A snapshot has the cells of the one before, less those lost, plus those gained.
+-- A snapshot has the cells of the previous one, minus those lost, plus those gained.
 -- Reads: snapshot_tags, spec_stacks, snapshot_changes
 with pair as (
     select

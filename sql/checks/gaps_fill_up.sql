@@ -1,4 +1,4 @@
--- What a snapshot's packages have and what they lack is every package in every environment.
+-- Cells and gaps of a snapshot together are every package in every environment.
 -- Reads: cells, environments, gaps
 with counts as (
     select

@@ -13,7 +13,7 @@ select
     concat_ws(', ', page, item, code),
     count(*)
 from rejects
--- A page may hold several specs that are refused, each but once.
+-- A page may have several rejected specs, each one once.
 where item is not null
 group by page, item, code
 having count(*) > 1

@@ -1,5 +1,5 @@
--- The specs in all cells of a matrix of a snapshot are the specs of the snapshot, none twice.
--- Reads: snapshots, spec_stacks, and every view whose cells part a snapshot's specs
+-- The cells of a snapshot's matrix add up to its specs, each counted once.
+-- Reads: snapshots, spec_stacks, and every view whose cells partition a snapshot's specs
 with sums as (
     select 'cells' as view_name, sum(spec_count) as spec_count from steps.cells where tag = $tag
     union all
@@ -28,7 +28,7 @@ select
 from sums
 cross join snapshots
 where snapshots.tag = $tag
-    -- A snapshot of which no spec was accepted has no cells.
+    -- A snapshot without an accepted spec has no cells.
     and coalesce(sums.spec_count, 0) <> snapshots.spec_count
 union all
 select

@@ -1,4 +1,4 @@
--- Each entry of a page is a spec of spec_stacks or a row of rejects, as table pages counts them.
+-- Each entry of a page is a spec in spec_stacks or a row of rejects, as table pages counts them.
 -- Reads: pages, specs, spec_stacks, rejects
 with spec_counts as (
     select
@@ -62,7 +62,7 @@ select
     rejected_count,
     rejects_found
 from found
--- Of more than a thousand refused specs of a page the last row counts the rest.
+-- If a page has more than a thousand rejected specs, its last row counts the rest.
 where entry_count is distinct from spec_count + rejected_count
     or spec_count is distinct from specs_found
     or spec_stack_count is distinct from rows_found

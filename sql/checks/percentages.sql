@@ -1,5 +1,5 @@
--- A percentage of a snapshot lies between 0 and 100, and says what its two counts say.
--- Reads: every view with a column that ends in _pct, but those that take all that specs need
+-- A percentage lies between 0 and 100, and agrees with its numerator and denominator.
+-- Reads: every view with a column that ends in _pct, except those over transitive dependencies
 with shares as (
     select 'coverage_compiler_os' as view_name, package_count as n, snapshot_package_count as total,
         package_pct as pct

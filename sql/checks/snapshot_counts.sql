@@ -1,4 +1,4 @@
--- View snapshots counts the packages, specs and rows that the snapshot's pages count.
+-- The counts of packages, specs and rows in view snapshots are those of table pages.
 -- Reads: snapshots, pages
 with counts as (
     select

@@ -1,11 +1,11 @@
--- The rows of a spec are alike in all but the stack, and lack nothing that each spec has.
+-- The rows of a spec differ only in the stack, and no required column is null.
 -- Reads: spec_stacks
 with numbered as (
     select
         tag,
         package,
         hash,
-        -- A number tells what many texts would, and much faster.
+        -- Comparing one hash is much faster than comparing many strings.
         hash(page, version, compiler, platform, os, target) as number
     from spec_stacks
 )

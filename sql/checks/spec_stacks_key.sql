@@ -1,7 +1,7 @@
--- A spec and a stack that lists it are one row of spec_stacks.
+-- Each spec and stack is one row of spec_stacks.
 -- Reads: spec_stacks
 with repeated as (
-    -- Numbers are grouped much faster than texts; the few that look alike are then looked at.
+    -- Numbers group much faster than strings; only collisions are then compared in full.
     select hash(tag, package, hash, stack) as number
     from spec_stacks
     group by all

@@ -1,4 +1,4 @@
--- Every target that a spec is built for runs at least its own binaries, by table targets.
+-- Every target that a spec is built for is in table targets and runs its own binaries.
 -- Reads: spec_stacks, targets
 select distinct target
 from spec_stacks

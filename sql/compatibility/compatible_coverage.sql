@@ -1,8 +1,8 @@
--- How many packages each CPU target finds built for just it, for its os, or for an older libc.
--- Grain: one row per tag, os and host_target; archspec's targets of the snapshot's families.
+-- How many packages a host can use: built for its exact target, for its os, or for an older libc.
+-- Grain: one row per tag, os and host_target; all archspec targets of the snapshot's families.
 -- Reads: snapshot_hosts, cells, coverage_os_target, snapshots
 create or replace view compatible_coverage as
--- Many hosts run the same binaries, so count those once.
+-- Many hosts run the same set of binaries, so count each set once.
 with binaries as (
     select distinct
         tag,

@@ -1,5 +1,5 @@
--- Which of the targets that a snapshot has binaries for run on each CPU target, per os.
--- Grain: one row per tag, os and host_target; archspec's targets of the snapshot's families.
+-- For each CPU target and os, the targets of the snapshot whose binaries run there.
+-- Grain: one row per tag, os and host_target; all archspec targets of the snapshot's families.
 -- Reads: environments, os_compatibility, targets
 create or replace view steps.snapshot_hosts as
 with families as (
@@ -21,7 +21,7 @@ hosts as (
     inner join main.targets on targets.family = families.family
 ),
 
--- An os runs its own binaries, and those of the operating systems that Spack's rule names.
+-- An os runs its own binaries, and those of operating systems compatible by Spack's rule.
 runnable as (
     select
         tag,

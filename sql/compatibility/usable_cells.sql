@@ -1,4 +1,4 @@
--- Which packages each compiler, os and target of a snapshot finds: built for just it, or usable.
+-- Packages for each compiler, os and target of a snapshot: built for exactly these, or usable.
 -- Grain: one row per tag, package, compiler, os, target and is_exact.
 -- Reads: specs, targets
 create or replace view steps.usable_cells as
@@ -13,7 +13,7 @@ with built as (
     from main.specs
 ),
 
--- The targets on the platforms of an os: as in gaps, an os of two platforms is one.
+-- The targets of all platforms of an os: as in gaps, an os on two platforms counts once.
 hosts as (
     select distinct
         built.tag,
@@ -58,9 +58,9 @@ select
     target,
     is_exact
 from usable
--- Not `union all`: a package may have both, builds with the compiler and with none.
+-- `union` removes duplicates: a package may be built with the compiler and with none.
 union
--- What needs no compiler is there for the users of each.
+-- Packages without a compiler are usable with any.
 select
     compilers.tag,
     usable.package,
@@ -73,5 +73,5 @@ inner join usable
     on usable.tag = compilers.tag
     and usable.os = compilers.os
 where usable.compiler = 'none'
-    -- Parts of a compiler, which serve nobody by themselves.
+    -- Parts of a compiler are of no use by themselves.
     and usable.package not in ('compiler-wrapper', 'gcc-runtime');

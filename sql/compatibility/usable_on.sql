@@ -1,4 +1,4 @@
--- The specs of a snapshot that run on a host: its os, and its target or an ancestor of that.
+-- Specs of a snapshot that run on a host: same os, and its target or an ancestor of it.
 -- Grain: one row per package and hash.
 -- Reads: usable_specs
 create or replace macro usable_on(snapshot_tag, host_os, host_target) as table

@@ -1,8 +1,8 @@
--- The specs of a snapshot that run on a host by Spack's rule: of its os, or of an older libc.
--- Grain: one row per package and hash; is_host_libc_known tells whether another os than the host's
--- could be judged. `host_libc` is the version of the host's glibc, for an os that
--- operating_systems lacks. A spec's own glibc decides where an index records it as external.
--- Besides the C library Spack counts on the compiler's runtime, a spec by itself (gcc-runtime).
+-- Specs of a snapshot that run on a host by Spack's rule: same os, or an older libc.
+-- Grain: one row per package and hash; is_host_libc_known says whether binaries of other
+-- operating systems could be judged. `host_libc` is the host's glibc version, for an os that is not
+-- in operating_systems. Where an index records a spec's glibc as an external, that one decides.
+-- Spack also needs the compiler's runtime, which is a spec of its own (gcc-runtime).
 -- Reads: usable_specs, dependencies, os_compatibility, operating_systems
 create or replace macro usable_on_any_os(
     snapshot_tag, host_os, host_target, host_libc := null

@@ -1,4 +1,4 @@
--- The specs of a snapshot that run on a CPU target, whatever their operating system.
+-- Specs of a snapshot that run on a CPU target, whatever their operating system.
 -- Grain: one row per package and hash.
 -- Reads: specs, targets
 create or replace macro steps.usable_specs(snapshot_tag, host_target) as table
@@ -18,5 +18,5 @@ left join main.targets
     on targets.binary_target = specs.target
     and targets.host_target = host_target
 where specs.tag = snapshot_tag
-    -- A target that nobody describes still runs what was built for just it.
+    -- A target unknown to archspec still runs what was built for exactly it.
     and (specs.target = host_target or targets.binary_target is not null);

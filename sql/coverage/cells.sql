@@ -1,4 +1,4 @@
--- The cells that a package fills: the environments in which it has a spec.
+-- The cells of each package: the environments in which it has a spec.
 -- Grain: one row per tag, package, platform, os and target.
 -- Reads: specs
 create or replace view steps.cells as

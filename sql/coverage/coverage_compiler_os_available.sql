@@ -1,4 +1,4 @@
--- How many packages a user of a compiler finds: built with it, or with no compiler at all.
+-- How many packages are available for a compiler: built with it, or without any compiler.
 -- Grain: one row per tag, compiler and os; none for compiler `none`.
 -- Reads: specs, snapshots
 create or replace view coverage_compiler_os_available as
@@ -21,7 +21,7 @@ available as (
     from built
     where compiler <> 'none'
     union all
-    -- What needs no compiler is there for the users of each.
+    -- Packages without a compiler are usable with any.
     select
         compilers.tag,
         compilers.compiler,
@@ -33,7 +33,7 @@ available as (
         on agnostic.tag = compilers.tag
         and agnostic.os = compilers.os
     where agnostic.compiler = 'none'
-        -- Parts of a compiler, which serve nobody by themselves.
+        -- Parts of a compiler are of no use by themselves.
         and agnostic.package not in ('compiler-wrapper', 'gcc-runtime')
 ),
 

@@ -1,4 +1,4 @@
--- The environments that a snapshot has specs for.
+-- Environments that a snapshot has specs for.
 -- Grain: one row per tag, platform, os and target.
 -- Reads: cells
 create or replace view environments as
@@ -7,7 +7,7 @@ select
     platform,
     os,
     target,
-    -- A package is one row of each of its environments.
+    -- cells has one row per package and environment.
     count(*) as package_count,
     sum(spec_count)::bigint as spec_count
 from steps.cells

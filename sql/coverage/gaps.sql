@@ -1,4 +1,4 @@
--- Which environments of a snapshot a package lacks, and which of its binaries would run there.
+-- Environments of a snapshot that a package lacks, and which of its binaries would run there.
 -- Grain: one row per tag, package, platform, os and target; environments without a spec of it.
 -- Reads: cells, environments, os_compatibility, targets
 create or replace view gaps as
@@ -32,7 +32,7 @@ missing as (
         snapshot_environments.environment_count
     from packages
     inner join snapshot_environments on snapshot_environments.tag = packages.tag
-    -- Not an anti join: a tag that is asked for would not reach its other side.
+    -- Not an anti join: DuckDB would not push a filter on tag down to its other side.
     left join steps.cells
         on cells.tag = packages.tag
         and cells.package = packages.package
@@ -50,7 +50,7 @@ hosts as (
     from environments
 ),
 
--- The nearest target that runs there, of the package's specs on that os, whatever the platform.
+-- The nearest target that runs there, among the package's specs for that os on any platform.
 nearest as (
     select
         cells.tag,
@@ -68,7 +68,7 @@ nearest as (
     group by all
 ),
 
--- The same of all operating systems whose binaries run there; its own comes first.
+-- The same for all operating systems whose binaries run there; its own comes first.
 runnable as (
     select
         tag,

@@ -1,5 +1,5 @@
--- The matrices of each two of compiler, os and target: packages built for a cell, and usable in it.
--- Grain: one row per tag, compiler, os and target; at least one of which is null: all there are.
+-- Matrices of any two of compiler, os and target: packages built for each cell, and usable in it.
+-- Grain: one row per tag, compiler, os and target; null means all, and at least one is null.
 -- Reads: usable_cells, snapshots
 create or replace view matrix_cells as
 with found as (

@@ -1,4 +1,4 @@
--- What each snapshot has of each package: its newest version, environments, stacks and specs.
+-- Each package in each snapshot: its newest version, and its environments, stacks and specs.
 -- Grain: one row per tag and package.
 -- Reads: newest_versions, cells, stack_specs
 create or replace view package_snapshots as

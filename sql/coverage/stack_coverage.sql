@@ -1,4 +1,4 @@
--- How much each stack holds, and how much of it no other stack does.
+-- How much each stack holds, and how much of that no other stack has.
 -- Grain: one row per tag and stack.
 -- Reads: stack_sizes, stack_specs, specs
 create or replace view stack_coverage as

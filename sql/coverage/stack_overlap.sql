@@ -1,6 +1,6 @@
--- How much two stacks of a snapshot have in common; a pair that shares nothing stays in.
--- Grain: one row per tag, stack_a and stack_b; stack_a sorts before stack_b. Of a snapshot with
--- more than 100 stacks, the 100 with the most packages.
+-- How much two stacks of a snapshot have in common; pairs that share nothing are included.
+-- Grain: one row per tag, stack_a and stack_b; stack_a sorts before stack_b. In a snapshot with
+-- more than 100 stacks, only the 100 with the most packages.
 -- Reads: stack_sizes, stack_specs
 create or replace view stack_overlap as
 with ranked as (
@@ -13,7 +13,7 @@ with ranked as (
     from steps.stack_sizes
 ),
 
--- Pairs grow with the square: a page that names thousands of stacks would take all memory.
+-- The number of pairs is quadratic: a page that names thousands of stacks would exhaust memory.
 largest as (
     select
         tag,

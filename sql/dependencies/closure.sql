@@ -1,6 +1,6 @@
--- All that one spec of a snapshot needs where it is used, directly or by way of others.
--- Grain: one row per dependency_hash; none of a snapshot read from pages, which tell no dependency.
--- An external has the version and path that the index records, and no stacks.
+-- The transitive link and run dependencies of one spec of a snapshot.
+-- Grain: one row per dependency_hash; none for a snapshot read from pages, which
+-- list no dependencies. An external has the version and path that the index records, and no stacks.
 -- Reads: dependencies, needs, specs
 create or replace macro closure(snapshot_tag, spec_hash) as table
 select
@@ -13,8 +13,8 @@ select
     coalesce(specs.stacks, []) as stacks,
     coalesce(specs.is_in_root, false) as is_in_root,
     records.external_path
--- As text, so that it starts at the one spec and DuckDB 1.4.0 runs it, too: of a macro that a newer
--- DuckDB stored it loses common table expressions. Both values are quoted.
+-- As text, so that the recursion starts at the one spec, and so that DuckDB 1.4.0 can run it: that
+-- version loses the common table expressions of a macro stored by a newer one. Values are quoted.
 from query(
     'with recursive reached as ('
     || 'select dependency_hash, dependency_name, is_external from steps.needs where tag = '''

@@ -1,6 +1,6 @@
--- What specs need that the mirror of a stack which lists them, or of root, does not hold.
--- Grain: one row per tag, hash, stack and missing_hash; a mirror without a stack has it null. What
--- is a part of the host, as its glibc, is no hole.
+-- Link and run dependencies of specs that are missing from a mirror which lists the specs.
+-- Grain: one row per tag, hash, stack and missing_hash; stack is null for a mirror without one.
+-- Mirrors are those of stacks and of root. Externals, such as the host's glibc, are not missing.
 -- Reads: spec_stacks, closures
 create or replace view closure_holes as
 select

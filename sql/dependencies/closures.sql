@@ -1,4 +1,4 @@
--- All that each spec needs where it is used, directly or by way of others.
+-- The transitive link and run dependencies of each spec.
 -- Grain: one row per tag, hash and dependency_hash.
 -- Reads: needs
 create or replace view steps.closures as

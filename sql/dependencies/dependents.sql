@@ -1,4 +1,4 @@
--- How many other packages of its snapshot need each package where they are used.
+-- How many other packages of the snapshot have each package as a link or run dependency.
 -- Grain: one row per tag and package; snapshots whose dependencies are known.
 -- Reads: dependencies, specs, needs, closures
 create or replace view dependents as

@@ -1,11 +1,11 @@
--- How many packages each os covers for each target with specs that can be installed as they are.
--- Grain: one row per tag, os and target; a spec counts if one mirror holds it and all that it
--- needs. One that a page alone tells of, not its dependencies, is in `unknown_spec_count`. A
--- snapshot read from pages, which tell no dependency, has no row.
+-- How many packages each os and target has with specs that install without building anything.
+-- Grain: one row per tag, os and target; a spec counts if one mirror holds it and all its link and
+-- run dependencies. A spec known from a page only, so without dependencies, is in
+-- `unknown_spec_count`. A snapshot read from pages alone has no rows.
 -- Reads: dependencies, specs, spec_stacks, closure_holes, snapshots
 create or replace view installable_coverage as
 with known as (
-    -- An index tells of each spec its namespace, or what it depends on; a page tells neither.
+    -- An index gives each spec's namespace or its dependencies; a page gives neither.
     select tag, hash from specs where namespace is not null
     union
     select tag, hash from dependencies

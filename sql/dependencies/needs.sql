@@ -1,4 +1,4 @@
--- What each spec needs directly where it is used: what it links to or runs, not what builds it.
+-- The direct link and run dependencies of each spec, without those that only build it.
 -- Grain: one row per tag, hash and dependency_hash.
 -- Reads: dependencies
 create or replace view steps.needs as

@@ -1,4 +1,4 @@
--- What each spec of a lock file needs where it is used and nobody has built, in building order.
+-- Link and run dependencies of each spec of a lock file that the cache lacks, in build order.
 -- Grain: one row per lock and node_key.
 -- Reads: lock_states; `locks_table` names a table like lock_specs.
 create or replace macro steps.lock_blockers(locks_table, snapshot_tag, stack_names) as table
@@ -7,7 +7,7 @@ select
     needs.node_key,
     list(
         missing.package || '/' || left(missing.hash, 7)
-        -- What needs fewer others never needs what needs more.
+        -- Build order: a dependency never has more dependencies than what depends on it.
         order by len(missing.needed_keys), missing.package, missing.hash
     ) as blocked_by
 from (

@@ -1,7 +1,7 @@
--- The specs of a snapshot, or of some of its stacks, of the packages that lock files name.
+-- Specs of a snapshot, or of some of its stacks, whose packages are in the lock files.
 -- Grain: one row per package and hash.
--- Reads: spec_stacks; `locks_table` names a table like lock_specs; without `stack_names` every spec
--- counts.
+-- Reads: spec_stacks; `locks_table` names a table like lock_specs; without `stack_names`, all
+-- specs.
 create or replace macro steps.lock_candidates(locks_table, snapshot_tag, stack_names) as table
 select
     package,
@@ -11,7 +11,7 @@ select
     any_value(os) as os,
     any_value(target) as target,
     any_value(compiler) as compiler,
-    -- Any of the equal lists; sorted, since pages and lock files list variants in various orders.
+    -- The lists are equal, so take any; sorted, since pages and lock files order variants freely.
     list_sort(arg_min(variants, 1)) as variants,
     any_value(size_bytes) as size_bytes,
     any_value(flags) as flags,

@@ -1,5 +1,5 @@
--- How many roots of lock files each snapshot, and each stack of it, holds with all that they need.
--- Grain: one row per lock, tag, is_snapshot and stack; none where no root is complete.
+-- How many roots of lock files are complete in each snapshot and each of its stacks.
+-- Grain: one row per lock, tag, is_snapshot and stack; no row where none is complete.
 -- Reads: lock_holdings; `locks_table` names a table like lock_specs.
 create or replace macro steps.lock_complete_roots(locks_table) as table
 select

@@ -1,4 +1,4 @@
--- What a snapshot holds of the specs of all lock files, and for each that would be built, why.
+-- Which specs of all lock files a snapshot has, and why the others would be built.
 -- Grain: one row per lock and node_key.
 -- Reads: lock_coverage_of
 create or replace macro lock_coverage(snapshot_tag) as table

@@ -1,9 +1,9 @@
--- What a snapshot holds of the specs of lock files, and for each that would be built, why.
+-- Which specs of lock files a snapshot has, and why the others would be built.
 -- Grain: one row per lock and node_key.
 -- Reads: lock_states, lock_nearest, lock_candidates, lock_blockers, lock_dependency_differences,
 -- variant_differences, os_compatibility, version_key, spec_stacks; `locks_table` names a table like
--- lock_specs, without `stack_names` every spec counts, and a host_os or host_target that is null is
--- the lock's own.
+-- lock_specs; without `stack_names`, all specs count; a null host_os or host_target means the lock
+-- file's own.
 create or replace macro steps.lock_coverage_of(
     locks_table, snapshot_tag, stack_names, host_os, host_target
 ) as table
@@ -52,7 +52,7 @@ select
             end
         ]
         || coalesce(steps.variant_differences(list_sort(nodes.variants), held.variants), [])
-        -- What pages do not tell is looked at last, where nothing else differs.
+        -- Attributes that pages do not give come last, where nothing else differs.
         || case
             when nearest.first_difference = 7
                 then [

@@ -1,6 +1,6 @@
--- Which dependencies of specs of lock files differ from those of specs that are equal in all else.
+-- Dependencies in which a lock file's spec differs from a cached spec equal in all else.
 -- Grain: one row per lock and node_key.
--- Reads: lock_nearest, dependencies; none where the snapshot does not tell the dependencies.
+-- Reads: lock_nearest, dependencies; no row where the snapshot has no dependencies.
 create or replace macro steps.lock_dependency_differences(
     locks_table, snapshot_tag, stack_names, host_os, host_target
 ) as table

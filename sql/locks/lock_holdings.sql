@@ -1,5 +1,5 @@
--- Which specs of lock files each snapshot holds, and each stack of it.
--- Grain: one row per lock, node_key, tag, is_snapshot and stack; is_snapshot is true in rows of the
+-- Which specs of lock files each snapshot and each of its stacks has.
+-- Grain: one row per lock, node_key, tag, is_snapshot and stack; is_snapshot marks the rows of the
 -- snapshot as a whole.
 -- Reads: spec_stacks; `locks_table` names a table like lock_specs.
 create or replace macro steps.lock_holdings(locks_table) as table

@@ -1,8 +1,8 @@
--- The nearest spec that a snapshot holds for each spec of a lock file that would be built.
+-- The nearest spec in a snapshot to each spec of a lock file that would be built.
 -- Grain: one row per lock and node_key.
--- Reads: lock_states, lock_candidates, targets; nearest is what agrees in the longest run of
--- version, platform, os, target, compiler and variants, in that order. Of equals that which runs on
--- the host comes first, then the smallest hash. An os or target that is null is the lock's own.
+-- Reads: lock_states, lock_candidates, targets; the nearest spec agrees in the longest run of
+-- version, platform, os, target, compiler and variants, in that order. Ties go to a spec that runs
+-- on the host, then to the smallest hash. A null os or target means the lock file's own.
 create or replace macro steps.lock_nearest(
     locks_table, snapshot_tag, stack_names, host_os, host_target
 ) as table

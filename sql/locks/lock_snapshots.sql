@@ -1,5 +1,5 @@
--- How much of each lock file each snapshot holds, and each stack of it.
--- Grain: one row per lock, tag and stack; of a snapshot as a whole the stack is null.
+-- How much of each lock file each snapshot and each of its stacks has.
+-- Grain: one row per lock, tag and stack; stack is null for the snapshot as a whole.
 -- Reads: lock_snapshots_of
 create or replace view lock_snapshots as
 select

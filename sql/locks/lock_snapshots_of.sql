@@ -1,5 +1,5 @@
--- How much of each lock file each snapshot holds, and each stack of it.
--- Grain: one row per lock, tag, is_snapshot and stack; is_snapshot is true in the row of the
+-- How much of each lock file each snapshot and each of its stacks has.
+-- Grain: one row per lock, tag, is_snapshot and stack; is_snapshot marks the row of the
 -- snapshot as a whole, whose stack is null.
 -- Reads: spec_stacks, lock_holdings, lock_complete_roots; `locks_table` names a table like
 -- lock_specs.
@@ -23,7 +23,7 @@ from (
         count(*) filter (where not is_external) as lock_spec_count,
         count(*) filter (where is_external) as external_count,
         count(*) filter (where is_root) as root_count,
-        -- Of an external root that needs nothing else, nothing has to be cached.
+        -- An external root without dependencies needs nothing from the cache.
         count(*) filter (where is_root and is_external and len(needed_keys) = 0)
             as external_root_count
     from query_table(locks_table)

@@ -1,4 +1,4 @@
--- Which specs of lock files a snapshot, or some of its stacks, hold.
+-- The state of each spec of lock files against a snapshot, or some of its stacks.
 -- Grain: one row per lock and node_key.
 -- Reads: lock_candidates; `locks_table` names a table like lock_specs.
 create or replace macro steps.lock_states(locks_table, snapshot_tag, stack_names) as table

@@ -1,5 +1,5 @@
--- How the weekly snapshots grow, and how many of their cells changed from one to the next.
--- Grain: one row per tag; weekly snapshots. The first has no changes to count: there they are null.
+-- The size of each weekly snapshot, and how many cells changed since the one before.
+-- Grain: one row per tag; weekly snapshots. The counts of changes are null in the first.
 -- Reads: snapshots, snapshot_tags, specs, environments, cells, snapshot_changes
 create or replace view coverage_trend as
 with environment_counts as (
@@ -56,7 +56,7 @@ select
     previous.spec_count as previous_spec_count,
     kept.kept_spec_count,
     100.0 * kept.kept_spec_count / nullif(previous.spec_count, 0) as kept_pct,
-    -- From 2025-03-30 on the site calls the compiler of a spec that compiles nothing `none`.
+    -- Since 2025-03-30, the site writes compiler `none` for a spec that depends on no compiler.
     coalesce(
         previous.snapshot_date < date '2025-03-30'
         and snapshots.snapshot_date >= date '2025-03-30',

@@ -1,8 +1,8 @@
--- Packages that lack an environment, those first whose building would unlock most there.
--- Grain: one row per tag and package; those with a gap, ranked by unlocked_cell_count where it
--- is known, and then by how nearly complete they are; those alike in both share a rank. A gap
--- unlocks another package's gap in that environment if each spec of that needs this package
--- where it is used.
+-- Packages that lack an environment, ranked by how many other gaps building them would unlock.
+-- Grain: one row per tag and package; packages with a gap, ranked by unlocked_cell_count where it
+-- is known, then by covered_count; ties share a rank. A gap unlocks another package's gap in the
+-- same environment if every spec of that package has this one as a link or run dependency, direct
+-- or not.
 -- Reads: gaps, dependencies, dependents, specs, closures
 create or replace view gap_priority as
 with spec_counts as (
@@ -57,7 +57,7 @@ missed as (
         covered_count,
         environment_count,
         covered_pct,
-        -- Spack writes an environment so.
+        -- As Spack writes an environment.
         list_sort(list(concat_ws('-', platform, os, target))) as missing
     from gaps
     group by all

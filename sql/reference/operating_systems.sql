@@ -1,8 +1,8 @@
--- The C library of the operating systems that Spack names, where one name means one release of it.
+-- The C library of each operating system whose name in Spack means one release.
 -- Grain: one row per os.
 -- Reads: nothing; each fact names its source. libSystem comes with macOS and has its version.
--- sles15, opensuse-leap15 and the like are left out: their glibc differs from one service pack
--- to the next, and Spack's name does not tell which.
+-- sles15, opensuse-leap15 and the like are left out: their glibc differs between service packs,
+-- which Spack's name does not tell apart.
 create or replace view operating_systems as
 select
     os,

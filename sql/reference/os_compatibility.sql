@@ -1,5 +1,5 @@
--- Which operating system runs another's binaries, by Spack's rules for reusing them.
--- Grain: one row per host_os and binary_os; they differ, and are of one platform.
+-- Which operating systems run another's binaries, by Spack's rules for reuse.
+-- Grain: one row per host_os and binary_os; different, and of one platform.
 -- Reads: operating_systems; on Linux Spack 0.22 and later reuses a binary if the host's glibc is
 -- not older than the one that it was built with (lib/spack/spack/solver/libc_compatibility.lp);
 -- a newer macOS reuses the binaries of an older one (os_compatibility.lp beside it).

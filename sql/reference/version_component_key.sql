@@ -1,4 +1,4 @@
--- Sort key of one component of a version: words, then numbers, then `develop` and its kin.
+-- Sort key of one component of a version: words, then numbers, then `develop` and the like.
 -- Grain: one text per component; plain text order is Spack's order of components.
 -- Reads: nothing; the rule is in Spack's packaging guide, under "Version comparison".
 create or replace macro steps.version_component_key(component) as
@@ -7,7 +7,7 @@ create or replace macro steps.version_component_key(component) as
             then '2' || list_position(
                 ['stable', 'nightly', 'trunk', 'head', 'master', 'main', 'develop'], component
             )
-        -- The count of digits goes first, so that 9 sorts below 10; nine places hold any page's.
+        -- The number of digits comes first, so that 9 sorts below 10; nine places hold any page's.
         when regexp_matches(component, '^[0-9]')
             then '1'
                 || lpad(length(ltrim(component, '0'))::varchar, 9, '0')

@@ -3,9 +3,9 @@
 -- Reads: version_component_key; the rules are Spack's, in lib/spack/spack/version.
 create or replace macro version_key(version) as
     case
-        -- A git reference that stands for no version comes after every version.
+        -- A git reference without a version sorts after every version.
         when regexp_matches(version, '^(git[.][^=]*|[0-9a-f]{40})$') then '~' || version
-        -- A list of one, transformed, so that the parts are found once and have a name.
+        -- A list of one element, transformed, so that the parts are computed once and have a name.
         else list_transform(
             [
                 regexp_extract(
@@ -24,7 +24,7 @@ create or replace macro version_key(version) as
                     ),
                     '.'
                 ),
-                -- A space sorts below the point: what comes next counts between equal releases.
+                -- A space sorts below the dot: what follows matters only between equal releases.
                 case part.phase
                     when 'alpha' then ' 0'
                     when 'beta' then ' 1'

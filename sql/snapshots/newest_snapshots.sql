@@ -1,4 +1,4 @@
--- The newest snapshot of each kind that holds a spec; rank 1 is the one meant where none is named.
+-- The newest snapshot of each kind that holds a spec; rank 1 is the default of commands.
 -- Grain: one row per kind.
 -- Reads: snapshots, version_key
 create or replace view newest_snapshots as
@@ -17,7 +17,7 @@ with newest as (
 select
     kind,
     tag,
-    -- Weeks can be compared and dated; the rolling snapshot is only ever what it is today.
+    -- Weekly snapshots have dates and can be compared; the rolling one is only ever today's.
     row_number() over (
         order by
             list_position(

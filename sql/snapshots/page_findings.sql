@@ -1,4 +1,4 @@
--- What the accepted specs of each page say of the facts that a page's summary declares.
+-- The facts of each page's summary, as computed from its accepted specs.
 -- Grain: one row per tag, package, fact and item.
 -- Reads: spec_stacks
 create or replace view steps.page_findings as
@@ -23,7 +23,7 @@ with counted as (
     group by all
 ),
 
--- Not by `unpivot`, which clients of DuckDB 1.5.0 to 1.5.2 can't bind here.
+-- Not `unpivot`, which clients of DuckDB 1.5.0 to 1.5.2 can't bind here.
 listed as (
     select distinct
         spec_stacks.tag,

@@ -1,4 +1,4 @@
--- What the summary of each page declares; what it does not declare has no row.
+-- The facts that each page's summary declares; what it does not declare has no row.
 -- Grain: one row per tag, package and fact; a fact is a key of the page's `meta`.
 -- Reads: pages
 create or replace view steps.page_summaries as
@@ -23,7 +23,7 @@ with counted as (
     where declared_stack_counts is not null
 ),
 
--- Not by `unpivot`, which clients of DuckDB 1.5.0 to 1.5.2 can't bind here.
+-- Not `unpivot`, which clients of DuckDB 1.5.0 to 1.5.2 can't bind here.
 listed as (
     select
         pages.tag,

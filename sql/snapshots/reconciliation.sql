@@ -1,4 +1,4 @@
--- Where the summary of a page and its own entries differ; what was refused is a matter of rejects.
+-- Where the summary of a page differs from its entries; refused entries are in rejects.
 -- Grain: one row per tag, package, fact and item; item is null for num_specs.
 -- Reads: page_summaries, page_findings, pages
 create or replace view reconciliation as
@@ -50,7 +50,7 @@ differences as (
         counts.fact,
         counts.item,
         counts.declared,
-        -- A page's entries are its specs and what was refused of it.
+        -- A page's entries are its specs and its rejects.
         counts.found
             + case when counts.fact = 'num_specs' then pages.rejected_count else 0 end as found
     from counts
@@ -59,7 +59,7 @@ differences as (
         and pages.package = counts.package
     where case
         when counts.fact = 'num_specs' then counts.declared <> counts.found + pages.rejected_count
-        -- What the summary has beyond the specs taken may be of those refused.
+        -- What the summary has beyond the accepted specs may be of refused ones.
         else counts.declared not between counts.found and counts.found + pages.rejected_count
     end
 )

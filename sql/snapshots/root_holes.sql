@@ -1,4 +1,4 @@
--- Specs that a stack has and the root index lacks, in snapshots that have a root index.
+-- Specs that a stack has and the root index lacks, in snapshots with a root index.
 -- Grain: one row per tag, package and hash.
 -- Reads: specs, spec_stacks
 create or replace view root_holes as

@@ -1,4 +1,4 @@
--- The stacks, environments and packages of each snapshot, and how much each holds.
+-- The stacks, environments and packages of each snapshot, and the size of each.
 -- Grain: one row per tag, member_kind and member.
 -- Reads: stack_specs, cells
 create or replace view steps.snapshot_members as

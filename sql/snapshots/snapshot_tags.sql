@@ -1,4 +1,4 @@
--- The snapshots' tags: what kind each is, and which one of its line came before.
+-- The snapshots' tags: the kind of each, and the one before it in its line.
 -- Grain: one row per tag.
 -- Reads: pages, spec_stacks, version_key
 create or replace view steps.snapshot_tags as
@@ -11,13 +11,13 @@ with tags as (
 parts as (
     select
         tag,
-        -- A day or a month of this century, as 2026-11-01 or 2026-11, and what stands around it.
+        -- A day or month of this century, as 2026-11-01 or 2026-11, and the text around it.
         regexp_extract(
             tag,
             '^(|.*[^0-9])(20[0-9]{2})-([0-9]{2})(?:-([0-9]{2}))?(|[^0-9].*)$',
             ['before', 'year', 'month', 'day', 'behind']
         ) as dated,
-        -- Numbers at the end, as 24.11, v2 or site-1.0, and what stands before them.
+        -- Numbers at the end, as 24.11, v2 or site-1.0, and the text before them.
         regexp_extract(
             tag, '^(|[A-Za-z+_-]*[-_])(v?[0-9]+(?:[.][0-9]+)*)$', ['before', 'numbers']
         ) as versioned
@@ -75,7 +75,7 @@ select
     tag,
     kind,
     snapshot_date,
-    -- Tags of no known kind have no order.
+    -- Tags of kind `other` have no order.
     case
         when kind <> 'other'
             then lag(tag) over (

@@ -1,9 +1,9 @@
 -- The snapshots of the build cache and how much each holds.
 -- Grain: one row per tag. Kinds: `rolling` is develop, `weekly` develop-YYYY-MM-DD, `release`
 -- vX.Y.Z, `dated` a tag with a day or month, `versioned` one that ends in numbers. A snapshot
--- follows the one before it in its line: of releases there are two, Spack's own (v0.23.1) and
--- those of its packages, called by their year (v2025.06.0); other tags are of one line if they
--- differ only in date or numbers.
+-- follows the previous one in its line. Releases form two lines: Spack's own (v0.23.1) and those of
+-- its packages, numbered by year (v2025.06.0). Other tags form a line if they differ only in
+-- date or numbers.
 -- Reads: snapshot_tags, spec_stacks
 create or replace view snapshots as
 with counts as (

@@ -1,4 +1,4 @@
--- Packages of which a snapshot may have more than could be read: a page or an index was refused.
+-- Packages of which a snapshot may have more than was read, since a page or index was refused.
 -- Grain: one row per tag and package.
 -- Reads: rejects, spec_stacks
 create or replace view steps.unreadable_packages as
@@ -17,7 +17,7 @@ select
 from refused
 where package is not null
 union
--- An index that can't be read may hold any package.
+-- An index that can't be read may list any package.
 select
     refused.tag,
     packages.package

@@ -1,8 +1,8 @@
 -- Several builds of one configuration: equal in everything but the hash, so a dependency differs.
 -- Grain: one row per tag, package, version, compiler, os, platform, target, variants, flags and
--- namespace; the last two are null where read from a page, which tells neither. `differs_in` is
--- `dependency` (one that is linked or run), `build dependency only`, which no user notices, or
--- `unknown` where no index tells the dependencies, or the difference lies deeper.
+-- namespace; the last two are null for specs from pages, which give neither. `differs_in` is
+-- `dependency` (a link or run dependency), `build dependency only`, which no user notices, or
+-- `unknown`: no index gives the dependencies, or the difference lies deeper.
 -- Reads: dependencies, specs
 create or replace view duplicate_builds as
 with groups as (

@@ -1,5 +1,5 @@
--- Packages with builds that a snapshot holds more than once, the most wasteful first.
--- Grain: one row per tag and package; those with as much to spare share a rank.
+-- Packages with several builds of one configuration in a snapshot, the most wasteful first.
+-- Grain: one row per tag and package; ties share a rank.
 -- Reads: duplicate_builds
 create or replace view duplicate_packages as
 select

@@ -1,5 +1,5 @@
 -- How many specs stayed for how many weekly snapshots.
--- Grain: one row per tag_count; lifetimes that the first or last week cuts off are left out.
+-- Grain: one row per tag_count; lifetimes cut off by the first or last week are left out.
 -- Reads: hash_lifetimes, snapshot_tags
 create or replace view lifetime_counts as
 select

@@ -1,4 +1,4 @@
--- The newest version of each package in a snapshot, and the environments where it is older.
+-- The newest version of each package in a snapshot, and the environments that have an older one.
 -- Grain: one row per tag, package, platform, os and target.
 -- Reads: specs, version_order
 create or replace view newest_versions as
@@ -37,7 +37,7 @@ select
     in_environment.target,
     in_snapshot.version as newest_version,
     in_environment.version as environment_newest_version,
-    -- A compiler's runtime has the compiler's version, so it is as new as can be.
+    -- A compiler's runtime has the compiler's version, so it never lags.
     in_environment.version_key < in_snapshot.version_key
         and not in_snapshot.is_of_compiler as is_lagging
 from in_environment

@@ -1,4 +1,4 @@
--- Every spec of a snapshot, once, with the stacks that list it.
+-- Every spec of a snapshot once, with the stacks that list it.
 -- Grain: one row per tag, package and hash.
 -- Reads: spec_stacks
 create or replace view specs as
@@ -13,9 +13,9 @@ select
     any_value(os) as os,
     any_value(platform) as platform,
     any_value(target) as target,
-    -- Any of the equal lists; `any_value` would copy each one that it passes over.
+    -- The lists are equal; `any_value` would copy each one that it passes over.
     arg_min(variants, 1) as variants,
-    -- Two stacks may hold binaries of their own.
+    -- Each stack may have its own binary.
     max(size_bytes) as size_bytes,
     any_value(tarball) as tarball,
     any_value(page) as page,

@@ -1,4 +1,4 @@
--- The specs of each stack; `root` is no stack of its own.
+-- The specs of each stack; `root` is not a stack.
 -- Grain: one row per tag, stack, package and hash.
 -- Reads: spec_stacks
 create or replace view steps.stack_specs as
