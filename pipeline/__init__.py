@@ -1,3 +1,3 @@
-"""What the Spack build cache has built, for which compiler, operating system and CPU target."""
+"""Coverage of the Spack build cache by compiler, operating system and CPU target."""
 
 __version__ = "0.1.0"

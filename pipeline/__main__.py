@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def main() -> None:
-    """Run the command line; spawned workers import this module, and need not load that."""
+    """Run the command line, imported here since spawned workers import this module without it."""
     from pipeline.cli.main import main
 
     main(prog_name="cache-coverage")

@@ -1,9 +1,9 @@
-"""The pipeline from Python: what the command line itself calls.
+"""The Python API of the pipeline, which the command line uses too.
 
 >>> from pipeline.api import build, flatten, open_database, tables
 
-Errors are subclasses of `pipeline.errors.CoverageError`. Imports are in the functions, so that each
-loads no more than it needs.
+Errors are subclasses of `pipeline.errors.CoverageError`. Imports are local to the functions, so
+that each loads only what it needs.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ def flatten(
 ) -> TablesSummary:
     """Read pages, build-cache indexes and lock files into the Parquet tables below `out`.
 
-    Parameters are those of `cache-coverage flatten`, `lock_name` that of `--name`; `executor` is
-    any `concurrent.futures` executor whose workers see the same files. Returns what the tables
-    then hold.
+    Parameters are as in `cache-coverage flatten`, `lock_name` as in `--name`; `executor` is
+    any `concurrent.futures` executor whose workers see the same files. Returns a summary of
+    the tables.
 
     Raises
     ------
@@ -68,10 +68,10 @@ def flatten(
 def build(
     out: PathName = OUT, *, check_all: bool = False, waits: Callable[[], None] = lambda: None
 ) -> bool:
-    """Build `out`/coverage.duckdb from the tables; return False if it was current already.
+    """Build `out`/coverage.duckdb from the tables; return False if it was already current.
 
-    With `check_all` it is built in any case, and the views of every snapshot are checked. `waits`
-    is called if another run builds or publishes, before this one waits for it.
+    With `check_all`, it is always built, and the views of every snapshot are checked. `waits` is
+    called once before waiting for another run that builds or publishes.
 
     Raises
     ------
@@ -101,7 +101,7 @@ def open_database(out: PathName = OUT) -> duckdb.DuckDBPyConnection:
 def tables(out: PathName = OUT) -> dict[str, pl.LazyFrame]:
     """Return the Parquet tables below `out` by name, with the columns and types of DICTIONARY.md.
 
-    Tags are strings whatever they look like; that of a reject which names no snapshot is null.
+    Tags are strings, whatever they look like; a reject without a snapshot has a null tag.
 
     Raises
     ------

@@ -27,7 +27,7 @@ class ExitStatus(enum.IntEnum):
 
 
 class CoverageError(Exception):
-    """Something failed: what, where, and what to do about it."""
+    """Base class: the message says what failed, where, and what to do about it."""
 
     status = ExitStatus.FAILED
 
@@ -41,19 +41,19 @@ class OutputError(CoverageError):
 
 
 class CheckError(CoverageError):
-    """A new database contradicts itself."""
+    """A new database fails its consistency checks."""
 
 
 class QueryError(CoverageError):
-    """A query that DuckDB refuses, or that would change something."""
+    """A query that DuckDB refuses, or that is not read-only."""
 
 
 class WebsiteError(CoverageError):
-    """The website's browser libraries can't be had, or it can't be served."""
+    """The website's browser libraries are unavailable, or it can't be served."""
 
 
 class FetchError(CoverageError):
-    """A download failed, or its content is not what it should be."""
+    """A download failed, or its content is invalid."""
 
 
 class MissingError(FetchError):
@@ -61,23 +61,23 @@ class MissingError(FetchError):
 
 
 class ForbiddenError(FetchError):
-    """A URL may not be read (HTTP 401, 403); S3 also answers so for one that does not exist."""
+    """A URL may not be read (HTTP 401, 403); S3 answers 403 also for one that does not exist."""
 
 
 class SpecSyntaxError(CoverageError):
-    """An abstract spec that is none, or that asks for what is not supported."""
+    """An abstract spec with a syntax error or an unsupported feature."""
 
     status = ExitStatus.USAGE
 
 
 class RejectedError(CoverageError):
-    """Something was rejected, with --strict; the tables are written nevertheless."""
+    """With --strict: something was rejected; the tables are written all the same."""
 
     status = ExitStatus.REJECTED
 
 
 class LossError(CoverageError):
-    """A cell was lost between two snapshots, with --fail-on-loss."""
+    """With --fail-on-loss: a cell was lost between two snapshots."""
 
     status = ExitStatus.LOST
 
@@ -89,18 +89,18 @@ class ShareError(CoverageError):
 
 
 class SchemaError(Exception):
-    """A frame differs from its declared schema: a bug of this program, not of a page."""
+    """A frame differs from its declared schema: a bug in this program, not in a page."""
 
 
 def not_written(error: OSError, place: Path) -> OutputError:
-    """Return the error for a file that cannot be written: the one it names, else `place`."""
+    """Return the error for a file that can't be written: the file in `error`, else `place`."""
     return OutputError(
         f"{error.filename or place}: can't be written: {error.strerror}; {ANOTHER_PLACE}"
     )
 
 
 def closest_names(name: str, names: Collection[str]) -> str:
-    """Return a hint on an unknown name: the closest known ones, or all if they are few."""
+    """Return a hint for an unknown name: the closest known names, or all if there are few."""
     folded = {known.lower(): known for known in names}
     close = [
         folded[known]

@@ -1,7 +1,7 @@
-"""Where outputs are, locks between runs, and atomic replacement of outputs.
+"""Paths of outputs, locks between runs, and atomic replacement of outputs.
 
-Whatever a command writes below OUT is written as a draft first, under a lock, and then replaces
-the previous output in one step.
+Everything below OUT is written to a draft first, under a lock, and then replaces the previous
+output in one step.
 """
 
 from __future__ import annotations
@@ -32,12 +32,12 @@ RENAME_EXCHANGE = 2
 
 
 def lock_path(out: Path, name: str) -> Path:
-    """Return the lock file of one kind of run on `out`; it works beside a lone database, too."""
+    """Return the lock file for one kind of run on `out`, which may hold only a database."""
     return out / f".lock.{name}"
 
 
 def draft_path(out: Path, name: str) -> Path:
-    """Return the path of this process's draft of the output `name`."""
+    """Return the path of this process's draft of output `name`."""
     return out / f".{name}.{os.getpid()}"
 
 
@@ -53,7 +53,7 @@ def stored_tags(tables: Path) -> set[str]:
 
 
 def clear_drafts(out: Path, name: str) -> None:
-    """Remove drafts of the output `name` that killed runs left. The caller holds its lock."""
+    """Remove drafts of output `name` left by killed runs. The caller holds its lock."""
     for draft in out.glob(f".{name}.*"):
         if draft.is_dir():
             shutil.rmtree(draft, ignore_errors=True)
@@ -65,9 +65,9 @@ def clear_drafts(out: Path, name: str) -> None:
 def hold_lock(
     file: Path, *, is_shared: bool = False, waits: Callable[[], None] = lambda: None
 ) -> Iterator[None]:
-    """Hold the lock on `file`, exclusively or shared; the file exists only while somebody does.
+    """Hold the lock on `file`, exclusively or shared; the file exists only while it is locked.
 
-    `waits` is called once if another run holds it, before this one waits.
+    `waits` is called once before waiting for another run.
 
     Raises
     ------
@@ -83,13 +83,13 @@ def hold_lock(
                 fcntl.flock(descriptor, kind)
             if is_open_file(file, descriptor):
                 break
-            # Whoever held it has removed it: lock the file that is there now.
+            # The previous holder removed it: lock the file that is there now.
             os.close(descriptor)
             descriptor = open_lock(file)
         try:
             yield
         finally:
-            # The last of those who share it removes it.
+            # The last holder of a shared lock removes the file.
             if not is_shared or lock_at_once(descriptor, fcntl.LOCK_EX):
                 file.unlink(missing_ok=True)
     finally:
@@ -98,7 +98,7 @@ def hold_lock(
 
 @contextmanager
 def try_lock(file: Path) -> Iterator[bool]:
-    """Hold the lock on `file` exclusively if nobody else holds it; yield whether that is so."""
+    """Try to hold the lock on `file` exclusively, without waiting; yield whether it is held."""
     descriptor = open_lock(file)
     try:
         yield lock_at_once(descriptor, fcntl.LOCK_EX) and is_open_file(file, descriptor)
@@ -118,7 +118,7 @@ def open_lock(file: Path) -> int:
 
 
 def lock_at_once(descriptor: int, kind: int) -> bool:
-    """Lock an open file unless others hold it; return whether it is locked."""
+    """Lock an open file without waiting; return whether it is locked."""
     try:
         fcntl.flock(descriptor, kind | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -136,9 +136,9 @@ def is_open_file(file: Path, descriptor: int) -> bool:
 
 @contextmanager
 def staged(folder: Path, draft: Path) -> Iterator[Path]:
-    """Yield a copy of `folder` to change, which then replaces it; an exception leaves `folder`.
+    """Yield a copy of `folder` to change, which then replaces it unless an exception is raised.
 
-    Files are hard-linked, so replace them instead of writing to them.
+    Files are hard links, so replace them instead of writing to them.
     """
     link_folder(folder, draft)
     yield draft
@@ -148,11 +148,11 @@ def staged(folder: Path, draft: Path) -> Iterator[Path]:
 def replace_folder(draft: Path, folder: Path) -> None:
     """Replace `folder` by `draft`.
 
-    At any moment, and after a kill at any moment, `folder` is the old or the new one, whole. A file
-    system without RENAME_EXCHANGE, as some network file systems, gets the files one by one: each is
-    whole, but a kill can leave some old and some new.
+    At any moment, even after a kill, `folder` is completely old or new. On a file system without
+    RENAME_EXCHANGE, such as some network file systems, files are replaced one by one: each is
+    complete, but a kill can leave some old and some new.
     """
-    folder = folder.resolve()  # a link to a folder stays a link
+    folder = folder.resolve()  # a symbolic link to a folder stays one
     if not folder.exists():
         draft.rename(folder)
         return
@@ -162,7 +162,7 @@ def replace_folder(draft: Path, folder: Path) -> None:
 
 
 def exchange(one: Path, other: Path) -> bool:
-    """Exchange two folders atomically; return False where the system does not support it."""
+    """Exchange two folders atomically; return False if the system does not support it."""
     rename = getattr(ctypes.CDLL(None, use_errno=True), "renameat2", None)
     return rename is not None and (
         rename(AT_FDCWD, os.fsencode(one), AT_FDCWD, os.fsencode(other), RENAME_EXCHANGE) == 0
@@ -170,9 +170,9 @@ def exchange(one: Path, other: Path) -> bool:
 
 
 def replace_files(draft: Path, folder: Path) -> None:
-    """Move the files of `draft` to their places below `folder`; remove all others there.
+    """Move the files of `draft` to `folder`, and remove all other files there.
 
-    Hidden files come last: the state in them describes the rest.
+    Hidden files come last: they have the state that describes the rest.
     """
     kept = {path.relative_to(draft) for path in draft.rglob("*")}
     hidden = {path for path in kept if path.parts[0].startswith(".")}
@@ -188,7 +188,7 @@ def replace_files(draft: Path, folder: Path) -> None:
 
 
 def move_files(paths: Iterable[Path], draft: Path, folder: Path) -> None:
-    """Move files and folders, given by their paths below `draft`, to below `folder`."""
+    """Move files and folders, given by their paths below `draft`, to `folder`."""
     for path in sorted(paths):
         if (draft / path).is_dir():
             (folder / path).mkdir(exist_ok=True)
@@ -197,7 +197,7 @@ def move_files(paths: Iterable[Path], draft: Path, folder: Path) -> None:
 
 
 def link_folder(folder: Path, draft: Path) -> None:
-    """Make `draft` a copy of `folder`, if there is one, of hard links where possible."""
+    """Copy `folder`, if it exists, to `draft`, with hard links where possible."""
     if folder.is_dir():
         shutil.copytree(folder, draft, copy_function=link_or_copy)
     else:
@@ -205,7 +205,7 @@ def link_folder(folder: Path, draft: Path) -> None:
 
 
 def link_or_copy(source: str, target: str) -> None:
-    """Make `target` a hard link to `source`, or a copy where that is impossible."""
+    """Make `target` a hard link to `source`, or a copy if that is impossible."""
     try:
         os.link(source, target)
     except OSError:

@@ -1,10 +1,10 @@
-"""How long runs report their progress, whoever shows it."""
+"""The interface through which runs report their progress."""
 
 from __future__ import annotations
 
 
 class Progress:
-    """Receives what a run reports while it works. This one discards it; the CLI shows it.
+    """Receives the progress of a run. This class ignores it; the CLI shows it.
 
     Items are pages for `flatten` and indexes for `fetch`. Methods may be called by any thread.
     """

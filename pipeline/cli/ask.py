@@ -1,4 +1,4 @@
-"""`cache-coverage query`, `package`, `usable`, `diff` and `sql`: questions to the database."""
+"""`cache-coverage query`, `package`, `usable`, `missing`, `diff` and `sql`: query the database."""
 
 from __future__ import annotations
 
@@ -37,10 +37,10 @@ coverage.duckdb, read-only; to begin with:
 
 
 class QueryCommand(click.Command):
-    """A command whose argument may begin with an SQL comment, which looks like an option."""
+    """A command whose argument may start with an SQL comment, which looks like an option."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse the arguments, a comment among them as what it is."""
+        """Parse the arguments, taking an SQL comment as the query."""
         is_comment = [arg.startswith("--") and not OPTION.fullmatch(arg) for arg in args]
         if any(is_comment) and "--" not in args:
             position = is_comment.index(True)
@@ -57,7 +57,7 @@ class QueryCommand(click.Command):
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write to a file, in the format that its name ends with unless --format is given.",
+    help="Write to a file; its suffix selects the format unless --format is given.",
 )
 @click.option(
     "--tag", default=None, help="Value of $tag in the query.  [default: the newest weekly snapshot]"
@@ -68,7 +68,7 @@ class QueryCommand(click.Command):
     "output_format",
     type=click.Choice([*FORMATS, PARQUET]),
     default=None,
-    help="How rows are written; parquet needs -o.  [default: table]",
+    help="Output format; parquet needs -o.  [default: table]",
 )
 def query(
     sql: str | None,
@@ -107,7 +107,7 @@ def query(
             say(f"{output}: written")
 
 
-@click.command()
+@click.command(short_help="Show where a package is built, compatible or missing.")
 @click.argument("name")
 @tag_option
 @out_option
@@ -115,7 +115,8 @@ def query(
 def package(name: str, tag: str | None, out: Path, output_format: str) -> None:
     """Show where a snapshot has the package NAME built, compatible or missing.
 
-    An environment is built, compatible (the binary of another target runs there), or missing.
+    In each environment it is built, compatible (a binary for another target runs there), or
+    missing.
     """
     from pipeline.warehouse.questions import ask_package, known_tag
 
@@ -145,8 +146,8 @@ target_option = click.option(
 @target_option
 @click.option("--libc", default=None, help="Version of the host's glibc, for an OS not known here.")
 @click.option("--exact-os", is_flag=True, help="Only binaries built on the same OS.")
-@click.option("--list-os", is_flag=True, help="List the operating systems known, and end.")
-@click.option("--list-targets", is_flag=True, help="List the CPU targets known, and end.")
+@click.option("--list-os", is_flag=True, help="List the known operating systems and exit.")
+@click.option("--list-targets", is_flag=True, help="List the known CPU targets and exit.")
 @tag_option
 @out_option
 @format_option
@@ -162,11 +163,11 @@ def usable(
     out: Path,
     output_format: str,
 ) -> None:
-    """List the binaries of a snapshot that a host can use: of every PACKAGE named, or of all.
+    """List the binaries of a snapshot that a host can use: of each PACKAGE, or of all packages.
 
-    A binary runs on its target and the descendants of that, on its own OS and, by Spack's rule, on
-    any whose C library is not older; --exact-os asks for the same OS. With PACKAGE the exit status
-    is 1 if none of them is available.
+    A binary runs on its target and the descendants of it, on its own OS and, by Spack's rule, on
+    any OS whose C library is not older; --exact-os requires the same OS. With PACKAGE, the exit
+    status is 1 if none of them is available.
     """
     from pipeline.tables.targets import this_machine
     from pipeline.warehouse.database import run_query
@@ -179,7 +180,7 @@ def usable(
         return
     host_os = host_os or this_os()
     if host_os is None:
-        raise click.UsageError("this machine's OS can't be told: name it with --os")
+        raise click.UsageError("can't detect this machine's OS: name it with --os")
     host = Host(host_os, target or this_machine(), libc)
     with asking(out) as connection:
         tag = known_tag(connection, tag)
@@ -200,9 +201,9 @@ def usable(
 
 
 @click.command(short_help="List the packages that one snapshot has and another lacks.")
-@click.option("--from", "from_tag", required=True, help="The snapshot that has it.")
-@click.option("--in", "in_tag", required=True, help="The snapshot that lacks it.")
-@click.option("--specs", "by_spec", is_flag=True, help="Compare specs by hash, not packages.")
+@click.option("--from", "from_tag", required=True, help="Snapshot that has the packages.")
+@click.option("--in", "in_tag", required=True, help="Snapshot that lacks them.")
+@click.option("--specs", "by_spec", is_flag=True, help="Compare specs (by hash), not packages.")
 @os_option
 @target_option
 @out_option
@@ -218,7 +219,8 @@ def missing(
 ) -> None:
     """List the packages that one snapshot has and another lacks, most needed first.
 
-    With --os only what such a host can use is compared, for --target or this machine's.
+    With --os, only binaries that such a host can use are compared; --target defaults to this
+    machine's.
     """
     from pipeline.tables.targets import this_machine
     from pipeline.warehouse.questions import ask_missing
@@ -246,7 +248,7 @@ def diff(from_tag: str, to_tag: str, fail_on_loss: bool, out: Path, output_forma
     """List what changed from snapshot FROM to snapshot TO, and why; losses come first.
 
     A cell is a package in an environment: platform, OS and target. Stacks, environments and
-    packages that went or came as a whole are told first, on stderr.
+    packages that were lost or added as a whole are listed first, on stderr.
     """
     from pipeline.warehouse.questions import ask_diff, ask_membership
 
@@ -259,7 +261,7 @@ def diff(from_tag: str, to_tag: str, fail_on_loss: bool, out: Path, output_forma
                 say(f"{change}: {kind} {member} ({packages} packages, {cells} cells)")
         show(rows, output_format)
         changes = [(row[0], row[1]) for row in rows.values]
-        # What could not be read is not known to be lost.
+        # Cells of unreadable pages are not known to be lost.
         lost = sum(change == "lost" and cause != "unreadable" for change, cause in changes)
         downgraded = sum(change == "downgraded" for change, _ in changes)
         unreadable = sum(cause == "unreadable" for _, cause in changes)
@@ -284,5 +286,5 @@ def sql(out: Path) -> None:
             say(GREETING)
 
     status = run_session(out, greeting=greet)
-    # A typo on the way is no failure of the session; in a script it is one.
+    # A typo in an interactive session is no failure; in a script it is.
     sys.exit(0 if is_interactive else status)

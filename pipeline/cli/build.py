@@ -17,12 +17,12 @@ from pipeline.cli.options import out_option, say, tell
 @click.option(
     "--check-all",
     is_flag=True,
-    help="Build anew, and check the views of every snapshot; else of the newest of each kind.",
+    help="Rebuild, and check the views of every snapshot, not only of the newest of each kind.",
 )
 def build(out: Path, check_all: bool) -> None:
-    """Make the DuckDB file OUT/coverage.duckdb from the tables and sql/, unless it is current.
+    """Build the DuckDB file OUT/coverage.duckdb from the tables and sql/, unless it is current.
 
-    The new database checks itself before it takes the old one's place.
+    The new database is checked before it replaces the old one.
     """
     from pipeline import api
     from pipeline.cli.progress import say_waiting
@@ -38,10 +38,10 @@ def build(out: Path, check_all: bool) -> None:
     "--all",
     "all_rows",
     is_flag=True,
-    help="Write gaps.csv and snapshot_changes.csv with every snapshot of a long history, too.",
+    help="Write every snapshot to gaps.csv and snapshot_changes.csv, even of a long history.",
 )
 @click.option(
-    "--host", "fills_host", is_flag=True, help="Fill this machine's OS and target into the page."
+    "--host", "fills_host", is_flag=True, help="Preselect this machine's OS and target in the page."
 )
 @click.option(
     "--lock",
@@ -49,27 +49,27 @@ def build(out: Path, check_all: bool) -> None:
     metavar="FILE",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Add the part on your environment: what the newest weekly snapshot holds of this"
-    " spack.lock, and why the rest would be built; may be repeated.",
+    help='Add the part "Your environment": which specs of this spack.lock the newest weekly'
+    " snapshot has, and why the others would be built; may be repeated.",
 )
 @click.option(
     "--from",
     "url",
     metavar="URL",
-    help="First download the build cache at URL to OUT/fetched, and build all from it; a URL as"
-    " fetch takes it, with the options below.",
+    help="First download the build cache at URL to OUT/fetched, and build everything from it. URL"
+    " is as for fetch, and so are the options below.",
 )
 @click.option(
     "--tag",
     "tags",
     multiple=True,
-    help="With --from: only this snapshot, or the name of a lone mirror's; may be repeated.",
+    help="With --from: only this snapshot, or the name of a single mirror's; may be repeated.",
 )
 @click.option(
     "--stack",
     "stacks",
     multiple=True,
-    help="With --from: only this stack, or the name of a lone mirror's; may be repeated.",
+    help="With --from: only this stack, or the name of a single mirror's; may be repeated.",
 )
 @fetch_options
 def report(
@@ -84,17 +84,17 @@ def report(
 ) -> None:
     """Write index.html, summary.md, CSV and Parquet files to OUT/reports.
 
-    Only what changed is written; the files of a snapshot are kept while it stands. With --from URL
-    it is fetch, flatten, build and report in one command.
+    Only what changed is written; the files of an unchanged snapshot are kept. With --from URL, this
+    is fetch, flatten, build and report in one command.
     """
     if url is None and (tags or stacks):
-        raise click.UsageError("--tag and --stack choose from what --from URL names")
+        raise click.UsageError("--tag and --stack need --from URL")
     from pipeline.cli.lock import read_files
     from pipeline.cli.progress import say_waiting
     from pipeline.report.host import this_machine
     from pipeline.report.write import write_reports
 
-    locks = read_files(lock_files)  # Now, and not after a cache has been fetched for minutes.
+    locks = read_files(lock_files)  # Read them first: fetching a cache may take minutes.
     if url is not None:
         from pipeline.cli.from_url import update_from_url
 

@@ -16,25 +16,27 @@ if TYPE_CHECKING:
     from pipeline.fetch.location import FetchOptions
     from pipeline.fetch.run import FetchSummary
 
-# How a cache is reached and what of it is downloaded, for every command that fetches.
+# Options of every command that fetches.
 FETCH_OPTIONS = (
     click.option(
         "--s3-host",
         metavar="URL",
-        help="What serves s3://BUCKET/… over HTTP; {bucket} in it stands for BUCKET."
+        help="HTTP server of s3://BUCKET/…; {bucket} in it stands for BUCKET."
         "  [default: the public cache's, for its own bucket]",
     ),
     click.option(
-        "--endpoint-url", metavar="URL", help="Endpoint of the object store, as of MinIO or Ceph."
+        "--endpoint-url",
+        metavar="URL",
+        help="Endpoint of an object store such as MinIO or Ceph.",
     ),
     click.option("--region", help="Region of an S3 bucket."),
-    click.option("--anonymous", is_flag=True, help="Use no credentials for buckets."),
+    click.option("--anonymous", is_flag=True, help="Access buckets without credentials."),
     click.option(
         "--allow-host",
         "allowed_hosts",
         metavar="HOST",
         multiple=True,
-        help="Follow a cache's list to this host or bucket, too; may be repeated.",
+        help="Follow the cache's list to this host or bucket too; may be repeated.",
     ),
     click.option(
         "--view",
@@ -47,8 +49,8 @@ FETCH_OPTIONS = (
         "--sizes/--no-sizes",
         "with_sizes",
         default=None,
-        help="Download each spec's manifest, which has its binary's size: one small file per spec"
-        " of a layout 3 mirror or registry.  [default: registries only]",
+        help="Download each spec's manifest, which has the size of its binary: one small file per"
+        " spec of a layout 3 mirror or registry.  [default: registries only]",
     ),
     click.option(
         "--jobs",
@@ -70,7 +72,7 @@ FETCH_OPTIONS = (
         type=click.FloatRange(0, min_open=True),
         default=30.0,
         show_default=True,
-        help="Longest silence of a server.",
+        help="Longest time without a byte from the server.",
     ),
     click.option(
         "--max-time",
@@ -78,25 +80,25 @@ FETCH_OPTIONS = (
         type=click.FloatRange(0, min_open=True),
         default=3600.0,
         show_default=True,
-        help="Longest time for one file, retries included.",
+        help="Longest time per file, including retries.",
     ),
 )
 
 
 def fetch_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of a command that fetches."""
+    """Add the options of fetching to a command."""
     for option in reversed(FETCH_OPTIONS):
         command = option(command)
     return command
 
 
-@click.command()
+@click.command(short_help="Download a build cache's indexes.")
 @click.argument("url", required=False)
 @click.option(
     "--to",
     required=True,
     type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the downloaded tree; unchanged files are not downloaded again.",
+    help="Folder to download to; unchanged files are not downloaded again.",
 )
 @click.option(
     "--mirrors",
@@ -128,7 +130,7 @@ def fetch(
     files are downloaded again. Other commands work without a network.
     """
     if (url is None) == (mirrors is None):
-        raise click.UsageError("name a URL or --mirrors FILE, one of them")
+        raise click.UsageError("give either URL or --mirrors FILE")
     if mirrors and len(tags) > 1:
         raise click.UsageError("--mirrors takes one --tag, the snapshot's name")
     from pipeline.cli.progress import Bar
@@ -149,7 +151,7 @@ def fetch(
 def make_options(
     *, endpoint_url: str | None, region: str | None, anonymous: bool, **settings: Any
 ) -> FetchOptions:
-    """Return the options of a command that fetches in the form that `pipeline.fetch` takes."""
+    """Return the options of fetching as `pipeline.fetch` takes them."""
     from pipeline.fetch.buckets import BucketOptions
     from pipeline.fetch.location import FetchOptions
 
@@ -157,7 +159,7 @@ def make_options(
 
 
 def describe_fetch(to: Path, summary: FetchSummary) -> str:
-    """Say what a run downloaded."""
+    """Print what a run downloaded."""
     of_tags = f" of {counted(summary.tag_count, 'snapshot')}" if summary.tag_count else ""
     indexes = f"{summary.index_count:,} index{'' if summary.index_count == 1 else 'es'}"
     return (

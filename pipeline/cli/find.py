@@ -18,7 +18,7 @@ ALL_SNAPSHOTS = "all"
     "--tag",
     default=None,
     callback=readable,
-    help="The snapshot, or `all`.  [default: the newest weekly one]",
+    help="Snapshot, or `all`.  [default: the newest weekly snapshot]",
 )
 @click.option(
     "--os",
@@ -41,8 +41,8 @@ def find(
 
     For example: cache-coverage find 'hdf5@1.14:+mpi %gcc ^zlib-ng@2 target=x86_64_v3:'
 
-    Dependencies are known where the snapshot was read from a build cache. Specs of which it can't
-    be told whether they satisfy SPEC are counted on stderr, each with the reason.
+    Dependencies are known only for snapshots read from a build cache. Specs that can't be judged
+    are counted on stderr by reason.
     """
     from pipeline.specs.grammar import parse_spec
     from pipeline.warehouse.database import run_query

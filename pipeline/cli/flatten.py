@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pipeline.tables.state import TablesSummary
 
 
-@click.command()
+@click.command(short_help="Read pages, indexes and lock files into Parquet tables.")
 @click.argument(
     "sources", metavar="SOURCE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 @click.option(
     "--replace",
     is_flag=True,
-    help="Remove the snapshots of sources that this run does not name; by default they are kept.",
+    help="Remove the snapshots of sources that this run does not name; by default, they are kept.",
 )
 @click.option("--tag", "tags", multiple=True, help="Read only this snapshot; may be repeated.")
 @click.option(
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--name",
     "lock_name",
-    help="Name of the lock file in the tables; with one lock file.",
+    help="Name of the one lock file in the tables.  [default: its path]",
     callback=readable,
 )
 @click.option(
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 @click.option(
     "--scheduler",
     metavar="ADDRESS",
-    help="Read with the workers of a Dask cluster, which must see the same files.",
+    help="Read with the workers of a Dask cluster, which need access to the same files.",
 )
 def flatten(
     sources: tuple[Path, ...],
@@ -61,20 +61,21 @@ def flatten(
 ) -> None:
     """Read pages and build-cache indexes into Parquet tables below OUT/tables.
 
-    A SOURCE is a page of the build cache's site, or a folder searched for *.md at any depth; or a
-    build cache: a tree of TAG/STACK mirrors, a mirror, or its index alone; or the lock file of an
-    environment, spack.lock. Lock files named alone leave the snapshots as they are.
+    A SOURCE is a page of the build cache's site, or a folder searched for *.md at any depth; a
+    build cache: a tree of TAG/STACK mirrors, a single mirror, or just its index; the database of an
+    installation; or the lock file of an environment, spack.lock. A run on lock files alone leaves
+    the snapshots as they are.
 
-    The tables hold the snapshots of all sources that were ever read into OUT. A run reads again
-    the snapshots with a new, changed or deleted file, and removes those that its sources no
-    longer have; snapshots of sources that it does not name stay, unless --replace is given.
+    The tables hold the snapshots of all sources ever read into OUT. A run rereads snapshots with a
+    new, changed or deleted file, and removes those that its sources no longer have. Snapshots of
+    sources that it does not name are kept, unless --replace is given.
     """
     if stack is not None and len(tags) != 1:
-        raise click.UsageError("--stack needs the stack's snapshot, one --tag")
+        raise click.UsageError("--stack needs exactly one --tag, the snapshot of the stack")
     from pipeline.sources.locks.lock_file import is_lock_file
 
     if lock_name is not None and sum(map(is_lock_file, sources)) != 1:
-        raise click.UsageError("--name names one lock file; flatten each by itself")
+        raise click.UsageError("--name takes exactly one lock file; flatten each by itself")
     from pipeline import api
     from pipeline.cli.progress import Bar
     from pipeline.tables.workers import dask_executor

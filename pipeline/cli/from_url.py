@@ -1,4 +1,4 @@
-"""`report --from URL`: fetch, flatten and build in one go, before the report is written."""
+"""`report --from URL`: fetch, flatten and build before the report is written."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def update_from_url(
 ) -> None:
     """Download a cache below `out`, and update its tables and database.
 
-    Of a cache with a list, `tags` and `stacks` choose; the one mirror of another is of the first
-    of them, else of the snapshot that its folder is named for.
+    In a cache with a list, `tags` and `stacks` are filters. A single mirror takes the first of each
+    as its snapshot and stack; by default, the snapshot is named for its folder.
     """
     from pipeline.cli.progress import Bar, say_waiting
     from pipeline.fetch.run import fetch_cache
@@ -52,9 +52,9 @@ def update_from_url(
 
 
 def cache_folder(url: str) -> Path:
-    """Return the folder that a cache is downloaded to: its host and path, as names of folders.
+    """Return the folder that a cache is downloaded to: HOST/PATH, in names safe for folders.
 
-    A mirror that stands alone is thus named for the last part of its URL.
+    A single mirror is thus named for the last part of its URL.
 
     >>> cache_folder("oci://me:secret@ghcr.io/OWNER/NAME").as_posix()
     'ghcr.io/OWNER/NAME'

@@ -1,4 +1,4 @@
-"""`cache-coverage lock`: what a snapshot holds of environments' lock files."""
+"""`cache-coverage lock`: which specs of lock files a snapshot has."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 ALL_SNAPSHOTS = "all"
 
 
-@click.command(short_help="Show what of an environment's lock file the cache holds.")
+@click.command(short_help="Show which specs of an environment the cache has.")
 @click.argument(
     "files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path)
 )
@@ -24,33 +24,33 @@ ALL_SNAPSHOTS = "all"
     "--tag",
     default=None,
     callback=readable,
-    help="The snapshot; `all` ranks every snapshot and stack by its share of the lock file.  "
-    "[default: the newest weekly one]",
+    help="Snapshot; `all` ranks every snapshot and stack by its share of the lock file.  "
+    "[default: the newest weekly snapshot]",
 )
 @click.option(
     "--stack",
     "stacks",
     multiple=True,
     callback=readable,
-    help="Count what this stack's mirror holds, `root` included; may be repeated.  "
+    help="Count only specs of this stack, or of `root`; may be repeated.  "
     "[default: the whole snapshot]",
 )
 @click.option(
     "--os",
     "host_os",
     callback=readable,
-    help="Compare with this operating system in place of the lock file's.",
+    help="Compare with this operating system instead of the lock file's.",
 )
 @click.option(
-    "--target", callback=readable, help="Compare with this CPU target in place of the lock file's."
+    "--target", callback=readable, help="Compare with this CPU target instead of the lock file's."
 )
 @click.option(
     "--fail-under",
     type=click.FloatRange(0, 100),
     metavar="PCT",
-    help="Exit with status 4 if a lower share of a lock file is cached, in percent.",
+    help="Exit with status 4 if less than this percentage of a lock file is cached.",
 )
-@click.option("--tree", is_flag=True, help="Print the roots' trees with each spec's state.")
+@click.option("--tree", is_flag=True, help="Print the dependency trees with each spec's state.")
 @out_option
 @format_option
 def lock(
@@ -64,12 +64,12 @@ def lock(
     out: Path,
     output_format: str,
 ) -> None:
-    """Show for each concrete spec of a lock file whether a snapshot of the cache holds it.
+    """Show for each concrete spec of a lock file whether a snapshot of the cache has it.
 
     A FILE is the spack.lock of an environment, of any version from 1 to 7. A spec is cached,
-    external (a part of the host), or to be built; then the reason is what differs in the nearest
-    spec of the cache: package (none is there), version, platform, os, target, compiler, variants
-    or dependencies, the first that differs.
+    external (provided by the host), or to be built. Then the reason is the first difference from
+    the nearest spec in the cache: package (it has none), version, platform, os, target, compiler,
+    variants or dependencies.
     """
     from pipeline.errors import ShareError
     from pipeline.warehouse.locks import (
@@ -116,12 +116,12 @@ def lock(
 
 
 def read_files(files: Sequence[Path]) -> dict[str, LockFile]:
-    """Read lock files, each by its path; warn of those whose hashes newer caches can't match.
+    """Read lock files by their paths; warn if their hashes match no newer cache.
 
     Raises
     ------
     SourceError
-        One of them is no lock file that can be read.
+        One of them can't be read as a lock file.
     """
     from pipeline.sources.locks.lock_file import read_lock
     from pipeline.tables.lock_sources import name_locks

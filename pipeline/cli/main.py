@@ -1,7 +1,6 @@
 """The group of commands, and the one place where an error becomes a message and an exit status.
 
-Nothing is computed in `pipeline.cli`. Heavy imports stand where they are used, so that `--help`
-answers at once.
+Nothing is computed in `pipeline.cli`. Heavy imports are local, so that `--help` answers at once.
 """
 
 from __future__ import annotations
@@ -56,13 +55,13 @@ class Commands(click.Group):
             say(f"error: {NO_MEMORY}")
             ctx.exit(ExitStatus.FAILED)
         except RuntimeError as error:
-            # DuckDB's report of Ctrl-C.
+            # DuckDB reports Ctrl-C this way.
             if "interrupted" not in str(error):
                 raise
             say(INTERRUPTED)
             ctx.exit(ExitStatus.FAILED)
         except BrokenPipeError:
-            # The reader, such as `head`, has seen enough.
+            # The reader, such as `head`, closed the pipe.
             sys.stderr.close()
             ctx.exit(0)
 
@@ -76,9 +75,9 @@ class Commands(click.Group):
 def main() -> None:
     """Analyze what the Spack build cache holds for each compiler, OS and CPU target.
 
-    Pipeline: fetch (optional) downloads a cache's indexes, flatten reads pages and indexes into
-    Parquet tables, build loads them into a DuckDB database, report writes HTML, Markdown and CSV.
-    The other commands query the database.
+    Pipeline: fetch (optional) downloads a cache's indexes; flatten reads pages and indexes into
+    Parquet tables; build loads them into a DuckDB database; report writes HTML, Markdown and CSV;
+    site (optional) writes a website. The other commands query the database.
 
     Exit status: 0 success; 1 failure; 2 wrong usage; 3 something was rejected, with --strict;
     4 something was lost, with --fail-on-loss, or too little is cached, with --fail-under.

@@ -1,4 +1,4 @@
-"""What several commands share: options, and how they print."""
+"""Options and output shared by several commands."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FORMATS = ("table", "csv", "json", "markdown")  # those of pipeline.rows.render_
 
 
 def readable(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
-    """Refuse what is not UTF-8: neither DuckDB nor the writers of Parquet take it."""
+    """Refuse text that is not UTF-8, which neither DuckDB nor Parquet accepts."""
     try:
         str(value).encode()
     except UnicodeEncodeError as error:
@@ -51,16 +51,16 @@ tag_option = click.option(
 
 
 def asking(out: Path) -> duckdb.DuckDBPyConnection:
-    """Open the database read-only, for a command that only asks."""
+    """Open the database read-only for a query command."""
     from pipeline.api import open_database
 
-    # Nothing is written, so Ctrl-C may end the process at any point; DuckDB may not notice it.
+    # Nothing is written, so let Ctrl-C end the process at any point; DuckDB may not notice it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     return open_database(out)
 
 
 def show(rows: Rows, output_format: str) -> None:
-    """Print rows: a table as far as stdout's encoding can show it, data formats as UTF-8."""
+    """Print rows: tables in stdout's encoding, escaping what it lacks; data formats in UTF-8."""
     from pipeline.rows import render_rows
 
     width = shutil.get_terminal_size().columns if is_terminal(sys.stdout) else None
@@ -74,15 +74,15 @@ def tell(text: str) -> None:
 
 
 def say(text: str) -> None:
-    """Print a message to stderr, so that stdout has data alone."""
+    """Print a message to stderr, so that stdout has only data."""
     write(printable(text, keep="\n") + "\n", sys.stderr)
 
 
 def write(text: str, stream: TextIO | None, encoding: str | None = None) -> None:
-    """Write text to a stream in its own encoding, or that given; escape what that lacks.
+    """Write text to a stream in its own encoding or the given one, escaping what that lacks.
 
-    The caller may have closed the stream, which is then None. `click.echo` would remove escape
-    sequences from data that goes into a pipe.
+    The stream is None if the caller closed it. `click.echo` is not used, because it removes escape
+    sequences from data written to a pipe.
     """
     if stream is not None:
         stream.buffer.write(text.encode(encoding or stream.encoding, "backslashreplace"))

@@ -1,4 +1,4 @@
-"""Progress on stderr: a bar on a terminal, and elsewhere only what a user has to know."""
+"""Progress on stderr: a bar on a terminal, otherwise only warnings and waits."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipeline.cli.options import say
 from pipeline.progress import Progress
 from pipeline.text import is_terminal
 
-tqdm.monitor_interval = 0  # no thread beside the run
+tqdm.monitor_interval = 0  # no monitoring thread
 
 
 class Bar(Progress):
-    """Shows the progress of a run: items of their total, their rate and the time left.
+    """Shows the progress of a run: items done of the total, their rate and the time left.
 
     The bar appears with the first item and is removed by `close`.
     """
@@ -34,22 +34,22 @@ class Bar(Progress):
             leave=False,
             ncols=columns,
             nrows=lines,
-            delay=1e-9,  # not before the first item
+            delay=1e-9,  # created with the first item
             disable=not has_bars(),
         )
 
     def wait(self) -> None:
-        """Say why nothing happens."""
+        """Show that the run waits for another one."""
         say_waiting(self.out)
 
     def add_total(self, count: int) -> None:
-        """Make the bar longer."""
+        """Add to the total."""
         self.total += count
         self.bar.total = self.total
         self.bar.refresh()
 
     def start_stage(self, title: str, unit: str) -> None:
-        """Begin another stage of the run on the same bar."""
+        """Start another stage of the run on the same bar."""
         self.total = 0
         self.bar.reset(total=0)
         self.bar.unit = f" {unit}"
@@ -76,7 +76,7 @@ class Bar(Progress):
 
 
 def say_waiting(out: Path) -> None:
-    """Say that another run on `out` has to finish first."""
+    """Print that another run on `out` has to finish first."""
     say(f"{out}: waiting for another run to finish")
 
 

@@ -14,14 +14,14 @@ from pipeline.cli.options import out_option, say
 @click.option(
     "--packages",
     type=click.Path(path_type=Path, file_okay=False, exists=True),
-    help="Folder of the npm tarballs to use.  [default: download them with npm]",
+    help="Folder of npm tarballs to use.  [default: download them with npm]",
 )
 def site(out: Path, packages: Path | None) -> None:
     """Write OUT/site, a folder for any static host.
 
     It holds the report, the data dictionary, coverage.duckdb, and sql.html, where DuckDB-Wasm runs
-    queries on it in the browser. DuckDB-Wasm is downloaded with npm, at a pinned version and
-    checksum; without it the website is the report and the database alone.
+    queries in the browser. DuckDB-Wasm is downloaded with npm, at a pinned version and checksum;
+    without it, the website has only the report and the database.
     """
     from pipeline.cli.progress import say_waiting
     from pipeline.website.write import write_website
@@ -39,7 +39,7 @@ def site(out: Path, packages: Path | None) -> None:
     type=click.IntRange(0, 65535),
     default=8000,
     show_default=True,
-    help="Port to listen on; 0 takes any that is free.",
+    help="Port to listen on; 0 picks a free one.",
 )
 def serve(out: Path, port: int) -> None:
     """Serve OUT/site on the loopback address until Ctrl-C."""

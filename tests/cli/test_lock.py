@@ -305,7 +305,7 @@ def test_name_names_one_lock_file(out: Path, tmp_path: Path) -> None:
 
     for sources in ([one, two], [out.parent / "in"]):
         result = run("flatten", *sources, "--name", "x", "--out", tmp_path / "out")
-        assert (result.returncode, "names one lock file" in result.stderr) == (2, True)
+        assert (result.returncode, "takes exactly one lock file" in result.stderr) == (2, True)
 
 
 def test_the_documents_show_what_lock_prints(sample: Path) -> None:

@@ -121,7 +121,7 @@ def test_names_are_for_a_url(tmp_path: Path) -> None:
     result = run_command("report", "--tag", "t", "--out", tmp_path)
 
     assert result.returncode == 2
-    assert "--tag and --stack choose from what --from URL names" in result.stderr
+    assert "--tag and --stack need --from URL" in result.stderr
 
 
 @pytest.mark.slow
