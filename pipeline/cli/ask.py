@@ -169,9 +169,9 @@ def usable(
     any OS whose C library is not older; --exact-os requires the same OS. With PACKAGE, the exit
     status is 1 if none of them is available.
     """
+    from pipeline.hosts import this_os
     from pipeline.tables.targets import this_machine
     from pipeline.warehouse.database import run_query
-    from pipeline.warehouse.hosts import this_os
     from pipeline.warehouse.questions import Host, ask_usable, explain_missing, known_tag
 
     if list_os or list_targets:

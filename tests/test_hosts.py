@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.warehouse import hosts
+from pipeline import hosts
 
 
 @pytest.mark.parametrize(

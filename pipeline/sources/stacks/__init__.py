@@ -1,0 +1,1 @@
+"""Environment files (spack.yaml): the specs that a stack intends, and what it asks of packages."""
