@@ -1,1 +1,1 @@
-"""Download the indexes of a build cache; the one package that uses the network."""
+"""Download the indexes of a build cache; the only package that uses the network."""

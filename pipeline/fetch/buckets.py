@@ -1,8 +1,8 @@
-"""Objects in buckets of S3, Google Cloud Storage and Azure, by obstore: the extra `[buckets]`.
+"""Objects in S3, Google Cloud Storage and Azure buckets, through obstore (the extra `[buckets]`).
 
-Credentials are those of the environment and of the profile that AWS's own tools would use. Where
-there are none, requests are anonymous; an instance's own role is not asked for, since looking for
-one takes long wherever there is none.
+Credentials come from the environment, and from the profile that AWS's own tools would use. Without
+any, requests are anonymous. The role of a cloud instance is not looked up, since that takes long
+outside of a cloud.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 DEFAULT_REGION = "us-east-1"
 STATUS = re.compile(r"status(?: code)?:? (\d{3}[A-Za-z -]*)")
 CODE = re.compile(r"<Code>(\w+)</Code>")
-# What says that the environment has credentials of some kind; without any, requests are anonymous.
+# Variables that show that the environment has credentials; without any, requests are anonymous.
 AWS_VARIABLES = (
     "AWS_ACCESS_KEY_ID",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
@@ -60,18 +60,18 @@ AZURE_VARIABLES = (
 
 @dataclass(frozen=True)
 class BucketOptions:
-    """How buckets are reached; None: as the environment and profile say."""
+    """Settings for buckets; None: from the environment or profile."""
 
     endpoint_url: str | None = None
     region: str | None = None
     is_anonymous: bool = False
     profile: str | None = None
-    login: Login | None = None  # an access key's id and secret
+    login: Login | None = None  # access key ID and secret
     session_token: str | None = None
 
 
 class BucketError(Exception):
-    """An object store's answer that is no object, with its HTTP status where that is known."""
+    """An object store's error response, with its HTTP status if known."""
 
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
@@ -88,7 +88,7 @@ class BucketClient:
 
     @asynccontextmanager
     async def open(self, url: str, etag: str | None = None) -> AsyncIterator[Answer | None]:
-        """Read an object; None if it still is what had that ETag."""
+        """Read an object; None if its ETag is unchanged."""
         import obstore
         from obstore.exceptions import NotModifiedError
 
@@ -111,7 +111,7 @@ class BucketClient:
         )
 
     async def _chunks(self, result: Any) -> AsyncIterator[bytes]:
-        """Yield an object's bytes; for the timeout, nothing may arrive."""
+        """Yield an object's bytes; the timeout is for each chunk."""
         chunks = result.stream(min_chunk_size=CHUNK_BYTES).__aiter__()
         while True:
             with said_shortly():
@@ -123,7 +123,7 @@ class BucketClient:
             yield bytes(chunk)
 
     async def list_folders(self, url: str) -> list[str]:
-        """Return the names of the folders right below one; none where listing is not allowed."""
+        """Return the names of the folders directly below one; none if listing is not allowed."""
         import obstore
 
         store, path = self._locate(url)
@@ -171,7 +171,7 @@ def open_store(scheme: str, bucket: str, options: BucketOptions, timeout: float)
                 "read_timeout": timedelta(seconds=timeout),
                 "allow_http": endpoint.startswith("http://"),
             },
-            retry_config={"max_retries": 0},  # `Downloads` tries again, as with any other server
+            retry_config={"max_retries": 0},  # `Downloads` retries, as with any other server
         )
     except Exception as error:
         raise FetchError(
@@ -182,9 +182,9 @@ def open_store(scheme: str, bucket: str, options: BucketOptions, timeout: float)
 
 
 def s3_config(options: BucketOptions, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return obstore's settings for S3: from options, else the environment, else a profile."""
+    """Return obstore's settings for S3: from the options, the environment or a profile."""
     profile = read_aws_profile(options.profile, environment)
-    # A profile that is named goes before the environment's keys, as with AWS's own tools.
+    # An explicit profile has precedence over keys in the environment, as in AWS's own tools.
     has_keys = bool(profile.get("aws_access_key_id"))
     uses_profile = has_keys and (options.profile or not environment.get("AWS_ACCESS_KEY_ID"))
     config: dict[str, Any] = {
@@ -230,7 +230,7 @@ def google_config(options: BucketOptions, environment: Mapping[str, str]) -> dic
 
 
 def azure_config(options: BucketOptions, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Return obstore's settings for Azure, whose account the environment has to name."""
+    """Return obstore's settings for Azure; the account must be in the environment."""
     account = options.login.user if options.login else environment.get("AZURE_STORAGE_ACCOUNT_NAME")
     if not account:
         raise FetchError("az://: the storage account is not known; set AZURE_STORAGE_ACCOUNT_NAME")
@@ -245,12 +245,12 @@ def azure_config(options: BucketOptions, environment: Mapping[str, str]) -> dict
 
 
 def read_aws_profile(name: str | None, environment: Mapping[str, str]) -> dict[str, str]:
-    """Read a profile of AWS's configuration files: keys, region and endpoint.
+    """Read a profile from AWS's configuration files: keys, region and endpoint.
 
     Raises
     ------
     FetchError
-        A profile that was named is in neither file, or a file can't be read.
+        The given profile is in neither file, or a file can't be read.
     """
     home = Path(environment.get("HOME", "~")).expanduser() / ".aws"
     wanted = name or environment.get("AWS_PROFILE") or "default"
@@ -265,7 +265,7 @@ def read_aws_profile(name: str | None, environment: Mapping[str, str]) -> dict[s
             parser.read(file, encoding="utf-8")
         except (configparser.Error, UnicodeDecodeError, OSError) as error:
             raise FetchError(
-                f"{file}: can't be read as a configuration file of AWS ({type(error).__name__}); "
+                f"{file}: can't be read as an AWS configuration file ({type(error).__name__}); "
                 "correct it, or name another with AWS_CONFIG_FILE or AWS_SHARED_CREDENTIALS_FILE"
             ) from error
         if parser.has_section(section):
@@ -278,7 +278,7 @@ def read_aws_profile(name: str | None, environment: Mapping[str, str]) -> dict[s
 
 @contextmanager
 def said_shortly() -> Iterator[None]:
-    """Turn obstore's errors into BucketError: their texts hold URLs, and may hold keys' ids."""
+    """Turn obstore's errors into BucketError, since their texts have URLs and may have key IDs."""
     from obstore.exceptions import (
         BaseError,
         PermissionDeniedError,

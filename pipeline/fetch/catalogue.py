@@ -1,8 +1,8 @@
-"""What a cache has: the list of its snapshots, its mirrors, and their indexes by URL and path.
+"""The contents of a cache: the list of its snapshots, its mirrors, and the URLs of their indexes.
 
-The names and forms are Spack's: layout 2 is what Spack 0.18 to 0.23 write, layout 3 what 1.0 and
-later write. The list is the public cache's own; its snapshot `develop` has, for instance, the
-stack `e4s`, whose mirror is the folder `develop/e4s`, while that of `root` is `develop` itself.
+Names and formats are Spack's: Spack 0.18 to 0.23 write layout 2, Spack 1.0 and later layout 3. The
+list is specific to the public cache. Its snapshot `develop` has, for instance, the stack `e4s`,
+whose mirror is the folder `develop/e4s`; the mirror of `root` is `develop` itself.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ MAX_STACKS = 100_000  # in a list
 class Index:
     """One index of a mirror: the mirror's URL and folder in the tree, and its layout.
 
-    `folder` is empty for the tree's own. `named` is the URL as the user or a list wrote it. A
-    `view` is an index of some of the mirror's specs (Spack 1.1); a `repository` stands for the
-    mirror where that is in a registry.
+    `folder` is empty for a mirror in the tree's own folder. `named` is the URL as the user or a
+    list wrote it. A `view` is an index of some of the mirror's specs (Spack 1.1). `repository` is
+    set for a mirror in a registry.
     """
 
     folder: str
@@ -40,7 +40,7 @@ class Index:
 
     @property
     def name(self) -> str:
-        """The path, below the mirror, of the file that is the index, or names it."""
+        """The path below the mirror of the index, or of the manifest that names it."""
         name = INDEXES[self.layout]
         if self.view is None:
             return name
@@ -58,19 +58,19 @@ class Index:
         return self.path_of(self.name)
 
     def path_of(self, name: str) -> str:
-        """Return the path in the tree of a file of the mirror."""
+        """Return the path in the tree of a file in the mirror."""
         return f"{self.folder}/{name}" if self.folder else name
 
 
 class ListEntry(msgspec.Struct, frozen=True):
-    """A stack in the list: its name, and its index's URL."""
+    """A stack in the list: its name and the URL of its index."""
 
     label: str
     url: str
 
 
 def folder_of(path: str) -> str | None:
-    """Return the folder of the mirror that a path in the tree belongs to; None: to none.
+    """Return the folder of the mirror that a path in the tree belongs to, or None.
 
     >>> folder_of("develop/e4s/build_cache/index.json"), folder_of("v3/layout.json")
     ('develop/e4s', '')
@@ -83,7 +83,7 @@ def folder_of(path: str) -> str | None:
 
 
 def folder_name(tag: str, stack: str) -> str:
-    """Return the folder in the tree of a stack's mirror.
+    """Return the folder of a stack's mirror in the tree.
 
     >>> folder_name("develop", "e4s"), folder_name("develop", "root")
     ('develop/e4s', 'develop')
@@ -92,7 +92,7 @@ def folder_name(tag: str, stack: str) -> str:
 
 
 def stack_of(folder: str) -> tuple[str, str]:
-    """Return the snapshot and the stack whose mirror has a folder in the tree."""
+    """Return the snapshot and stack of a mirror's folder in the tree."""
     tag, _, stack = folder.partition("/")
     return tag, stack or ROOT
 
@@ -103,7 +103,7 @@ def read_list(text: bytes, url: str) -> dict[str, list[ListEntry]]:
     Raises
     ------
     FetchError
-        What `url` holds is none, or has more stacks than any cache.
+        The content of `url` is not a list, or has more stacks than any cache.
     """
     try:
         listed = msgspec.json.decode(text, type=dict[str, list[ListEntry]])
@@ -119,7 +119,7 @@ def read_list(text: bytes, url: str) -> dict[str, list[ListEntry]]:
 def choose_stacks(
     listed: dict[str, list[ListEntry]], tags: Sequence[str], stacks: Sequence[str]
 ) -> list[tuple[str, ListEntry]]:
-    """Return some tags' and stacks' entries of a list; all where none is named.
+    """Return the entries of a list for some tags and stacks; all if none are given.
 
     Raises
     ------
@@ -139,9 +139,9 @@ def choose_stacks(
 
 
 def check_names(named: str, *names: str) -> None:
-    """Refuse names of snapshots or stacks that can't be folders of a tree.
+    """Refuse names of snapshots or stacks that can't be folder names.
 
-    `named` is what has the names, for the message.
+    `named` is where the names come from, for the message.
     """
     for name in names:
         if not IS_NAME.fullmatch(name) or name in RESERVED_NAMES or name == LIST:
@@ -149,12 +149,12 @@ def check_names(named: str, *names: str) -> None:
 
 
 def listed_index(tag: str, label: str, url: str, named: str) -> Index:
-    """Return the index of a stack that a list has at a URL.
+    """Return the index of a stack at the URL in a list.
 
     Raises
     ------
     FetchError
-        The URL is that of no index.
+        The URL is not that of an index.
     """
     mirror = split_mirror(url)
     folder = folder_name(tag, label)
@@ -166,10 +166,10 @@ def listed_index(tag: str, label: str, url: str, named: str) -> Index:
 
 
 def mirror_indexes(folder: str, url: str, named: str, views: Sequence[str] = ()) -> list[Index]:
-    """Return the indexes that a mirror may have, by its URL or that of one index.
+    """Return the indexes that a mirror may have, given its URL or that of one index.
 
-    Both layouts are there side by side where a mirror was continued by Spack 1.0. A view that is
-    named takes the place of the mirror's own index.
+    A mirror that was continued with Spack 1.0 has both layouts. Named views replace the mirror's
+    own index.
     """
     if is_registry(url):
         return [registry_index(folder, url, named)]
@@ -182,7 +182,7 @@ def mirror_indexes(folder: str, url: str, named: str, views: Sequence[str] = ())
 
 
 def is_registry(url: str) -> bool:
-    """Return whether a URL is that of a repository in a registry."""
+    """Return whether a URL is of a repository in a registry."""
     return url.partition("://")[0].lower() in OCI_SCHEMES
 
 

@@ -1,7 +1,6 @@
 """Download one URL to a temporary file, with retries, limits and integrity checks.
 
-What the caller gets is whole: as long as the server said, with the checksum that was asked for,
-and of the form expected.
+The caller gets complete files: of the announced length, with the expected checksum and format.
 """
 
 from __future__ import annotations
@@ -36,15 +35,15 @@ from pipeline.fetch.http import Answer, HttpClient, HttpError
 from pipeline.fetch.urls import BUCKET_SCHEMES, hide_logins, origin_of
 from pipeline.progress import Progress
 
-# Seconds: the first pause, which doubles, its random part, and the longest pause.
+# Seconds: the first pause, which doubles; its random part; the longest pause.
 FIRST_PAUSE, JITTER, LONGEST_PAUSE = 0.5, 0.5, 30.0
-# The longest that a server may ask to wait, in seconds.
+# The longest wait that a server may ask for, in seconds.
 LONGEST_RETRY_AFTER = 300.0
 CHECK_URL = "check the URL"
 
 
 class Seen(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A file as it was downloaded: its URL, size in bytes, time here, the server's validators."""
+    """A downloaded file: its URL, size in bytes, local modification time, and HTTP validators."""
 
     url: str = msgspec.field(name="address")
     size: int
@@ -54,7 +53,7 @@ class Seen(msgspec.Struct, frozen=True, omit_defaults=True):
 
 
 class Draft(msgspec.Struct, frozen=True):
-    """A file that was downloaded whole and is not yet in its place."""
+    """A completely downloaded file that is not yet published."""
 
     path: Path
     seen: Seen
@@ -62,15 +61,15 @@ class Draft(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class Limits:
-    """How long and how often one file is tried; `timeout` and `max_time` in seconds."""
+    """Limits on downloading one file; `timeout` and `max_time` are in seconds."""
 
     retries: int
-    timeout: float  # without a byte
-    max_time: float  # for all of a file, with its retries
+    timeout: float  # without receiving a byte
+    max_time: float  # for the whole file, including retries
 
 
 class Downloads:
-    """Downloads files of one cache, with the logins and bucket settings that are for it."""
+    """Downloads files of one cache, with its logins and bucket settings."""
 
     def __init__(
         self,
@@ -119,12 +118,12 @@ class Downloads:
         accept: str | None = None,
         scope: str | None = None,
     ) -> Draft | None:
-        """Download a file; None if it is unchanged since it was `seen`.
+        """Download a file; return None if it is unchanged since it was `seen`.
 
         Raises
         ------
         FetchError
-            With the URL, what was found there, and what to do.
+            Names the URL, the problem, and what to do.
         """
         async with self.slots:
             origin = origin_of(url)
@@ -151,7 +150,7 @@ class Downloads:
             ) as error:
                 found = describe_failure(error, self.limits)
                 if is_unreachable(error):
-                    # Each further file of that host would take as long to fail.
+                    # Further files of that host would take as long to fail.
                     self.unreachable[origin] = found
                 raise error_class(error)(f"{url}: {found}") from error
 
@@ -195,7 +194,7 @@ class Downloads:
         )
 
     async def _write(self, draft: Path, answer: Answer, expected: Expected) -> None:
-        """Write what arrives, up to the size expected, and check that it is whole."""
+        """Write the response, up to the expected size, and check that it is complete."""
         digest = hashlib.sha256()
         size = 0
         blob = expected.blob
@@ -212,7 +211,7 @@ class Downloads:
             raise DamagedError(f"its sha256 is {digest.hexdigest()}, expected {blob.checksum}")
 
     async def _decoded(self, answer: Answer, expected: Expected) -> AsyncIterator[bytes]:
-        """Yield a file's bytes, decompressed where they were compressed for the way."""
+        """Yield a file's bytes, decompressed if they were sent with Content-Encoding."""
         decompressor = Decompressor(expected.max_bytes) if answer.encoding else None
         async for chunk in answer.chunks:
             self.byte_count += len(chunk)
@@ -227,7 +226,7 @@ class Downloads:
 
 
 def validators(seen: Seen | None) -> dict[str, str]:
-    """Return the headers by which a server tells that a file has not changed."""
+    """Return the headers of a conditional request."""
     headers = {}
     if seen and seen.etag:
         headers["If-None-Match"] = seen.etag
@@ -237,12 +236,12 @@ def validators(seen: Seen | None) -> dict[str, str]:
 
 
 def status_of(error: Exception) -> int | None:
-    """Return the HTTP status behind an error; None where there was no answer."""
+    """Return the HTTP status behind an error; None if there was no response."""
     return error.status if isinstance(error, HttpError | BucketError) else None
 
 
 def pause_after(error: Exception) -> bool | float:
-    """Return whether to try again after an error; a number is after how many seconds."""
+    """Return whether to retry after an error, or after how many seconds."""
     status = status_of(error)
     if status is not None:
         if status not in (408, 429) and status < 500:
@@ -254,7 +253,7 @@ def pause_after(error: Exception) -> bool | float:
 
 
 def parse_retry_after(value: str) -> float | None:
-    """Return the seconds from now on that a header Retry-After asks for: a number or a date.
+    """Return the seconds to wait by a Retry-After header: a number or a date.
 
     >>> parse_retry_after("7")
     7.0
@@ -273,12 +272,12 @@ def parse_retry_after(value: str) -> float | None:
 
 
 def is_unreachable(error: Exception) -> bool:
-    """Return whether an error says that the host itself can't be reached."""
+    """Return whether an error means that the host itself is unreachable."""
     return isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout | httpx2.ProxyError)
 
 
 def error_class(error: Exception) -> type[FetchError]:
-    """Return the class of error to raise for what was found."""
+    """Return the class of error to raise for a failure."""
     status = status_of(error)
     if status in (404, 410):
         return MissingError
@@ -288,7 +287,7 @@ def error_class(error: Exception) -> type[FetchError]:
 
 
 def describe_failure(error: Exception, limits: Limits) -> str:
-    """Say what was found, and what to do about it."""
+    """Return a description of a failure, and what to do about it."""
     attempts = limits.retries + 1
     tried = f"in {attempts} attempts" if attempts > 1 else "in one attempt"
     match error:
@@ -297,9 +296,7 @@ def describe_failure(error: Exception, limits: Limits) -> str:
             if status in (401, 403):
                 return f"{error}; {WAYS}"
             if status == 429:
-                return (
-                    f"{error} {tried}; the server limits requests: try again later, or fewer --jobs"
-                )
+                return f"{error} {tried}; rate limited: try again later, or with fewer --jobs"
             if pause_after(error):
                 return f"{error} {tried}; try again later"
             return f"{error}; {CHECK_URL}"

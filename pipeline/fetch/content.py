@@ -1,4 +1,4 @@
-"""What downloaded files have to be: bounds, and checks before anything is published.
+"""Limits and checks on downloaded files, applied before anything is published.
 
 Files are checked on disk, memory-mapped, so that a large index costs no memory.
 """
@@ -24,7 +24,7 @@ from pipeline.sources.mirror.blobs import (
 from pipeline.sources.mirror.layout import Blob, Manifest
 
 MAX_LIST_BYTES = 64_000_000
-MAX_MANIFEST_BYTES = 4_000_000  # also what the OCI distribution specification asks of registries
+MAX_MANIFEST_BYTES = 4_000_000  # also the limit in the OCI distribution specification
 CHUNK_BYTES = 1 << 18
 
 
@@ -32,29 +32,29 @@ LIST_FORM = "a list of snapshots, {TAG: [{label, url}]}"
 
 
 class DamagedError(Exception):
-    """A file did not arrive whole; downloading it again may help."""
+    """A file is incomplete or corrupted; downloading it again may help."""
 
 
 class UnexpectedError(Exception):
-    """A file is not what it should be; downloading it again does not help."""
+    """A file has the wrong content; downloading it again does not help."""
 
 
 class DatabaseShape(msgspec.Struct):
-    """The outer part of an index: the records stay JSON."""
+    """The outer part of an index; the records stay raw JSON."""
 
     version: str
     installs: msgspec.Raw
 
 
 class IndexShape(msgspec.Struct):
-    """An index, as far as fetch has to know it."""
+    """The part of an index that fetch needs."""
 
     database: DatabaseShape
 
 
 @dataclass(frozen=True)
 class Expected:
-    """What a file has to be: its largest size, a check of its content, and the blob that it is."""
+    """What is expected of a file: its maximum size, a check of its content, and its blob."""
 
     max_bytes: int
     check: Callable[[Path], Any]
@@ -62,7 +62,7 @@ class Expected:
 
 
 def expect_index_blob(blob: Blob) -> Expected:
-    """Return what the blob of an index has to be."""
+    """Return what is expected of the blob of an index."""
 
     def check(file: Path) -> None:
         if blob.compression == "gzip":
@@ -74,7 +74,7 @@ def expect_index_blob(blob: Blob) -> Expected:
 
 
 class Decompressor:
-    """Decompresses a gzip stream piece by piece within bounds of size and ratio."""
+    """Decompresses a gzip stream in chunks, within limits on size and ratio."""
 
     def __init__(self, max_bytes: int) -> None:
         self.max_bytes = max_bytes
@@ -82,10 +82,10 @@ class Decompressor:
         self.read_count = self.written_count = 0
 
     def pieces(self, data: bytes) -> Iterator[bytes]:
-        """Yield what some more bytes decompress to."""
+        """Yield the decompressed chunks of some more bytes."""
         self.read_count += len(data)
         while data:
-            if self.stream.eof:  # Another member follows.
+            if self.stream.eof:  # Another gzip member follows.
                 self.stream = zlib.decompressobj(wbits=31)
             try:
                 piece = self.stream.decompress(data, CHUNK_BYTES)
@@ -129,9 +129,9 @@ def check_index(file: Path) -> int:
     Raises
     ------
     DamagedError
-        It ends too early.
+        It is truncated.
     UnexpectedError
-        It is no index.
+        It is not an index.
     """
     what = "an index of a build cache, {database: {version, installs}}"
     with file.open("rb") as stream:
@@ -146,14 +146,14 @@ def check_index(file: Path) -> int:
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
                 raise not_json(what, start, error) from None
             finally:
-                database = None  # type: ignore[assignment] # lets go of the mapped memory
+                database = None  # type: ignore[assignment] # releases the mapped memory
     if not is_object:
         raise UnexpectedError(f"expected {what}, found installs that are no object")
     return int(version) if version.isascii() and version.isdecimal() else 0
 
 
 def check_list(file: Path) -> None:
-    """Check that a file is JSON; `read_list` tells whether it is a list of snapshots."""
+    """Check that a file is JSON; `read_list` checks that it is a list of snapshots."""
     text = file.read_bytes()
     try:
         msgspec.json.decode(text, type=dict[str, msgspec.Raw])
@@ -172,9 +172,9 @@ def read_manifest(text: bytes) -> Manifest:
     Raises
     ------
     DamagedError
-        It ends too early.
+        It is truncated.
     UnexpectedError
-        It is no manifest.
+        It is not a manifest.
     """
     try:
         return msgspec.json.decode(unsigned(text), type=Manifest)
@@ -185,7 +185,7 @@ def read_manifest(text: bytes) -> Manifest:
 def not_json(
     what: str, start: bytes, error: Exception | None = None
 ) -> DamagedError | UnexpectedError:
-    """Return the error for a file that is not the JSON expected, by how it starts."""
+    """Return the error for a file that is not the expected JSON, quoting its start."""
     if error is not None and start.lstrip().startswith(b"{"):
         if "truncated" in str(error):
             return DamagedError("truncated")

@@ -1,4 +1,4 @@
-"""Where logins come from: URLs, the environment, .netrc, and the files of container tools.
+"""Logins from URLs, the environment, .netrc, and the configuration of container tools.
 
 A login belongs to one origin (scheme, host and port) and is sent nowhere else.
 """
@@ -37,7 +37,7 @@ DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 
 
 class DockerLogin(msgspec.Struct):
-    """What Docker's configuration has for one registry."""
+    """An entry of Docker's configuration for one registry."""
 
     auth: str | None = None
     username: str | None = None
@@ -46,7 +46,7 @@ class DockerLogin(msgspec.Struct):
 
 
 class DockerConfig(msgspec.Struct):
-    """Docker's configuration file, as far as logins go."""
+    """The logins in Docker's configuration file."""
 
     auths: dict[str, DockerLogin] = {}
     credential_helpers: dict[str, str] = msgspec.field(name="credHelpers", default_factory=dict)
@@ -54,7 +54,7 @@ class DockerConfig(msgspec.Struct):
 
 
 class HelperAnswer(msgspec.Struct, rename="pascal"):
-    """What a credential helper of Docker answers."""
+    """The answer of a Docker credential helper."""
 
     username: str
     secret: str
@@ -68,15 +68,15 @@ class Logins:
         self.known: dict[str, Login | None] = {}
 
     def add(self, url: str, login: Login | None) -> None:
-        """Use a login for a URL's origin; without one, what the environment has for it."""
+        """Use a login for a URL's origin; by default, the one in the environment."""
         self.known[origin_of(url)] = login or self._from_environment() or self._from_netrc(url)
 
     def add_host(self, url: str) -> None:
-        """Use what .netrc has for the host of a URL that is not the one asked for."""
+        """Use the .netrc entry for the host of another URL than the user's."""
         self.known.setdefault(origin_of(url), self._from_netrc(url))
 
     def add_registry(self, url: str, login: Login | None) -> None:
-        """Use a login for a registry; without one, what the environment or Docker has for it."""
+        """Use a login for a registry; by default, that of the environment or Docker."""
         self.known[origin_of(url)] = (
             login or self._from_environment() or self._from_docker(urlsplit(url).netloc)
         )
@@ -100,13 +100,13 @@ class Logins:
         except FileNotFoundError:
             return None
         except (OSError, UnicodeDecodeError, netrc.NetrcParseError) as error:
-            # The error's text may quote the file.
+            # The text of the error may quote the file.
             line = f", line {error.lineno}" if isinstance(error, netrc.NetrcParseError) else ""
             raise FetchError(f"{file}{line}: can't be read as a netrc file; correct it") from error
         return Login(found[0], found[2]) if found and found[2] else None
 
     def _from_docker(self, registry: str) -> Login | None:
-        """Return the login for a registry from the files in which container tools keep them."""
+        """Return the login for a registry from the files of container tools."""
         for where, text in self._docker_texts():
             try:
                 config = msgspec.json.decode(text, type=DockerConfig)
@@ -157,7 +157,7 @@ def read_docker_login(config: DockerConfig, registry: str) -> Login | None:
 
 
 def read_entry(entry: DockerLogin, key: str) -> Login | None:
-    """Return the login of one entry; an empty one stands for what a credential store holds."""
+    """Return the login in one entry; an empty entry refers to the credential store."""
     if entry.identitytoken:
         return Login(IDENTITY_TOKEN_USER, entry.identitytoken)
     if entry.username:
@@ -174,7 +174,7 @@ def read_entry(entry: DockerLogin, key: str) -> Login | None:
 
 
 def ask_helper(helper: str, registry: str) -> Login | None:
-    """Return the login that a credential helper of Docker has for a registry; None if it has none.
+    """Return the login for a registry from a Docker credential helper; None if it has none.
 
     Raises
     ------

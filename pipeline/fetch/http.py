@@ -1,7 +1,7 @@
-"""GET requests over HTTP: redirects, credentials for one origin, and the tokens of registries.
+"""GET requests over HTTP: redirects, credentials for one origin, and registry tokens.
 
-Redirects are followed here rather than by httpx2, since each has to be judged: it may lead
-to an impossible port, from https to http, or to another origin, which gets no credentials.
+Redirects are followed here rather than by httpx2, since each has to be checked: it may lead to an
+impossible port, from https to http, or to another origin, which gets no credentials.
 """
 
 from __future__ import annotations
@@ -24,28 +24,28 @@ MAX_REDIRECTS = 10
 MAX_TOKEN_BYTES = 1_000_000
 PLAIN = {"Accept-Encoding": "identity"}
 CHALLENGE_PARAMETER = re.compile(r'(\w+)="([^"]*)"')
-IDENTITY_TOKEN_USER = "<token>"  # noqa: S105 - so registries' clients mark a refresh token
+IDENTITY_TOKEN_USER = "<token>"  # noqa: S105 - registries' clients mark a refresh token with it
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What a server sends for a file: its bytes as they come, and how to ask for it again."""
+    """A server's response: its bytes as a stream, and the validators for the next request."""
 
     chunks: AsyncIterator[bytes]
-    encoding: str | None = None  # gzip, or None
+    encoding: str | None = None  # gzip or None
     etag: str | None = None
     last_modified: str | None = None
 
 
 class Token(msgspec.Struct, frozen=True):
-    """What the token service of a registry answers; either name is in use."""
+    """The answer of a registry's token service; both names are in use."""
 
     token: str | None = None
     access_token: str | None = None
 
 
 class HttpError(Exception):
-    """A response with another status than the one asked for."""
+    """A response with an unexpected status."""
 
     def __init__(self, response: httpx2.Response) -> None:
         self.status: int = response.status_code
@@ -55,7 +55,7 @@ class HttpError(Exception):
 
 
 class HttpClient:
-    """Sends GET requests; `login_of` gives the login for an origin."""
+    """Sends GET requests; `login_of` returns the login for an origin."""
 
     def __init__(self, timeout: float, login_of: Callable[[str], Login | None]) -> None:
         self.login_of = login_of
@@ -63,7 +63,7 @@ class HttpClient:
         try:
             self.client = httpx2.AsyncClient(
                 headers={"User-Agent": f"cache-coverage/{__version__}"},
-                # For how long nothing may arrive; the client has its own limit for a whole file.
+                # The time without a byte; the client has its own limit for a whole file.
                 timeout=httpx2.Timeout(timeout, pool=None),
             )
         except (OSError, ValueError, httpx2.InvalidURL) as error:
@@ -77,14 +77,14 @@ class HttpClient:
     async def open(
         self, url: str, headers: Mapping[str, str], *, is_raw: bool, scope: str | None = None
     ) -> AsyncIterator[Answer | None]:
-        """Request a file; None if it has not changed. `scope` is what a registry's token is for.
+        """Request a file; return None if it is unchanged. `scope` is that of a registry's token.
 
         Raises
         ------
         HttpError
-            The server answers with another status than 200.
+            The status is not 200.
         """
-        # Only gzip is decoded, within bounds; a blob's checksum is of its bytes as they are stored.
+        # Only gzip is decoded, within limits; a blob's checksum is of the bytes as stored.
         asked = {"Accept-Encoding": "identity" if is_raw else "gzip", **headers}
         async with self._respond(url, asked, scope) as response:
             if response.status_code == httpx2.codes.NOT_MODIFIED and "If-" in "".join(headers):
@@ -147,21 +147,21 @@ class HttpClient:
             await response.aclose()
 
     def _authorization(self, url: str, scope: str | None) -> dict[str, str]:
-        """Return the header with what a URL may be asked with."""
+        """Return the Authorization header for a URL."""
         origin = origin_of(url)
         if scope and (token := self.tokens.get((origin, scope))):
             return {"Authorization": f"Bearer {token}"}
         login = self.login_of(origin)
-        # A registry's refresh token is for its token service alone.
+        # A registry's refresh token is only for its token service.
         if login is None or login.user == IDENTITY_TOKEN_USER:
             return {}
         return login_header(login)
 
     async def _renew_token(self, url: str, scope: str, challenge: str) -> None:
-        """Get the token that a registry asks for, from the service that it names.
+        """Get the token that a registry asks for from the service that it names.
 
-        This is the token authentication of the distribution specification: anonymous without a
-        login, which otherwise goes to that service alone.
+        This is the token authentication of the distribution specification. It is anonymous without
+        a login, and a login is sent only to that service.
         """
         named = dict(CHALLENGE_PARAMETER.findall(challenge))
         realm = named.get("realm", "")
@@ -200,7 +200,7 @@ class HttpClient:
 
 
 def login_header(login: Login) -> dict[str, str]:
-    """Return the header that a login is sent in: as a bearer token where it has no user name."""
+    """Return the header for a login: a bearer token if it has no user name."""
     if not login.user:
         return {"Authorization": f"Bearer {login.password}"}
     pair = base64.b64encode(f"{login.user}:{login.password}".encode()).decode()

@@ -1,4 +1,4 @@
-"""Where a cache is: its URL without a login, who may be asked, and with what."""
+"""The location of a cache: its URL without a login, its allowed origins, and its logins."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from pipeline.fetch.urls import (
 
 @dataclass(frozen=True)
 class FetchOptions:
-    """How a cache is reached, and what of it is downloaded; `timeout` and `max_time` in seconds.
+    """Options of a download; `timeout` and `max_time` are in seconds.
 
-    `with_sizes` is whether spec manifests come too, which have the binaries' sizes; None: from
-    registries only, whose trees have no other use for them.
+    `with_sizes` says whether to download spec manifests too, which have the sizes of binaries;
+    None: only from registries.
     """
 
     jobs: int = 8
@@ -42,9 +42,9 @@ class FetchOptions:
 
 @dataclass(frozen=True)
 class Location:
-    """A cache: its URL as the user named it and as it is asked for, both without a login.
+    """A cache: its URL as the user gave it and as it is requested, both without a login.
 
-    `origins` may be asked whatever a list says: the cache's own, and that of --s3-host.
+    `origins` are always allowed: the cache's own, and that of --s3-host.
     """
 
     named: str
@@ -55,12 +55,12 @@ class Location:
 
     @property
     def own_url(self) -> str:
-        """The URL itself, taken for a mirror's."""
+        """The URL itself, parsed as that of a mirror."""
         return self.url.rstrip("/")
 
     @property
     def base(self) -> str:
-        """The URL of the mirror, or the top of the cache, whichever file or folder was named."""
+        """The URL of the mirror or of the top of the cache, if a file or folder in it was given."""
         return self.own_url if is_registry(self.url) else split_mirror(self.url).base
 
     @property
@@ -70,7 +70,7 @@ class Location:
         return not (is_registry(self.url) or is_one_index or self.options.views)
 
     def follow(self, url: str) -> tuple[str, str]:
-        """Return a URL of the cache's list without its login, and as it is asked for.
+        """Return a URL from the cache's list without its login, and as it is requested.
 
         Raises
         ------
@@ -96,12 +96,12 @@ class Location:
 
 
 def locate(url: str, options: FetchOptions, login: Login | None = None) -> Location:
-    """Return where a URL leads; `login` is for it unless the URL has one.
+    """Return the location of a URL; `login` is used unless the URL has one.
 
     Raises
     ------
     FetchError
-        It is none that can be downloaded from; the message holds no login.
+        The URL can't be downloaded from; the message has no login.
     """
     check_scheme(url)
     named, own_login = split_login(url)
@@ -116,7 +116,7 @@ def locate(url: str, options: FetchOptions, login: Login | None = None) -> Locat
 
 
 def map_bucket(named: str, options: FetchOptions) -> tuple[str, Login | None]:
-    """Return the URL at which a bucket is served over HTTP, if it is, and the login for that."""
+    """Return the URL at which a bucket is served over HTTP, if it is, and the login for it."""
     s3_host, login = options.s3_host, None
     if s3_host is not None:
         s3_host = s3_host if "://" in s3_host else f"https://{s3_host}"

@@ -1,4 +1,4 @@
-"""Download the indexes of one mirror: both layouts, views, registries, and spec manifests."""
+"""Download the indexes of one mirror: both layouts, views, registries and spec manifests."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ from pipeline.sources.mirror.blobs import MAX_INDEX_BYTES
 from pipeline.sources.mirror.layout import LIST, Blob, index_blob
 from pipeline.sources.rejects import PageError
 
-# So many failures are told one by one; the others are counted.
+# At most so many failures are listed; the others are counted.
 TOLD_FAILURES = 10
 SPECS_AT_A_TIME = 1000  # whose manifests wait for a download slot
 UPDATE_INDEX = "spack buildcache update-index"
@@ -47,7 +47,7 @@ UPDATE_INDEX = "spack buildcache update-index"
 
 @dataclass(frozen=True)
 class MirrorFetch:
-    """Downloads of one cache into a tree; `with_sizes` as in `FetchOptions`."""
+    """Downloads one cache into a tree; `with_sizes` as in `FetchOptions`."""
 
     downloads: Downloads
     tree: Tree
@@ -60,9 +60,9 @@ class MirrorFetch:
         Raises
         ------
         MissingError, ForbiddenError
-            It has none of them.
+            It has no index.
         FetchError
-            One of them could not be downloaded.
+            An index could not be downloaded.
         """
         folder = indexes[0].folder
         if len(indexes) > 1:
@@ -94,7 +94,7 @@ class MirrorFetch:
     async def describe_absence(
         self, indexes: Sequence[Index], absent: Sequence[FetchError]
     ) -> FetchError:
-        """Return the error for a mirror without an index, and whether it has specs all the same."""
+        """Return the error for a mirror without an index; if it has specs, how to write one."""
         first = indexes[0]
         kind = MissingError if any(isinstance(e, MissingError) for e in absent) else ForbiddenError
         if await self.has_specs(first):
@@ -109,7 +109,7 @@ class MirrorFetch:
         )
 
     async def has_specs(self, index: Index) -> bool:
-        """Return whether a mirror has specs, where it can be listed."""
+        """Return whether a mirror has specs; False if it can't be listed."""
         if index.repository:
             return await self.has_spec_images(index.repository)
         if index.base.partition("://")[0] in BUCKET_SCHEMES:
@@ -119,14 +119,14 @@ class MirrorFetch:
         return False
 
     async def has_spec_images(self, repository: Repository) -> bool:
-        """Return whether a repository has images of specs; False where it can't be listed."""
+        """Return whether a repository has images of specs; False if it can't be listed."""
         draft = None
         with suppress(FetchError):
             draft = await self.downloads.get(repository.tags_url, TAGS_FILE, scope=repository.scope)
         return draft is not None and has_spec_tags(draft.path)
 
     async def find_views(self, index: Index) -> list[Index]:
-        """Return the views of a mirror's index, where a bucket can be listed."""
+        """Return the views of a mirror's index, if its bucket can be listed."""
         if index.base.partition("://")[0] not in BUCKET_SCHEMES:
             return []
         folder = index.name.rpartition("/")[0]
@@ -134,10 +134,10 @@ class MirrorFetch:
         return [replace(index, layout=3, view=name) for name in names]
 
     async def fetch_index(self, index: Index) -> tuple[set[str], bool]:
-        """Download an index; return the paths that it keeps, and whether anything changed.
+        """Download an index; return the paths to keep, and whether anything changed.
 
-        In layout 3 the blob is in its place before the manifest that names it, so that whoever
-        reads the tree meanwhile finds what is named.
+        In layout 3, the blob is published before the manifest that names it, so that concurrent
+        readers of the tree always find the blob.
         """
         if index.repository:
             return await self.fetch_image(index)
@@ -161,7 +161,7 @@ class MirrorFetch:
         return kept, is_new
 
     async def fetch_blob(self, index: Index, blob: Blob) -> bool:
-        """Download the blob that is an index, unless it is there whole: its name is its content."""
+        """Download the blob of an index, unless it is there: blobs are content-addressed."""
         path, url = index.path_of(blob.name), f"{index.base}/{blob.name}"
         check_announced(url, blob)
         if await asyncio.to_thread(self.tree.holds, path, blob):
@@ -175,9 +175,9 @@ class MirrorFetch:
         return True
 
     async def fetch_image(self, index: Index) -> tuple[set[str], bool]:
-        """Download the index of a cache in a registry, as a mirror of layout 3."""
+        """Download the index of a cache in a registry as a mirror of layout 3."""
         repository = index.repository
-        assert repository is not None  # noqa: S101 - the caller has looked
+        assert repository is not None  # noqa: S101 - checked by the caller
         url, path, scope = repository.manifest_url(INDEX_TAG), index.path, repository.scope
         known = self.tree.known(path, url)
         if known:
@@ -202,7 +202,7 @@ class MirrorFetch:
             layer_draft = await self.downloads.get(layer_url, expected, scope=scope)
         except MissingError as error:
             raise FetchError(f"{error}; {url} names it: fetch again") from error
-        assert layer_draft is not None  # noqa: S101 - nothing was known of it
+        assert layer_draft is not None  # noqa: S101 - it was not downloaded before
         blob = found[-1]
         write_manifest(draft.path, blob)
         try:
@@ -214,10 +214,9 @@ class MirrorFetch:
         return {path, index.path_of(blob.name)}, True
 
     async def fetch_sizes(self, indexes: Sequence[Index]) -> bool:
-        """Download the manifests of the specs in a mirror's indexes, which have their sizes.
+        """Download the spec manifests of a mirror's indexes, which have the sizes of binaries.
 
-        Return whether any changed; if so, the index gets a new time, so that `flatten` reads it
-        again.
+        Return whether any changed; if so, touch the index, so that `flatten` reads it again.
         """
         if not indexes:
             return False
@@ -264,7 +263,7 @@ class MirrorFetch:
         return is_new
 
     def read_index_specs(self, index: Index) -> set[SpecName]:
-        """Read the specs that a downloaded index of layout 3 names."""
+        """Read the specs in a downloaded index of layout 3."""
         blob = index_blob(self.tree.file(index.path).read_bytes())
         return read_specs(
             self.tree.file(index.path_of(blob.name)), blob.compression, self.tree.new_draft()
@@ -300,7 +299,7 @@ class MirrorFetch:
 
 
 def check_announced(url: str, blob: Blob) -> None:
-    """Refuse a blob that is announced to be larger than any index."""
+    """Refuse a blob whose announced size is larger than any index."""
     if not 0 <= blob.content_length <= MAX_INDEX_BYTES:
         raise FetchError(
             f"{url}: announced as {blob.content_length:,} bytes; "
@@ -309,7 +308,7 @@ def check_announced(url: str, blob: Blob) -> None:
 
 
 def tell_all(summary: str, failures: Sequence[str]) -> str:
-    """Return a summary with each failure on a line, up to a number."""
+    """Return a summary with one failure per line, up to a limit."""
     lines = [f"{summary}:", *failures[:TOLD_FAILURES]]
     if len(failures) > TOLD_FAILURES:
         lines.append(f"and {len(failures) - TOLD_FAILURES} more")

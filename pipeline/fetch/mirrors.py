@@ -1,7 +1,7 @@
-"""Mirrors as Spack's configuration names them: `mirrors.yaml`, or the `spack.yaml` that has them.
+"""Mirrors in Spack's configuration: `mirrors.yaml`, or the section in a `spack.yaml`.
 
-Keys are those of Spack's mirror schema: `url`, or `fetch` with keys of its own, which go before
-those of the mirror; `binary: false` marks mirrors of sources. Logins are best given as names of
+Keys are those of Spack's mirror schema: `url`, or `fetch` with keys of its own, which override
+those of the mirror; `binary: false` marks source mirrors. Logins are best given as names of
 environment variables (`id_variable`, `secret_variable`, `access_token_variable`; Spack 1.0).
 """
 
@@ -25,7 +25,7 @@ LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 @dataclass(frozen=True)
 class ConfiguredMirror:
-    """A mirror of binaries, and how it is reached."""
+    """A binary mirror, and its credentials."""
 
     name: str
     url: str
@@ -37,12 +37,12 @@ class ConfiguredMirror:
 def read_mirrors(
     file: Path, defaults: BucketOptions, environment: Mapping[str, str] = os.environ
 ) -> list[ConfiguredMirror]:
-    """Read the mirrors of binaries that a configuration file of Spack names.
+    """Read the binary mirrors in a configuration file of Spack.
 
     Raises
     ------
     FetchError
-        The file can't be read, or names none; no message holds a login.
+        The file can't be read, or has none; messages never have a login.
     """
     try:
         with file.open("rb") as stream:
@@ -58,7 +58,7 @@ def read_mirrors(
         raise FetchError(f"{file}:{line} no valid YAML; correct it") from error
     if isinstance(config, dict) and isinstance(config.get("spack"), dict):
         config = config["spack"]
-    # Two colons behind a key make Spack replace what other files say.
+    # In Spack, two colons after a key override other configuration files.
     mirrors = (
         next((config[key] for key in ("mirrors", "mirrors:") if key in config), None)
         if isinstance(config, dict)
@@ -79,7 +79,7 @@ def read_mirrors(
 def read_mirror(
     file: Path, name: str, entry: object, defaults: BucketOptions, environment: Mapping[str, str]
 ) -> ConfiguredMirror | None:
-    """Read one mirror; None if it has no binaries."""
+    """Read one mirror; return None if it is not a binary mirror."""
     top = {"url": entry} if isinstance(entry, str) else entry
     if not isinstance(top, dict):
         raise FetchError(f"{file}: mirror {name}: expected a URL or keys; correct it")
@@ -117,7 +117,7 @@ def read_mirror(
 
 
 def read_pair(file: Path, name: str, pair: object, environment: Mapping[str, str]) -> Login | None:
-    """Read a user name and password, or an access key's id and secret."""
+    """Read a user name and password, or an access key ID and secret."""
     match pair:
         case None:
             return None
@@ -136,7 +136,7 @@ def read_pair(file: Path, name: str, pair: object, environment: Mapping[str, str
 
 
 def read_variable(file: Path, name: str, variable: object, environment: Mapping[str, str]) -> str:
-    """Return the value of an environment variable that a mirror names."""
+    """Return the value of an environment variable named by a mirror."""
     value = environment.get(str(variable))
     if not value:
         raise FetchError(f"{file}: mirror {name}: the environment has no {variable}; set it")

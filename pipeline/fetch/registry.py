@@ -2,8 +2,8 @@
 
 The tag `index.spack` is an image manifest with one layer: the index as plain JSON, although its
 media type says `tar+gzip`. The image of a spec has the tag NAME-VERSION-HASH.spack, and its last
-layer is the binary. What is kept on disk is a mirror of layout 3 that says the same, so that
-`flatten` has one form to read.
+layer is the binary. On disk it becomes an equivalent mirror of layout 3, so that `flatten` has one
+format to read.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ GZIP_START = b"\x1f\x8b"
 
 
 class Descriptor(msgspec.Struct, frozen=True):
-    """What an image's manifest says of a layer; `size` in bytes."""
+    """A layer in an image's manifest; `size` is in bytes."""
 
     digest: str
     size: int
@@ -55,25 +55,25 @@ class Image(msgspec.Struct, frozen=True):
 
 
 class TagList(msgspec.Struct, frozen=True):
-    """A registry's answer for the tags of a repository."""
+    """A registry's list of the tags in a repository."""
 
     tags: list[str] | None = None
 
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository of a registry; `origin` is the registry's own URL over HTTP."""
+    """A repository in a registry; `origin` is the registry's URL."""
 
     origin: str
     name: str
 
     @property
     def scope(self) -> str:
-        """What a token has to be for."""
+        """The scope of a token for pulling."""
         return f"repository:{self.name}:pull"
 
     def manifest_url(self, tag: str) -> str:
-        """Return the URL of the manifest that has a tag."""
+        """Return the URL of the manifest of a tag."""
         return f"{self.origin}/v2/{self.name}/manifests/{tag}"
 
     def blob_url(self, digest: str) -> str:
@@ -82,14 +82,14 @@ class Repository:
 
     @property
     def tags_url(self) -> str:
-        """Return the URL of the first tags."""
+        """Return the URL of the first page of tags."""
         return f"{self.origin}/v2/{self.name}/tags/list?n=100"
 
 
 def parse_repository(url: str) -> Repository:
-    """Return the repository that an oci:// URL without a login names.
+    """Return the repository of an oci:// URL without a login.
 
-    Names are lower-cased, and the hub of Docker stands for its registry, as in Spack.
+    As in Spack, names are lower-cased, and Docker Hub is replaced by its registry.
 
     >>> parse_repository("oci+http://127.0.0.1:5000/ours/Cache:index.spack")
     Repository(origin='http://127.0.0.1:5000', name='ours/cache')
@@ -105,7 +105,7 @@ def parse_repository(url: str) -> Repository:
 
 
 def spec_tag(name: str, version: str, spec_hash: str) -> str:
-    """Return the tag of a spec's image: 128 characters of a tag's alphabet at most.
+    """Return the tag of a spec's image, of at most 128 characters that tags allow.
 
     >>> spec_tag("gmake", "git.main=4.4", "kkqnlog5wnmtijcdk3fjg5m4mv66cbdi")
     'gmake-git.main_4.4-kkqnlog5wnmtijcdk3fjg5m4mv66cbdi.spack'
@@ -121,9 +121,9 @@ def read_image(file: Path) -> Image:
     Raises
     ------
     DamagedError
-        It ends too early.
+        It is truncated.
     UnexpectedError
-        It is none.
+        It is not an image manifest.
     """
     text = file.read_bytes()
     try:
@@ -143,7 +143,7 @@ def read_image(file: Path) -> Image:
 
 
 def read_tags(file: Path) -> TagList:
-    """Read a registry's answer for the tags of a repository."""
+    """Read a registry's list of the tags in a repository."""
     text = file.read_bytes()
     try:
         return msgspec.json.decode(text, type=TagList)
@@ -152,7 +152,7 @@ def read_tags(file: Path) -> TagList:
 
 
 def has_spec_tags(file: Path) -> bool:
-    """Return whether any of a repository's tags is that of a spec's image."""
+    """Return whether any of a repository's tags is of a spec's image."""
     return any(tag.endswith(SPEC_SUFFIX) and tag != INDEX_TAG for tag in read_tags(file).tags or ())
 
 
@@ -161,7 +161,7 @@ TAGS_FILE = Expected(MAX_MANIFEST_BYTES, read_tags)
 
 
 def layer_blob(layer: Descriptor) -> Blob:
-    """Return a layer whose content is not yet known as a blob of layout 3."""
+    """Return a layer as a blob of layout 3 before its content is known."""
     return blob_of(layer, "application/octet-stream", "none")
 
 
@@ -171,12 +171,12 @@ def blob_of(layer: Descriptor, media_type: str, compression: str) -> Blob:
 
 
 def examine_index(file: Path, layer: Descriptor) -> Blob:
-    """Return the index that a layer is as a blob of layout 3, by its bytes and not its media type.
+    """Return the index in a layer as a blob of layout 3, by its bytes, not its media type.
 
     Raises
     ------
     UnexpectedError
-        It is no index.
+        It is not an index.
     """
     with file.open("rb") as stream:
         is_packed = stream.read(2) == GZIP_START
@@ -187,7 +187,7 @@ def examine_index(file: Path, layer: Descriptor) -> Blob:
 
 
 def binary_of(image: Image) -> Blob:
-    """Return the binary of a spec's image, its last layer, as a blob of layout 3."""
+    """Return the binary of a spec, the last layer of its image, as a blob of layout 3."""
     return blob_of(image.layers[-1], INSTALL_MEDIA_TYPE, "gzip")
 
 

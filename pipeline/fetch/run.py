@@ -1,7 +1,7 @@
 """Download a cache's indexes into a tree that `flatten` reads.
 
-A run takes the lock, downloads the list, chooses stacks, downloads their indexes concurrently, and
-removes what their snapshots no longer have. What was downloaded stays, whatever else fails.
+A run takes the lock, downloads the list, selects stacks, downloads their indexes concurrently, and
+removes what their snapshots no longer have. Downloaded files are kept, whatever else fails.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ DEFAULT_OPTIONS = FetchOptions()
 
 @dataclass(frozen=True)
 class FetchSummary:
-    """How many indexes a run was about, of how many snapshots, and what was downloaded."""
+    """The number of indexes and snapshots of a run, and what was downloaded."""
 
     index_count: int
     tag_count: int
@@ -50,7 +50,7 @@ class FetchSummary:
 
 @dataclass(frozen=True)
 class Unit:
-    """A mirror to be downloaded: the indexes that it may have, and what downloads them."""
+    """A mirror to download: the indexes that it may have, and its downloader."""
 
     fetch: MirrorFetch
     indexes: list[Index]
@@ -74,8 +74,8 @@ def fetch_cache(
     """Download the indexes of a cache with a list, or of a single mirror, into the tree `to`.
 
     Only what changed since the last run is downloaded. A stack that is listed but missing is a
-    warning, unless all are. `tags` and `stacks` choose from a list; where there is none they are
-    refused, unless the caller `names_mirror` by them.
+    warning, unless all are. `tags` and `stacks` select from a list; without a list they are
+    refused, unless `names_mirror`: then they name the single mirror.
 
     Raises
     ------
@@ -110,9 +110,9 @@ def fetch_mirrors(
     options: FetchOptions = DEFAULT_OPTIONS,
     progress: Progress | None = None,
 ) -> FetchSummary:
-    """Download the indexes of the mirrors that Spack's configuration names into the tree `to`.
+    """Download the indexes of the mirrors in a configuration file of Spack into the tree `to`.
 
-    Each becomes a stack, with its name, of the snapshot `tag`.
+    Each becomes a stack of snapshot `tag`, with the mirror's name.
 
     Raises
     ------
@@ -141,7 +141,7 @@ def run_on_tree(
     options: FetchOptions,
     progress: Progress,
 ) -> FetchSummary:
-    """Run a download on the tree `to`, alone."""
+    """Run a download on the tree `to`, under its lock."""
 
     async def main(tree: Tree) -> FetchSummary:
         async with AsyncExitStack() as opened:
@@ -155,7 +155,7 @@ def run_on_tree(
 
 
 async def fetch_list(fetch: MirrorFetch, location: Location) -> dict[str, list[ListEntry]] | None:
-    """Download and read the list of a cache's snapshots; None if there is none."""
+    """Download and read the list of a cache's snapshots; return None if it has none."""
     url, tree = f"{location.base}/{LIST}", fetch.tree
     try:
         draft = await fetch.downloads.get(url, LIST_FILE, tree.known(LIST, url))
@@ -169,7 +169,7 @@ async def fetch_list(fetch: MirrorFetch, location: Location) -> dict[str, list[L
 
 @dataclass(frozen=True)
 class Run:
-    """One run on a tree: what it writes to, what it closes in the end, and its download slots."""
+    """One run on a tree: the tree, the clients to close at the end, and the download slots."""
 
     tree: Tree
     opened: AsyncExitStack
@@ -198,7 +198,7 @@ class Run:
         tags: Sequence[str],
         stacks: Sequence[str],
     ) -> FetchSummary:
-        """Download the indexes of the stacks of a list that were asked for."""
+        """Download the indexes of the selected stacks of a list."""
         units: dict[str, Unit] = {}
         failures: list[str] = []
         chosen = choose_stacks(listed, tags, stacks)
@@ -227,7 +227,7 @@ class Run:
         stacks: Sequence[str],
         options: FetchOptions,
     ) -> FetchSummary:
-        """Download the indexes of mirrors that Spack's configuration names."""
+        """Download the indexes of mirrors in a configuration file of Spack."""
         units: list[Unit] = []
         failures: list[str] = []
         for mirror in mirrors:
@@ -268,7 +268,7 @@ class Run:
         except (MissingError, ForbiddenError):
             if not location.own_url.endswith("/build_cache"):
                 raise
-            # A mirror's own folder may be called as the one within it.
+            # A mirror's folder may have the name of one of its subfolders.
             own = [replace(index, base=location.own_url) for index in indexes]
             is_new = await fetch.fetch_mirror(own)
         self.progress.advance(1)
@@ -277,10 +277,9 @@ class Run:
     async def settle(
         self, units: Sequence[Unit], failures: list[str], is_asked: Callable[[str], bool]
     ) -> FetchSummary:
-        """Download mirrors; raise what failed, or remove those asked for that are gone.
+        """Download mirrors; raise the failures, or remove selected mirrors that are gone.
 
-        A snapshot that the list no longer names stays as it is, and a run in which anything failed
-        removes nothing.
+        Snapshots that are no longer in the list are kept, and a run with a failure removes nothing.
         """
         asked_count = len(units) + len(failures)
         self.progress.add_total(len(units))
@@ -317,7 +316,7 @@ class Run:
             self.progress.advance(1)
 
     def remove_gone(self, kept: set[str], is_asked: Callable[[str], bool]) -> None:
-        """Remove the mirrors that were asked for and are no longer there, by their folders."""
+        """Remove the folders of selected mirrors that no longer exist."""
         gone = set()
         for path in list(self.tree.seen):
             folder = folder_of(path)
@@ -329,11 +328,11 @@ class Run:
 
 
 def is_local(url: str) -> bool:
-    """Return whether a mirror is a folder, by its URL in Spack's configuration."""
+    """Return whether the URL of a mirror in Spack's configuration is a local folder."""
     return "://" not in url or url.lower().startswith("file://")
 
 
 def explain_url(index: Index) -> str:
-    """Return how a URL came about that nobody named."""
+    """Return where a URL comes from, if the user did not give it."""
     is_mapped = index.named.startswith("s3://") and index.base.startswith("http")
     return f" (for {index.named}, see --s3-host)" if is_mapped else ""

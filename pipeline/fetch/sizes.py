@@ -1,4 +1,4 @@
-"""The specs that an index names, and where the manifests with their binaries' sizes are."""
+"""The specs in an index, and the paths of their manifests, which have the sizes of binaries."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ IS_HASH = re.compile(HASH)
 
 
 class SpecName(NamedTuple):
-    """What the files of a spec are named by."""
+    """The parts of a spec that name its files."""
 
     name: str
     version: str
@@ -28,14 +28,14 @@ class SpecName(NamedTuple):
 
 
 class Named(msgspec.Struct, gc=False):
-    """A spec's own part of its record."""
+    """The spec in a record."""
 
     name: str
     version: str
 
 
 class Record(msgspec.Struct, gc=False):
-    """A record of an index; one without a binary is a mere dependency."""
+    """A record of an index; without a binary it is only a dependency."""
 
     spec: Named
     in_buildcache: bool = False
@@ -54,12 +54,12 @@ class IndexFile(msgspec.Struct, gc=False):
 
 
 def read_specs(file: Path, compression: str, unpacked: Path) -> set[SpecName]:
-    """Read the specs with a binary that an index names; `unpacked` is where it is decompressed.
+    """Read the specs with a binary from an index; `unpacked` is the file to decompress it to.
 
     Raises
     ------
     FetchError
-        Its records have another form, or are too many.
+        Its records can't be read, or there are too many.
     """
     if compression == "gzip":
         with file.open("rb") as source, unpacked.open("wb") as target:
@@ -92,7 +92,7 @@ def read_specs(file: Path, compression: str, unpacked: Path) -> set[SpecName]:
 def spec_manifest(spec: SpecName) -> str:
     """Return the path of a spec's manifest below its mirror.
 
-    Spack's `format_path` replaces what a version may have and a file's name may not.
+    Spack's `format_path` replaces characters of a version that are not allowed in file names.
 
     >>> spec_manifest(SpecName("zlib", "git.v1/x=1.3", "h"))
     'v3/manifests/spec/zlib/zlib-git.v1_x_1.3-h.spec.manifest.json'

@@ -1,8 +1,8 @@
-"""The tree that `fetch` keeps: each file at the path that it has in the cache, and what it was.
+"""The tree of downloaded files, each at its path in the cache, and the state of the downloads.
 
-Beside the files lies a folder `.fetch`: `seen.json` remembers what was downloaded from where and
-with which validators; during a run a journal is appended to instead, so that remembering one file
-of thousands costs no more than a line. Only files that are remembered there are ever removed.
+The state is in the folder `.fetch`: `seen.json` has the URL and validators of each file; during a
+run, a journal is appended to instead, so that one file of thousands costs only a line. Only files
+that are recorded there are ever removed.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ JOURNAL_DECODER = msgspec.json.Decoder(tuple[str, Seen | None])
 
 
 class Tree:
-    """A folder of fetched files; paths are relative to it, with slashes."""
+    """A folder of downloaded files; paths are relative to it, with slashes."""
 
     def __init__(self, folder: Path) -> None:
         own = folder / OWN_FOLDER
@@ -39,17 +39,17 @@ class Tree:
         self.journal = own / "journal"
         self.numbers = itertools.count()
         self.seen = self._recall()
-        # A walk through all of it for each of thousands of mirrors would take minutes.
+        # Scanning all of it for each of thousands of mirrors would take minutes.
         self.by_folder: dict[str | None, set[str]] = defaultdict(set)
         for path in self.seen:
             self.by_folder[folder_of(path)].add(path)
 
     def _recall(self) -> dict[str, Seen]:
-        """Read what was remembered, and what a killed run noted before it ended."""
+        """Read the state, and the journal of a killed run."""
         try:
             seen = SEEN_DECODER.decode(self.memory.read_bytes())
         except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
-            seen = {}  # Nothing remembered, or by another version: everything is requested anew.
+            seen = {}  # No state, or that of another version: everything is requested anew.
         try:
             lines = self.journal.read_bytes().splitlines()
         except FileNotFoundError:
@@ -58,7 +58,7 @@ class Tree:
             try:
                 path, state = JOURNAL_DECODER.decode(line)
             except (msgspec.DecodeError, UnicodeDecodeError):
-                break  # The line that a kill cut off is the last.
+                break  # Only the last line can be truncated by a kill.
             if state is None:
                 seen.pop(path, None)
             else:
@@ -66,19 +66,19 @@ class Tree:
         return seen
 
     def file(self, path: str) -> Path:
-        """Return a file's place."""
+        """Return the location of a file."""
         return self.folder / path
 
     def new_draft(self) -> Path:
-        """Return a place for a file to be downloaded to."""
+        """Return a new temporary file to download to."""
         return self.drafts / str(next(self.numbers))
 
     def paths(self, folder: str) -> list[str]:
-        """Return what is remembered of a mirror."""
+        """Return the paths of a mirror's recorded files."""
         return sorted(self.by_folder[folder])
 
     def known(self, path: str, url: str) -> Seen | None:
-        """Return what a file was when downloaded from a URL, if it lies there unaltered."""
+        """Return the record of a file downloaded from a URL, if the file is unmodified."""
         seen = self.seen.get(path)
         return seen if seen and seen.url == url and self._is_unaltered(path, seen) else None
 
@@ -90,7 +90,7 @@ class Tree:
         return (status.st_size, status.st_mtime_ns) == (seen.size, seen.mtime_ns)
 
     def holds(self, path: str, blob: Blob) -> bool:
-        """Return whether a blob lies there whole; its checksum is computed unless that is known."""
+        """Return whether a blob is there and intact; its checksum is computed unless recorded."""
         seen = self.seen.get(path)
         if seen and seen.size == blob.content_length and self._is_unaltered(path, seen):
             return True
@@ -102,10 +102,10 @@ class Tree:
         )
 
     def publish(self, draft: Draft, path: str) -> None:
-        """Put a draft into its place.
+        """Move a draft to its path.
 
-        It is remembered before: a run killed in between leaves nothing that is not known, and
-        its time tells the file that lies there from the one remembered.
+        It is recorded first, so that a run killed in between leaves no unrecorded file; the
+        modification time tells the old file from the recorded one.
         """
         self._remember(path, draft.seen)
         file = self.file(path)
@@ -113,7 +113,7 @@ class Tree:
         draft.path.replace(file)
 
     def touch(self, path: str) -> None:
-        """Set a file's modification time, so that readers notice that what it names changed."""
+        """Update a file's modification time, so that readers see that a file it names changed."""
         file = self.file(path)
         os.utime(file)
         seen = self.seen.get(path)
@@ -121,7 +121,7 @@ class Tree:
             self._remember(path, msgspec.structs.replace(seen, mtime_ns=file.stat().st_mtime_ns))
 
     def remove(self, path: str) -> None:
-        """Remove a file that was fetched, and the folders that it leaves empty."""
+        """Remove a downloaded file, and the folders that it leaves empty."""
         self.file(path).unlink(missing_ok=True)
         for folder in self.file(path).parents:
             if folder == self.folder or not folder.is_dir() or any(folder.iterdir()):
@@ -130,7 +130,7 @@ class Tree:
         self._remember(path, None)
 
     def _remember(self, path: str, seen: Seen | None) -> None:
-        # A journal that is a link is not followed: it may lead to any file of the user's.
+        # Do not follow a symbolic link: it may lead to any file of the user's.
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
         descriptor = os.open(self.journal, flags, 0o666)
         try:
@@ -145,7 +145,7 @@ class Tree:
             self.by_folder[folder_of(path)].add(path)
 
     def close(self) -> None:
-        """Write what is remembered in one file, and drop the journal."""
+        """Write the state to one file, and remove the journal."""
         if self.journal.exists():
             draft = self.drafts / self.memory.name
             draft.write_bytes(msgspec.json.format(msgspec.json.encode(self.seen), indent=1))
@@ -154,7 +154,7 @@ class Tree:
 
 
 def restamp(draft: Draft) -> Draft:
-    """Return a draft that was rewritten, with its size and time as they are now."""
+    """Return a rewritten draft with its current size and modification time."""
     status = draft.path.stat()
     seen = msgspec.structs.replace(draft.seen, size=status.st_size, mtime_ns=status.st_mtime_ns)
     return Draft(draft.path, seen)
@@ -162,7 +162,7 @@ def restamp(draft: Draft) -> Draft:
 
 @contextmanager
 def open_tree(folder: Path, waits: Callable[[], None]) -> Iterator[Tree]:
-    """Open the tree below a folder for one run at a time, and clear what killed runs left."""
+    """Open the tree in a folder for one run at a time, and remove drafts of killed runs."""
     with hold_lock(folder / OWN_FOLDER / "lock", waits=waits):
         tree = Tree(folder)
         shutil.rmtree(tree.drafts, ignore_errors=True)

@@ -1,7 +1,7 @@
-"""URLs of build caches as users have them: parsed, logins split off, hosts compared.
+"""URLs of build caches as users give them: parsing, splitting off logins, comparing hosts.
 
-A login must never reach a message or a file, so every URL goes through `split_login` first, and
-its errors name no part of a URL that may belong to a login.
+A login must never reach a message or a file, so every URL goes through `split_login` first, and its
+errors quote no part of a URL that may belong to a login.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ PUBLIC_HOST = "https://binaries.spack.io"
 MAX_PORT = 65_535
 
 LOGIN = re.compile(r"//[^/@\s]*@")
-# What may follow a mirror's own URL: an index, its manifest, a blob, or a folder on the way there.
+# What may follow a mirror's URL: an index, its manifest, a blob, or a folder on their path.
 BELOW_MIRROR = re.compile(
     rf"/(?:{re.escape(LIST)}"
     r"|(?P<layout_2>build_cache/index\.json)"
@@ -35,14 +35,14 @@ BELOW_MIRROR = re.compile(
 
 
 class Login(NamedTuple):
-    """A user name and password; a token has no user name and is sent as a bearer token."""
+    """A user name and password; without a user name, a bearer token."""
 
     user: str
     password: str
 
 
 class MirrorUrl(NamedTuple):
-    """A mirror's URL, and which of its indexes a longer URL named; None stands for any."""
+    """A mirror's URL, and the index that a longer URL named; None means any."""
 
     base: str
     layout: int | None = None
@@ -50,7 +50,7 @@ class MirrorUrl(NamedTuple):
 
 
 def hide_logins(text: str) -> str:
-    """Remove user names and passwords from URLs in a text.
+    """Remove user names and passwords from the URLs in a text.
 
     >>> hide_logins("no connection to http://me:secret@proxy:3128")
     'no connection to http://proxy:3128'
@@ -59,7 +59,7 @@ def hide_logins(text: str) -> str:
 
 
 def split_url(url: str) -> SplitResult:
-    """Parse an absolute URL, or raise FetchError, without any text that may be a password."""
+    """Parse an absolute URL; the FetchError for an invalid one quotes no possible password."""
     scheme, separator, rest = url.partition("://")
     authority = re.split("[/?#]", rest, maxsplit=1)[0]
     if separator and "@" in rest[len(authority) :]:
@@ -85,7 +85,7 @@ def split_url(url: str) -> SplitResult:
 
 
 def split_login(url: str) -> tuple[str, Login | None]:
-    """Return a URL without the user name and password in it, and these."""
+    """Split a URL into the URL without a login, and the login."""
     parts = split_url(url)
     login, at, host = parts.netloc.rpartition("@")
     if not at:
@@ -95,7 +95,7 @@ def split_login(url: str) -> tuple[str, Login | None]:
 
 
 def check_scheme(url: str) -> None:
-    """Refuse a URL that is none, or of a kind that can't be downloaded, and say what to do."""
+    """Refuse a path, an invalid URL or an unsupported scheme, and say what to do."""
     scheme, separator, path = hide_logins(url).partition("://")
     if not separator:
         if url.startswith(("/", ".", "~")) or Path(url).exists():
@@ -120,7 +120,7 @@ def resolve_bucket(url: str, s3_host: str | None, *, has_endpoint: bool = False)
     """Return the HTTP URL of an s3:// URL whose bucket is served over HTTP, else the URL itself.
 
     `{bucket}` in `s3_host` stands for the bucket's name. The public cache's bucket is served by
-    binaries.spack.io, unless an S3 endpoint is named.
+    binaries.spack.io, unless an S3 endpoint is given.
 
     Examples
     --------
@@ -143,7 +143,7 @@ def resolve_bucket(url: str, s3_host: str | None, *, has_endpoint: bool = False)
 
 
 def split_mirror(url: str) -> MirrorUrl:
-    """Split the URL of a mirror, its index or a folder in it into the mirror's own and the rest.
+    """Split the URL of a mirror, index or folder in a mirror into the mirror's URL and the rest.
 
     >>> split_mirror("https://host/mirror/build_cache")
     MirrorUrl(base='https://host/mirror', layout=None, view=None)
@@ -164,7 +164,7 @@ def origin_of(url: str) -> str:
 
 
 def is_allowed(url: str, origins: Collection[str], hosts: Collection[str]) -> bool:
-    """Return whether a URL is at one of some origins, or at a host given as HOST or HOST:PORT."""
+    """Return whether a URL is at one of `origins` or `hosts`, given as HOST or HOST:PORT."""
     parts = urlsplit(url)
     return origin_of(url) in origins or bool(
         {parts.hostname, parts.netloc.lower()}.intersection(host.lower() for host in hosts)
@@ -177,8 +177,7 @@ def resolve_redirect(url: str, location: str) -> str:
     Raises
     ------
     ValueError
-        It is not to be followed; the message says why, and has no part of the location but its
-        scheme.
+        It must not be followed; the message says why, and quotes only the scheme of the location.
     """
     try:
         parts = urlsplit(urljoin(url, location))
