@@ -185,7 +185,7 @@ def test_a_url_or_a_file_is_named(tmp_path: Path, arguments: list[str]) -> None:
     )
 
     assert code == 2
-    assert "name a URL or --mirrors FILE, one of them" in said
+    assert "give either URL or --mirrors FILE" in said
 
 
 @pytest.mark.parametrize("named", ["option", "folder", "url", "file"])
