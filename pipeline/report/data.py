@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 SNAPSHOTS, DEPENDENCIES = "data/snapshots", "data/dependencies"
 HISTORY = "data/history.js"
 PLACES = 3  # of percentages and shares
-LEVEL = 6  # of compression
+LEVEL = 5  # of compression
 PREFIX = 7  # letters of a hash that tell the specs of a package apart; Spack takes such a prefix
 
 # What is shown of a snapshot: its table in the file, and the query. Lists are JSON text.

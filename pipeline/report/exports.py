@@ -44,7 +44,10 @@ ROWS = "rows.parquet"
 
 def csv_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
     """Return the names of the views by snapshot that have a CSV file."""
-    query = "select view_name from duckdb_views() where not internal and schema_name = 'main'"
+    query = (
+        "select view_name from duckdb_views() "
+        "where database_name = current_database() and schema_name = 'main'"
+    )
     views = run_query(connection, query)
     coverage = sorted(name for (name,) in views.values if name.startswith("coverage_"))
     return [*coverage, *CSV_VIEWS]

@@ -87,14 +87,18 @@ def read_facts(
         select
             (select count(*) from pages where suffix(page, '.md')) as page_count,
             (select count(distinct page) from pages where not suffix(page, '.md')) as index_count,
-            (select count(*) from snapshots) as snapshot_count,
-            (select coalesce(sum(spec_count), 0)::bigint from snapshots) as spec_count,
             (select count(*) from spec_stacks) as spec_stack_count,
             (select count(*) from rejects) as reject_count
         """
     )
     return {
-        "totals": totals | {"hole_count": holes.height, "difference_count": differences.height},
+        "totals": totals
+        | {
+            "snapshot_count": len(snapshots),
+            "spec_count": sum(row["spec_count"] for row in snapshots),
+            "hole_count": holes.height,
+            "difference_count": differences.height,
+        },
         "sources": sources(totals),
         "sources_text": sources_text(totals),
         "snapshots": snapshots,
@@ -129,7 +133,8 @@ def read_facts(
         "holes": holes.head(ROWS_SHOWN).to_dicts(),
         "definitions": ask(
             "select view_name, comment from duckdb_views() "
-            "where not internal and schema_name = 'main' order by all"
+            "where database_name = current_database() and not internal and schema_name = 'main' "
+            "order by all"
         ),
         "rows_shown": ROWS_SHOWN,
     }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 STATE_FILE = ".state.json"
 TEMPLATES = Path(__file__).parent / "templates"
 # The tables with a tag; a snapshot's digest is of its rows in each.
-TABLES = ("spec_stacks", "pages", "dependencies", "spec_compilers")
+TABLES = ("spec_stacks", "pages", "rejects", "dependencies", "spec_compilers")
 
 
 class ReportState(msgspec.Struct, frozen=True):
@@ -94,11 +94,15 @@ def snapshot_digests(
     shared = connection.execute(
         """
         select
-            (select list(sql order by sql) from duckdb_views() where not internal),
+            (
+                select list(sql order by sql)
+                from duckdb_views()
+                where database_name = current_database() and not internal
+            ),
             (
                 select list(macro_definition order by macro_definition)
                 from duckdb_functions()
-                where not internal
+                where database_name = current_database() and not internal
             ),
             (select bit_xor(hash(targets)) from targets)
         """

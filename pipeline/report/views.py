@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ import polars as pl
 
 from pipeline.errors import OutputError
 from pipeline.schemas import TABLES
+from pipeline.warehouse.database import CATALOG, quote
 
 if TYPE_CHECKING:
     import duckdb
@@ -31,7 +32,7 @@ def check_tables(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
     """
     columns = connection.execute(
         "select table_name, list(column_name order by column_index) from duckdb_columns() "
-        "where not internal group by all"
+        f"where database_name = '{CATALOG}' and not internal group by all"
     ).fetchall()
     found = dict(columns)
     for table in TABLES:
@@ -45,26 +46,22 @@ def check_tables(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
 def read_views(
     connection: duckdb.DuckDBPyConnection,
     queries: dict[str, str],
-    tags: tuple[str, str] | None = None,
+    tags: Sequence[str] | None = None,
 ) -> Frames:
-    """Return all rows of each query, by its name; of some snapshots if `tags` are given.
-
-    `tags` are the first and the last of a range: a range reaches every table behind a view, where
-    DuckDB would apply a list of tags only to the view's result.
-    """
+    """Return all rows of each query, by its name; of some snapshots if `tags` are given."""
     with ThreadPoolExecutor(READERS) as pool:
         frames = pool.map(partial(read_query, connection, tags=tags), queries.values())
         return dict(zip(queries, frames, strict=True))
 
 
 def read_query(
-    connection: duckdb.DuckDBPyConnection, query: str, tags: tuple[str, str] | None = None
+    connection: duckdb.DuckDBPyConnection, query: str, tags: Sequence[str] | None = None
 ) -> pl.DataFrame:
     """Return the rows of a query in order; safe to be called from several threads."""
-    where = "where tag between ? and ?" if tags else ""
+    listed = ", ".join(map(quote, tags or []))
+    where = f"where tag in ({listed})" if tags else ""
     with connection.cursor() as cursor:
-        rows = cursor.sql(f"select * from ({query}) {where} order by all", params=tags)
-        frame: pl.DataFrame = rows.pl()
+        frame: pl.DataFrame = cursor.sql(f"select * from ({query}) {where} order by all").pl()
     return frame
 
 
@@ -73,10 +70,3 @@ def split_by_tag(frame: pl.DataFrame, tags: Iterable[str]) -> dict[str, pl.DataF
     empty = frame.clear().drop("tag")
     parts = frame.partition_by("tag", as_dict=True, include_key=False, maintain_order=True)
     return {tag: parts.get((tag,), empty) for tag in tags}
-
-
-def in_parallel(function: Callable[[str], object], names: Iterable[str]) -> None:
-    """Call a function for each name, two at a time: compression leaves Python's lock to others."""
-    with ThreadPoolExecutor(2) as pool:
-        for _ in pool.map(function, names):
-            pass

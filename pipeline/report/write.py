@@ -6,7 +6,8 @@ kept while what they are made of stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ from pipeline.outputs import (
     replace_folder,
 )
 from pipeline.report import exports
+from pipeline.report.batches import MAX_STACKS, batches, create_views, fill_views
 from pipeline.report.charts import lifetime_chart, trend_chart
 from pipeline.report.data import (
     DEPENDENTS,
@@ -50,13 +52,15 @@ from pipeline.report.state import (
     snapshot_digests,
     write_state,
 )
-from pipeline.report.views import check_tables, in_parallel, read_query, read_views, split_by_tag
+from pipeline.report.views import Frames, check_tables, read_query, read_views, split_by_tag
 from pipeline.rows import escape_markdown
 from pipeline.text import counted, natural_key, printable
-from pipeline.warehouse.database import open_warehouse
+from pipeline.warehouse.database import CATALOG, open_beside
 from pipeline.warehouse.dictionary import write_dictionary
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from pipeline.sources.locks.lock_file import LockFile
 
 SCRIPTS = (
@@ -71,9 +75,7 @@ SCRIPTS = (
     "snapshot",
     "main",
 )
-BATCH_SPECS = 100_000  # of snapshots read at a time; bounds the memory
-# With more stacks a snapshot is read alone, without its overlap, which grows with their square.
-MAX_STACKS = 200
+WRITERS = 2  # compression leaves Python's lock to others
 
 NO_LOCKS: Mapping[str, LockFile] = {}
 
@@ -99,7 +101,7 @@ def write_reports(
     """
     folder, draft = out / REPORTS_FOLDER, draft_path(out, REPORTS_FOLDER)
     if not (out / DATABASE).is_file():
-        open_warehouse(out)  # says so, before anything is touched
+        open_beside(out)  # says so, before anything is touched
     try:
         with hold_lock(lock_path(out, REPORTS_FOLDER), waits=waits):
             clear_drafts(out, REPORTS_FOLDER)
@@ -107,7 +109,7 @@ def write_reports(
             digest = database_digest(out, all_rows, host, msgspec.json.encode(locks))
             if state and state.made_of == digest and has_files(folder, state.files):
                 return [report_line(out), *state.lines]
-            with open_warehouse(out) as connection:
+            with open_beside(out) as connection:
                 try:
                     check_tables(connection, out / DATABASE)
                     lines = write_files(
@@ -156,43 +158,49 @@ def write_files(
 ) -> list[str]:
     """Write every file of the reports below `draft`, or link it to that of `old`.
 
-    Returns the lines that say what is in them.
+    `connection` is one of `open_beside`. Returns the lines that say what is in the reports.
     """
     draft.mkdir()
+    create_views(connection)
     snapshots = read_snapshots(connection)
     tags = [row["tag"] for row in snapshots]
+    previous_tags = {row["tag"]: row["previous_tag"] for row in snapshots}
     newest = {row["tag"] for row in snapshots if row["rank"]}
-    views = exports.csv_views(connection)
-    digests = snapshot_digests(connection, {row["tag"]: row["previous_tag"] for row in snapshots})
-    digests = {tag: f"{found} {tag in newest}" for tag, found in digests.items()}
-    stale = [tag for tag in tags if not keep_snapshot(draft, old, state, tag, digests[tag], views)]
-    places = read_version_places(connection)
-    crowded = {row["tag"] for row in snapshots if row["stack_count"] > MAX_STACKS}
-    for batch in batches(snapshots, set(stale)):
-        queries = SNAPSHOT_TABLES | ({"overlap": NO_OVERLAP} if crowded & {*batch} else {})
-        write_snapshots(connection, draft, batch, views, queries, newest, places)
-    if not tags:
-        # Files without a row, as the tables have them: what reads them finds the columns.
-        empty = {view: f"from {view} limit 0" for view in [*views, *exports.OTHER_VIEWS]}
-        frames = {view: frame.drop("tag") for view, frame in read_views(connection, empty).items()}
-        exports.write_snapshot(draft, NO_TAG, frames, views)
     chosen = next((row["tag"] for row in snapshots if row["rank"] == 1), None)
-    whole = read_views(connection, {view: f"from {view}" for view in exports.WHOLE_VIEWS})
-    whole |= {
-        view: read_query(connection, f"from {view}", (chosen or "", chosen or ""))
-        for view in exports.NEWEST_VIEWS
-    }
-    rows = exports.write_whole(draft, views, tags, chosen, whole, all_rows=all_rows)
-    write_history(draft, chronological(snapshots), places)
-    facts = read_facts(connection, snapshots, partial(exports.read_snapshots, draft))
-    (draft / "dictionary.md").write_text(write_dictionary(connection), encoding="utf-8")
-    facts["csv_rows"] = rows
-    facts["priorities"] = whole["gap_priority"].sort("rank", "package").head(ROWS_SHOWN).to_dicts()
-    facts["gap_package_count"] = whole["gap_priority"].height
-    facts["installable"] = whole["installable_coverage"].to_dicts()
-    facts["closure_hole_count"] = whole["closure_holes"].height
-    facts["is_shortened"] = len(tags) > exports.SHORT_HISTORY and not all_rows
-    facts["locks"] = read_lock_facts(connection, locks, chosen)
+    views = exports.csv_views(connection)
+    places = read_version_places(connection)
+    with connection.cursor() as whole:
+        whole.execute(f"use {CATALOG}")
+        digests = snapshot_digests(whole, previous_tags)
+        digests = {tag: f"{found} {tag in newest}" for tag, found in digests.items()}
+        stale = {
+            tag for tag in tags if not keep_snapshot(draft, old, state, tag, digests[tag], views)
+        }
+        write_snapshots(connection, draft, snapshots, stale, views, places)
+        # What follows is of all snapshots, or of one.
+        fill_views(connection, [chosen, previous_tags.get(chosen or "")])
+        if not tags:
+            # Files without a row, as the tables have them: what reads them finds the columns.
+            empty = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]}
+            frames = read_views(connection, empty)
+            frames = {view: frame.drop("tag") for view, frame in frames.items()}
+            exports.write_snapshot(draft, NO_TAG, frames, views)
+        whole_views = {view: f"from {CATALOG}.{view}" for view in exports.WHOLE_VIEWS}
+        newest_views = {view: f"from {view}" for view in exports.NEWEST_VIEWS}
+        exported = read_views(connection, whole_views)
+        exported |= read_views(connection, newest_views, [chosen or ""])
+        rows = exports.write_whole(draft, views, tags, chosen, exported, all_rows=all_rows)
+        write_history(draft, chronological(snapshots), places)
+        (draft / "dictionary.md").write_text(write_dictionary(whole), encoding="utf-8")
+        facts = read_facts(whole, snapshots, partial(exports.read_snapshots, draft))
+        facts["csv_rows"] = rows
+        priorities = exported["gap_priority"]
+        facts["priorities"] = priorities.sort("rank", "package").head(ROWS_SHOWN).to_dicts()
+        facts["gap_package_count"] = priorities.height
+        facts["installable"] = exported["installable_coverage"].to_dicts()
+        facts["closure_hole_count"] = exported["closure_holes"].height
+        facts["is_shortened"] = len(tags) > exports.SHORT_HISTORY and not all_rows
+        facts["locks"] = read_lock_facts(whole, locks, chosen)
     facts["lines"] = lines = headlines(facts)
     write_pages(draft, facts, page_data(connection, snapshots, draft) | {"host": host})
     write_state(draft, digest, digests, lines)
@@ -216,56 +224,64 @@ def keep_snapshot(
     return True
 
 
-def batches(snapshots: list[dict[str, Any]], stale: set[str]) -> Iterator[list[str]]:
-    """Yield the stale tags in batches: ranges of all tags, of a bounded number of specs."""
-    batch: list[str] = []
-    spec_count = 0
-    for row in sorted(snapshots, key=lambda row: row["tag"].encode()):
-        is_stale = row["tag"] in stale
-        weight = BATCH_SPECS if row["stack_count"] > MAX_STACKS else row["spec_count"]
-        if batch and (not is_stale or spec_count + weight > BATCH_SPECS):
-            yield batch
-            batch, spec_count = [], 0
-        if is_stale:
-            batch.append(row["tag"])
-            spec_count += weight
-    if batch:
-        yield batch
-
-
 def write_snapshots(
     connection: duckdb.DuckDBPyConnection,
     folder: Path,
-    tags: list[str],
+    snapshots: list[dict[str, Any]],
+    stale: set[str],
     views: list[str],
-    tables: dict[str, str],
-    newest: set[str],
     places: dict[str, int],
 ) -> None:
-    """Write the files of some snapshots, whose tags are all of a range.
+    """Write the files of the stale snapshots: one batch is written while the next is read."""
+    crowded = {row["tag"] for row in snapshots if row["stack_count"] > MAX_STACKS}
+    newest = {row["tag"] for row in snapshots if row["rank"]}
+    previous_tags = {row["tag"]: row["previous_tag"] for row in snapshots}
+    written: list[Future[None]] = []
+    with ThreadPoolExecutor(WRITERS) as pool:
+        for batch in batches(snapshots, stale):
+            fill_views(connection, [*batch, *(previous_tags[tag] for tag in batch)])
+            queries = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]}
+            queries |= SNAPSHOT_TABLES | ({"overlap": NO_OVERLAP} if crowded & {*batch} else {})
+            frames = {
+                name: split_by_tag(frame, batch)
+                for name, frame in read_views(connection, queries, batch).items()
+            }
 
-    `tables` are the queries of what the page alone shows.
-    """
-    queries = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]} | tables
-    frames = {
-        name: split_by_tag(frame, tags)
-        for name, frame in read_views(connection, queries, (tags[0], tags[-1])).items()
-    }
+            dependents = {
+                tag: read_query(connection, DEPENDENTS, [tag]).drop("tag")
+                for tag in newest.intersection(batch)
+            }
+            for future in written:
+                future.result()
+            written = [
+                pool.submit(
+                    write_snapshot,
+                    folder,
+                    tag,
+                    {name: parts[tag] for name, parts in frames.items()},
+                    views,
+                    places,
+                    dependents.get(tag),
+                )
+                for tag in batch
+            ]
+            for tag in dependents:
+                write_dependencies(connection, folder, tag)
+        for future in written:
+            future.result()
 
-    dependents = {
-        tag: read_query(connection, DEPENDENTS, (tag, tag)).drop("tag")
-        for tag in tags
-        if tag in newest
-    }
 
-    def write_one(tag: str) -> None:
-        of_tag = {name: parts[tag] for name, parts in frames.items()}
-        exports.write_snapshot(folder, tag, of_tag, views)
-        write_snapshot_data(folder, tag, of_tag, places, dependents.get(tag))
-
-    in_parallel(write_one, tags)
-    for tag in newest.intersection(tags):
-        write_dependencies(connection, folder, tag)
+def write_snapshot(
+    folder: Path,
+    tag: str,
+    frames: Frames,
+    views: list[str],
+    places: dict[str, int],
+    dependents: pl.DataFrame | None,
+) -> None:
+    """Write the files of one snapshot."""
+    exports.write_snapshot(folder, tag, frames, views)
+    write_snapshot_data(folder, tag, frames, places, dependents)
 
 
 def chronological(snapshots: list[dict[str, Any]]) -> list[str]:

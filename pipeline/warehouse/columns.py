@@ -49,6 +49,7 @@ VIEW_COLUMNS = {
     "external_count": "Specs of the lock file that are externals, provided by the host.",
     "fact": "Key of the page's `meta` that is compared.",
     "first_difference": "Position of the first attribute that differs; 1 is the version.",
+    "findings": "Items that the page's accepted specs have of the fact, each with its count.",
     "first_tag": "First weekly snapshot that has the spec.",
     "found": "What the accepted specs say: a count, or 1 for an item that is there.",
     "gained_cell_count": "Cells that the snapshot has and the previous one lacks.",

@@ -127,6 +127,24 @@ def open_warehouse(out: Path) -> duckdb.DuckDBPyConnection:
     return connection
 
 
+def open_beside(out: Path) -> duckdb.DuckDBPyConnection:
+    """Open an empty database in memory, beside which `open_warehouse`'s is the catalog `coverage`.
+
+    Raises
+    ------
+    OutputError
+        There is no database, or it is none that DuckDB reads.
+    """
+    with private_copy(out) as copy:
+        try:
+            connection = duckdb.connect(config={"temp_directory": ""})
+            connection.execute(f"attach {quote(copy.path)} as {CATALOG} (read_only)")
+            connection.execute(LOCK)
+        except duckdb.Error as error:
+            raise damaged(out, error) from error
+    return connection
+
+
 def damaged(out: Path, error: Exception) -> OutputError:
     """Say that DuckDB can't read the database."""
     return OutputError(

@@ -1,14 +1,24 @@
 -- The facts of each page's summary, as computed from its accepted specs.
--- Grain: one row per tag, package, fact and item.
+-- Grain: one row per tag, package and fact; pages with a spec. Items are ordered.
 -- Reads: spec_stacks
 create or replace view steps.page_findings as
-with counted as (
+with stack_counts as (
+    select
+        tag,
+        package,
+        stack,
+        count(*) as spec_count
+    from main.spec_stacks
+    where stack is not null
+    group by all
+),
+
+counted as (
     select
         tag,
         package,
         'num_specs' as fact,
-        null::varchar as item,
-        count(distinct hash) as found
+        [{item: null::varchar, count: count(distinct hash)}] as findings
     from main.spec_stacks
     group by all
     union all
@@ -16,44 +26,51 @@ with counted as (
         tag,
         package,
         'num_specs_by_stack',
-        stack,
-        count(*)
-    from main.spec_stacks
-    where stack is not null
+        list({item: stack, count: spec_count} order by stack)
+    from stack_counts
     group by all
 ),
 
--- Not `unpivot`, which clients of DuckDB 1.5.0 to 1.5.2 can't bind here.
-listed as (
-    select distinct
-        spec_stacks.tag,
-        spec_stacks.package,
-        finding.fact,
-        finding.item
+per_page as (
+    select
+        tag,
+        package,
+        list(distinct compiler) as compilers,
+        list(distinct os) as oss,
+        list(distinct platform) as platforms,
+        list(distinct stack) as stacks,
+        list(distinct target) as targets,
+        list(distinct version) as versions
     from main.spec_stacks
-    cross join unnest([
-        {fact: 'compilers', item: spec_stacks.compiler},
-        {fact: 'oss', item: spec_stacks.os},
-        {fact: 'platforms', item: spec_stacks.platform},
-        {fact: 'stacks', item: spec_stacks.stack},
-        {fact: 'targets', item: spec_stacks.target},
-        {fact: 'versions', item: spec_stacks.version}
-    ]) as finding (finding)
-    where finding.item is not null
+    group by all
+),
+
+listed as (
+    select
+        tag,
+        package,
+        unnest([
+            {fact: 'compilers', items: compilers},
+            {fact: 'oss', items: oss},
+            {fact: 'platforms', items: platforms},
+            {fact: 'stacks', items: stacks},
+            {fact: 'targets', items: targets},
+            {fact: 'versions', items: versions}
+        ], max_depth := 2)
+    from per_page
 )
 
 select
     tag,
     package,
     fact,
-    item,
-    found
+    findings
 from counted
 union all
 select
     tag,
     package,
     fact,
-    item,
-    1
+    -- Of `list_distinct`, because it leaves null out.
+    list_transform(list_sort(list_distinct(items)), lambda item: {item: item, count: 1::bigint})
 from listed;

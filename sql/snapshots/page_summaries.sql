@@ -1,5 +1,5 @@
 -- The facts that each page's summary declares; what it does not declare has no row.
--- Grain: one row per tag, package and fact; a fact is a key of the page's `meta`.
+-- Grain: one row per tag, package and fact; a fact is a key of the page's `meta`. Items in order.
 -- Reads: pages
 create or replace view steps.page_summaries as
 with counted as (
@@ -7,7 +7,7 @@ with counted as (
         tag,
         package,
         'num_specs' as fact,
-        [{item: null::varchar, declared: declared_spec_count}] as declarations
+        [{item: null::varchar, count: declared_spec_count}] as declarations
     from main.pages
     where declared_spec_count is not null
     union all
@@ -15,31 +15,29 @@ with counted as (
         tag,
         package,
         'num_specs_by_stack',
-        list_transform(
-            declared_stack_counts,
-            lambda counted: {item: counted.stack, declared: counted.spec_count}
+        list_sort(
+            list_transform(
+                declared_stack_counts,
+                lambda counted: {item: counted.stack, count: counted.spec_count}
+            )
         )
     from main.pages
     where declared_stack_counts is not null
 ),
 
--- Not `unpivot`, which clients of DuckDB 1.5.0 to 1.5.2 can't bind here.
 listed as (
     select
-        pages.tag,
-        pages.package,
-        summary.fact,
-        summary.items
+        tag,
+        package,
+        unnest([
+            {fact: 'compilers', items: declared_compilers},
+            {fact: 'oss', items: declared_oss},
+            {fact: 'platforms', items: declared_platforms},
+            {fact: 'stacks', items: declared_stacks},
+            {fact: 'targets', items: declared_targets},
+            {fact: 'versions', items: declared_versions}
+        ], max_depth := 2)
     from main.pages
-    cross join unnest([
-        {fact: 'compilers', items: pages.declared_compilers},
-        {fact: 'oss', items: pages.declared_oss},
-        {fact: 'platforms', items: pages.declared_platforms},
-        {fact: 'stacks', items: pages.declared_stacks},
-        {fact: 'targets', items: pages.declared_targets},
-        {fact: 'versions', items: pages.declared_versions}
-    ]) as summary (summary)
-    where summary.items is not null
 )
 
 select
@@ -53,7 +51,6 @@ select
     tag,
     package,
     fact,
-    list_transform(
-        list_sort(list_distinct(items)), lambda item: {item: item, declared: 1::bigint}
-    )
-from listed;
+    list_transform(list_sort(list_distinct(items)), lambda item: {item: item, count: 1::bigint})
+from listed
+where items is not null;

@@ -2,33 +2,44 @@
 -- Grain: one row per tag, package, fact and item; item is null for num_specs.
 -- Reads: page_summaries, page_findings, pages
 create or replace view reconciliation as
-with declared as (
+with compared as (
     select
-        tag,
-        package,
-        fact,
-        unnest(declarations, recursive := true)
-    from steps.page_summaries
+        summaries.tag,
+        summaries.package,
+        summaries.fact,
+        summaries.declarations,
+        findings.findings,
+        pages.rejected_count
+    from steps.page_summaries as summaries
+    inner join pages
+        on pages.tag = summaries.tag
+        and pages.package = summaries.package
+    left join steps.page_findings as findings
+        on findings.tag = summaries.tag
+        and findings.package = summaries.package
+        and findings.fact = summaries.fact
+    where summaries.declarations is distinct from findings.findings
+        or pages.rejected_count > 0
 ),
 
-compared as (
+items as (
     select
         tag,
         package,
         fact,
-        item,
-        declared,
-        null as found
-    from declared
+        rejected_count,
+        true as is_declared,
+        unnest(declarations, recursive := true)
+    from compared
     union all
     select
         tag,
         package,
         fact,
-        item,
-        null as declared,
-        found
-    from steps.page_findings
+        rejected_count,
+        false,
+        unnest(findings, recursive := true)
+    from compared
 ),
 
 counts as (
@@ -37,42 +48,24 @@ counts as (
         package,
         fact,
         item,
-        coalesce(max(declared), 0) as declared,
-        coalesce(max(found), 0) as found
-    from compared
+        rejected_count,
+        coalesce(max("count") filter (where is_declared), 0) as declared,
+        coalesce(max("count") filter (where not is_declared), 0) as found
+    from items
     group by all
-),
-
-differences as (
-    select
-        counts.tag,
-        counts.package,
-        counts.fact,
-        counts.item,
-        counts.declared,
-        -- A page's entries are its specs and its rejects.
-        counts.found
-            + case when counts.fact = 'num_specs' then pages.rejected_count else 0 end as found
-    from counts
-    inner join pages
-        on pages.tag = counts.tag
-        and pages.package = counts.package
-    where case
-        when counts.fact = 'num_specs' then counts.declared <> counts.found + pages.rejected_count
-        -- What the summary has beyond the accepted specs may be of refused ones.
-        else counts.declared not between counts.found and counts.found + pages.rejected_count
-    end
 )
 
 select
-    differences.tag,
-    differences.package,
-    differences.fact,
-    differences.item,
-    differences.declared,
-    differences.found
-from differences
-semi join steps.page_summaries
-    on page_summaries.tag = differences.tag
-    and page_summaries.package = differences.package
-    and page_summaries.fact = differences.fact;
+    tag,
+    package,
+    fact,
+    item,
+    declared,
+    -- A page's entries are its specs and its rejects.
+    found + case when fact = 'num_specs' then rejected_count else 0 end as found
+from counts
+where case
+    when fact = 'num_specs' then declared <> found + rejected_count
+    -- What the summary has beyond the accepted specs may be of refused ones.
+    else declared not between found and found + rejected_count
+end;
