@@ -162,8 +162,9 @@ golden: $(STAMP) ## regenerate tests/golden, the report of the sample
 	@"$(COVERAGE)" flatten tests/pages --out outputs/golden
 	@"$(COVERAGE)" build --out outputs/golden
 	@"$(COVERAGE)" report --out outputs/golden > /dev/null
-	@rm -rf tests/golden && mkdir tests/golden
-	@cp -r outputs/golden/reports/summary.md outputs/golden/reports/csv tests/golden/
+	@rm -rf tests/golden && mkdir -p tests/golden/csv
+	@cp outputs/golden/reports/summary.md tests/golden/
+	@cp outputs/golden/reports/csv/*.csv tests/golden/csv/
 
 clean: ## remove what the pipeline and the checks made; distclean also .venv
 	@rm -rf outputs/tables outputs/reports outputs/site outputs/coverage.duckdb outputs/.tables.* outputs/.reports.* outputs/.site.* outputs/.coverage.duckdb.* outputs/.lock.*

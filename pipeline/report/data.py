@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import polars as pl
 
-from pipeline.report.exports import read_snapshots
+from pipeline.report.exports import LEVEL, read_snapshots
 from pipeline.report.views import Frames
 
 if TYPE_CHECKING:
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 SNAPSHOTS, DEPENDENCIES = "data/snapshots", "data/dependencies"
 HISTORY = "data/history.js"
 PLACES = 3  # of percentages and shares
-LEVEL = 5  # of compression
 PREFIX = 7  # letters of a hash that tell the specs of a package apart; Spack takes such a prefix
 
 # What is shown of a snapshot: its table in the file, and the query. Lists are JSON text.
