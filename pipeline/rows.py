@@ -1,7 +1,7 @@
-"""Rows as text, in each format that commands print.
+"""Render rows as text in the formats that commands print.
 
 `csv` and `json` are exact, for programs. `table` and `markdown` are for people and round fractions
-to two places. No format lets a value or a column name control a terminal, or act as markup.
+to two places. Values and column names can neither control a terminal nor act as markup.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ GAP = "   "  # between a table's columns
 
 @dataclass(frozen=True)
 class Rows:
-    """The answer to a query: column names, all different, and rows of Python values."""
+    """The result of a query: unique column names, and rows of Python values."""
 
     columns: tuple[str, ...]
     values: list[tuple[Any, ...]]
@@ -37,7 +37,7 @@ class Rows:
 def render_rows(rows: Rows, output_format: str, width: int | None = None) -> str:
     """Return rows as `table`, `csv`, `json` or `markdown`, ending with a newline.
 
-    `width` is that of the terminal which shows them, in characters; None for a file or a pipe.
+    `width` is that of the terminal, in characters; None for a file or a pipe.
     """
     match output_format:
         case "table":
@@ -55,7 +55,7 @@ def render_rows(rows: Rows, output_format: str, width: int | None = None) -> str
 def render_table(rows: Rows, width: int | None = None) -> str:
     """Return rows as a table, folded to `width` between words.
 
-    Words are never broken, so that a hash can be copied: a table whose words alone are wider is
+    Words are never broken, so that hashes can be copied; a table with long words may therefore be
     wider than `width`.
     """
     header = [printable(column) for column in rows.columns]
@@ -71,14 +71,14 @@ def render_table(rows: Rows, width: int | None = None) -> str:
 
 
 def is_numeric(values: Iterable[object]) -> bool:
-    """Return whether a column has numbers, which are aligned to the right."""
+    """Return whether a column has only numbers, which are right-aligned."""
     return any(isinstance(value, NUMBER) and not isinstance(value, bool) for value in values)
 
 
 def column_widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int]:
-    """Return the width of each column; where `width` is too little, those with most slack shrink.
+    """Return the width of each column; if `width` is too small, those with the most slack shrink.
 
-    A column's slack is what it has beyond its longest word.
+    A column's slack is its width beyond its longest word.
     """
     columns = list(zip(*rows, strict=True))
     widths = [max(map(display_width, column)) for column in columns]
@@ -96,14 +96,14 @@ def column_widths(rows: Sequence[Sequence[str]], width: int | None) -> list[int]
 def table_lines(
     row: Sequence[str], widths: Sequence[int], numeric: Sequence[bool]
 ) -> Iterator[str]:
-    """Yield the lines of one row of a table, more than one where a cell is folded."""
+    """Yield the lines of a table's row, several if a cell is folded."""
     folded = [fold(text, width) for text, width in zip(row, widths, strict=True)]
     for texts in zip_longest(*folded, fillvalue=""):
         yield f" {GAP.join(map(pad, texts, widths, numeric))}".rstrip()
 
 
 def pad(text: str, width: int, is_right: bool) -> str:
-    """Return text padded to a column's width, aligned to the right or left."""
+    """Return text padded to a column's width, right- or left-aligned."""
     padding = " " * (width - display_width(text))
     return padding + text if is_right else text + padding
 
@@ -126,7 +126,7 @@ def fold(text: str, width: int) -> list[str]:
 
 
 def display_width(text: str) -> int:
-    """Return how many columns of a terminal a text takes.
+    """Return the width of a text in terminal columns.
 
     >>> display_width("zlib"), display_width("猫"), display_width("e\u0301")
     (4, 2, 1)
@@ -141,10 +141,10 @@ def display_width(text: str) -> int:
 
 
 def render_csv(rows: Rows) -> str:
-    """Return rows as CSV: null empty, lists and structs as JSON, all else as it is.
+    """Return rows as CSV: null as empty, lists and structs as JSON, everything else verbatim.
 
-    Control characters stay too, and so do the signs which make a spreadsheet run a cell (`=`, `+`,
-    `-`, `@`): a changed value would be a wrong one.
+    That includes control characters, and the signs that make a spreadsheet evaluate a cell (`=`,
+    `+`, `-`, `@`): a changed value would be a wrong one.
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
@@ -172,7 +172,7 @@ def render_markdown(rows: Rows) -> str:
 
 
 def cell_text(value: object) -> str:
-    """Return a value as a person reads it."""
+    """Return a value as text for people."""
     match value:
         case None:
             return ""
@@ -188,21 +188,21 @@ def cell_text(value: object) -> str:
 
 
 def escape_markdown(text: str) -> str:
-    """Return text with Markdown's markup escaped."""
+    """Return text with Markdown markup escaped."""
     return MARKDOWN_MARKUP.sub(r"\\\1", text)
 
 
 def json_text(value: object) -> str:
-    """Return a value as JSON: NaN and infinity are null, dates and other types are text."""
+    """Return a value as JSON; NaN and infinity become null, dates and other types strings."""
     try:
         text = json.dumps(value, default=plain, ensure_ascii=False, allow_nan=False)
-    except (TypeError, ValueError):  # a key that is no text; NaN or infinity
+    except (TypeError, ValueError):  # a key that is not a string; NaN or infinity
         text = json.dumps(json_value(value), default=plain, ensure_ascii=False)
     return UNPRINTABLE.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def json_value(value: object) -> object:
-    """Return a value with only what JSON has: keys that are text, and finite numbers or null."""
+    """Return a value with string keys, and with null for numbers that are not finite."""
     match value:
         case float():
             return value if math.isfinite(value) else None
@@ -214,7 +214,7 @@ def json_value(value: object) -> object:
 
 
 def plain(value: object) -> object:
-    """Return a value as a number or text, for CSV and JSON."""
+    """Return a value as a number or string, for CSV and JSON."""
     match value:
         case decimal.Decimal():
             return float(value)

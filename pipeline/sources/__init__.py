@@ -1,1 +1,1 @@
-"""What a SOURCE is: finding pages and indexes, and reading them to frames."""
+"""Sources: find pages, indexes and lock files, and read them into frames."""

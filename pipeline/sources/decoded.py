@@ -1,6 +1,6 @@
-"""What every kind of source yields: specs and pages as frames, not yet checked or flattened.
+"""The output of every kind of source: specs and pages as frames, not yet checked or flattened.
 
-A new kind of source needs a reader that returns `Decoded`; everything after it is shared.
+A new kind of source needs only a reader that returns `Decoded`; all later stages are shared.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LISTS = ("versions", "variants", "stacks")
 TEXTS = ("hash", "compiler", "os", "platform", "target")
 DECLARED_LISTS = ("compilers", "oss", "platforms", "stacks", "targets", "versions")
 
-# What only an index of a build cache says of a spec; pages leave it null.
+# Columns of a spec that only an index has; from pages they are null.
 INDEX_COLUMNS: dict[str, pl.DataType] = {
     "flags": pl.List(pl.String()),
     "namespace": pl.String(),
@@ -52,7 +52,7 @@ DECODED_PAGES = pl.Schema(
         **dict.fromkeys(DECLARED_LISTS, pl.List(pl.String())),
     }
 )
-# What only an index of a build cache tells, by tag and hash, and a page does not.
+# Facts by tag and hash that only an index has.
 DECODED_DEPENDENCIES = pl.Schema(
     {
         "tag": pl.String(),
@@ -69,7 +69,7 @@ DECODED_DEPENDENCIES = pl.Schema(
 DECODED_COMPILERS = pl.Schema(
     {"tag": pl.String(), "hash": pl.String(), "language": pl.String(), "compiler": pl.String()}
 )
-# Where a stack's binary of a spec has a size of its own; a mirror without a stack has it null.
+# Sizes of binaries by stack; for a mirror without a stack, the stack is null.
 DECODED_SIZES = pl.Schema(
     {"tag": pl.String(), "hash": pl.String(), "stack": pl.String(), "size_bytes": pl.Int64()}
 )
@@ -81,10 +81,10 @@ NO_SIZES = DECODED_SIZES.to_frame()
 
 @dataclass(frozen=True)
 class Decoded:
-    """Some pages with their specs, not yet checked for more than keys and types.
+    """Some pages with their specs, of which only keys and types are checked.
 
-    The frames have the columns of DECODED_SPECS and its fellows; page_number is that of the row of
-    `pages` that a spec stands on.
+    The frames have the columns of DECODED_SPECS and the like; page_number is the row number in
+    `pages` of a spec's page.
     """
 
     specs: pl.DataFrame
@@ -104,7 +104,7 @@ def arrow_form(columns: tuple[tuple[str, pl.DataType], ...]) -> pa.Schema:
 def columns_to_frame(
     columns: Mapping[str, Sequence[Any] | pa.Array], schema: pl.Schema
 ) -> pl.DataFrame:
-    """Return lists of values as a frame of `schema`; a column that is not given is null.
+    """Return lists of values as a frame of `schema`; columns that are not given are null.
 
     Arrow builds columns from Python lists several times faster than Polars.
     """

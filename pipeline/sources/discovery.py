@@ -1,4 +1,4 @@
-"""Find pages, and the indexes of build caches, in the files and folders that a user names."""
+"""Find pages and indexes of build caches in the given files and folders."""
 
 from __future__ import annotations
 
@@ -46,16 +46,16 @@ from pipeline.sources.mirror.layout import (
 )
 from pipeline.sources.rejects import Reject, RejectCode
 
-# A folder, and the files read together with it: the pages in the folders in it, or its indexes.
+# A folder and the files of its group: the pages in its subfolders, or its indexes.
 Group = tuple[str, list[PageFile]]
 Entries = dict[str, os.DirEntry[str]]
-# `pathlib` leaves one slash of two.
+# `pathlib` collapses double slashes.
 ADDRESS = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]+):/+(?P<rest>.*)")
 FEW_REASONS = 3
 
 
 class Level(NamedTuple):
-    """A folder that is being walked: its subfolders still to be visited, as known and as found."""
+    """A folder on the walk: its subfolders to visit, as known from earlier and as found now."""
 
     folder: str
     names: Iterator[str]
@@ -67,14 +67,15 @@ class Level(NamedTuple):
 class Search:
     """A search of sources for files, which yields each group as soon as it is complete.
 
-    A group is what one folder `_cache/TAG` of the site, or one snapshot of a tree of mirrors, has.
-    What can't be read is in `rejects`; the folders walked are in `listings`, by source.
+    A group is the files of one folder `_cache/TAG` of the site, or of one snapshot of a tree of
+    mirrors. Unreadable files and folders are in `rejects`; the visited folders are in `listings`,
+    by source.
 
-    `known` returns the folders of a source as an earlier search listed them. With `only`, folders
+    `known` returns the folders of a source as listed by an earlier search. With `only`, folders
     named for other snapshots are skipped. Links to folders, and links to files outside of their
-    source, are ignored unless `follow_links`; then each file is found once, however many links
-    lead to it. `mirror` is the snapshot and the stack of a build cache whose path does not name
-    them. What is below `out` is our own and no source.
+    source, are ignored unless `follow_links`; then each file is found once, however many links lead
+    to it. `mirror` is the snapshot and stack of a build cache whose path does not name them. Our
+    own outputs below `out` are skipped.
 
     Raises
     ------
@@ -98,22 +99,22 @@ class Search:
         self.follow_links = follow_links
         self.mirror = mirror
         self.out = os.path.realpath(out) if out else None
-        # A folder that changed later may change again within the same tick.
+        # A folder that changed later may change again within the same clock tick.
         self.settled_ns = time.time_ns() - TICK_NS
         self.rejects: list[Reject] = []
         self.listings: dict[str, Listings] = {}
-        self.alone: str | None = None  # the mirror that the user names the stack of
+        self.alone: str | None = None  # the mirror whose stack the user gave
 
     def groups(self) -> Iterator[Group]:
         """Yield groups, their files sorted by name.
 
-        A group comes again, whole, where a link or a further source adds files to it. A file that
-        was found before is dropped; one whose name is taken goes by its absolute path.
+        A group is yielded again, complete, if a link or another source adds files to it. Files
+        found before are dropped; a file whose name is taken is named by its absolute path.
 
         Raises
         ------
         SourceError
-            There is no page or index in any of the sources, or none of the snapshots asked for.
+            There is no page or index in any of the sources, or none for the given snapshots.
         """
         groups: Iterator[Group] = (group for source in self.sources for group in self.walk(source))
         if self.follow_links or len(self.sources) > 1:
@@ -143,12 +144,12 @@ class Search:
             yield from Walk(self, path).groups()
 
     def single(self, path: str, page: str) -> Group:
-        """Return the group of one file: an index, or a page whatever its name.
+        """Return the group of one file: an index, or a page with any name.
 
         Raises
         ------
         SourceError
-            It is an index, and neither its path nor the user says of which snapshot.
+            It is an index, and neither its path nor the user names its snapshot.
         """
         file = stamp_page(path, page, os.stat(path))
         if not is_index(path):
@@ -166,45 +167,45 @@ class Search:
             mirror = MirrorName(tag, stack)
         else:
             raise SourceError(
-                f"{path}: its path does not tell which snapshot it is the index of; "
-                "name that with --tag, and the stack with --stack"
+                f"{path}: the path of this index names no snapshot; "
+                "name it with --tag, and the stack with --stack"
             )
         return folder, [msgspec.structs.replace(file, mirror=mirror)]
 
     def tag_of(self, *folders: str) -> str | None:
-        """Return the first of these folders' names that is a snapshot asked for by name.
+        """Return the first of these folder names that the user gave as a snapshot.
 
-        One that has the form of a snapshot's name needs not be said: any reader sees it.
+        Names in the usual form of a snapshot are left to the reader, which recognizes them.
         """
         names = map(os.path.basename, folders)
         return next((name for name in names if name in self.only and not is_snapshot(name)), None)
 
     def reject(self, what: str, page: str, error: OSError, *folders: str) -> None:
-        """Note what can't be read, with the snapshot that the first of `folders` to do so names."""
+        """Record an unreadable file or folder, with the first snapshot that `folders` name."""
         names = map(os.path.basename, folders)
         tags = (name for name in names if name in self.only or is_snapshot(name))
         self.rejects.append(unreadable(page, what, error, next(tags, None)))
 
     def select(self, names: Sequence[str]) -> Sequence[str]:
-        """Leave out folders of snapshots that are not asked for; any may be the one stack's."""
+        """Skip folders of other snapshots than those given; with a given stack, skip none."""
         if not self.only or self.mirror[1] is not None:
             return names
         return [name for name in names if name in self.only or not is_snapshot(name)]
 
     def check_alone(self, root: str, folder: str) -> None:
-        """Refuse a second mirror where the user names the stack of one.
+        """Refuse a second mirror if the user gave the stack of one.
 
         Raises
         ------
         SourceError
-            There was another before.
+            There is more than one mirror.
         """
         if self.mirror[1] is None:
             return
         if self.alone not in (None, folder):
             raise SourceError(
                 f"{root}: it holds several mirrors, {self.alone} and {folder} among them, "
-                "and --stack is for one alone; leave it out where their paths name it"
+                "and --stack is for a single one; omit it if their paths name their stacks"
             )
         self.alone = folder
 
@@ -216,21 +217,23 @@ class Walk:
         self.search = search
         self.root = root
         self.follow_links = search.follow_links
-        self.links: list[str] = []  # to folders, to be walked after what is there without links
+        self.links: list[
+            str
+        ] = []  # to folders, walked after everything that is there without links
         self.seen: set[tuple[int, int]] = set()
-        # A folder's times do not tell where its links lead.
+        # A folder's times say nothing about the targets of its links.
         self.known = {} if self.follow_links else search.known(root)
         self.listings = {} if self.follow_links else search.listings.setdefault(root, {})
         self.outputs = outputs_below(search.out, root) if search.out else set()
 
     def groups(self) -> Iterator[Group]:
-        """Yield the groups of the source; of what links lead to only what is not there already."""
+        """Yield the groups of the source, then those behind links that were not found yet."""
         yield from self.descend(self.root)
-        for link in self.links:  # grows meanwhile
+        for link in self.links:  # the list grows during the loop
             yield from self.descend(link)
 
     def descend(self, top: str) -> Iterator[Group]:
-        """Yield the groups at or below a folder, and what it adds to that of the folder above."""
+        """Yield the groups at or below a folder, and its part of the group of the folder above."""
         stack = [self.level(os.path.dirname(top).rstrip("/"), [os.path.basename(top)], [])]
         while stack:
             level = stack[-1]
@@ -248,11 +251,11 @@ class Walk:
                 yield level.folder, level.files
 
     def level(self, folder: str, names: Sequence[str], files: list[PageFile]) -> Level:
-        """Begin a folder."""
+        """Start a folder."""
         return Level(folder, iter(names), files, take_folders(self.known, folder), {})
 
     def visit(self, level: Level, name: str) -> Level | None:
-        """Add the files in a subfolder to the group; return its own level if there is more."""
+        """Add the files in a subfolder to the group; return its own level if it has subfolders."""
         folder = f"{level.folder}/{name}"
         if self.is_output(folder):
             return None
@@ -270,7 +273,7 @@ class Walk:
         self.add_pages(level, folder, listing, entries)
         names: Sequence[str] = listing.folders
         own: list[PageFile] = []
-        # Only in a mirror are some names its own; elsewhere one may be a package's.
+        # Only in a mirror are some names reserved; elsewhere they may be packages.
         if (mirror := find_mirror(folder, names, self.search.mirror[1])) is not None:
             names = mirror.others
             own = self.add_indexes(level, folder, mirror)
@@ -279,7 +282,7 @@ class Walk:
     def add_pages(
         self, level: Level, folder: str, listing: FolderListing, entries: Entries
     ) -> None:
-        """Add the pages in a folder to the group of the one above it."""
+        """Add the pages in a folder to the group of its parent."""
         tag = self.search.tag_of(level.folder) if listing.pages else None
         for name in listing.pages:
             path = f"{folder}/{name}"
@@ -336,7 +339,7 @@ class Walk:
         return path_text(path[len(self.root) + 1 :])
 
     def was_seen(self, folder: str) -> bool:
-        """Return whether a folder was visited before, whatever its name then."""
+        """Return whether a folder was visited before, under any name."""
         status = os.stat(folder)
         identity = status.st_dev, status.st_ino
         if identity in self.seen:
@@ -345,28 +348,28 @@ class Walk:
         return False
 
     def is_output(self, folder: str) -> bool:
-        """Return whether a folder is one that we write."""
+        """Return whether a folder is one of our outputs."""
         return bool(self.outputs) and (
             (os.path.realpath(folder) if self.follow_links else folder) in self.outputs
         )
 
 
 def outputs_below(out: str, root: str) -> set[str]:
-    """Return the folders that are no source though they may lie in one: `out`, or what is in it.
+    """Return the folders to skip in a source: `out`, or our outputs in it.
 
-    A source that is OUT, or lies in it, is read but for what we write there.
+    A source that is OUT, or is in it, is read except for our outputs.
     """
     own = {f"{out}/{name}" for name in (TABLES_FOLDER, REPORTS_FOLDER)}
     return own if f"{root}/".startswith(f"{out}/") else own | {out}
 
 
 def local_path(source: Path) -> Path:
-    """Return the path on disk that a user means, also by a `file://` address.
+    """Return the local path of a source, which may be a `file://` URL.
 
     Raises
     ------
     SourceError
-        There is nothing, or it is an address elsewhere.
+        It does not exist, or is another URL.
     """
     address = ADDRESS.fullmatch(str(source))
     if address and not source.exists():
@@ -386,9 +389,9 @@ def local_path(source: Path) -> Path:
 
 
 def tag_by_path(page: PageFile, known: Collection[str] = ()) -> str | None:
-    """Return the snapshot that a page's path names, for a page that does not say it itself.
+    """Return the snapshot in a page's path, for a page whose content does not say it.
 
-    The site keeps pages at `_cache/TAG/PACKAGE/specs.md`. `known` are further names of snapshots.
+    On the site, pages are at `_cache/TAG/PACKAGE/specs.md`. `known` are further names of snapshots.
     """
     if page.tag is not None:
         return page.tag
@@ -398,15 +401,15 @@ def tag_by_path(page: PageFile, known: Collection[str] = ()) -> str | None:
 
 
 def no_page_of(tags: Iterable[str]) -> SourceError:
-    """Return the error that tags were asked for that no page or index names."""
+    """Return the error for requested tags that no page or index names."""
     return SourceError(
-        f"no page of {', '.join(sorted(tags))} in the sources; "
-        "without --tag all that they hold is read"
+        f"no page or index of {', '.join(sorted(tags))} in the sources; "
+        "without --tag, all snapshots are read"
     )
 
 
 def nothing_read(sources: Iterable[Path], rejects: Sequence[Reject]) -> SourceError:
-    """Return the error that nothing in the sources could be read, with the reasons."""
+    """Return the error for sources of which nothing could be read, with the reasons."""
     reasons = [f"{reject.page}: {reject.message}" for reject in rejects[:FEW_REASONS]]
     if len(rejects) > FEW_REASONS:
         reasons.append(f"and {len(rejects) - FEW_REASONS} more")
@@ -414,7 +417,7 @@ def nothing_read(sources: Iterable[Path], rejects: Sequence[Reject]) -> SourceEr
 
 
 def missing_index(folder: str) -> str:
-    """Return the message that a mirror has specs but no index, with the remedy."""
+    """Return the message for a mirror that has specs but no index, with the remedy."""
     return (
         "specs were pushed to this mirror, but it has no index; write one with "
         f"'spack buildcache update-index {path_text(folder)}'"
@@ -422,7 +425,7 @@ def missing_index(folder: str) -> str:
 
 
 def tell_apart(groups: Iterable[Group]) -> Iterator[Group]:
-    """Combine the groups of one folder, each file once and under a name of its own."""
+    """Combine the groups of one folder, with each file once and under a unique name."""
     paths, names = set(), set()
     together: dict[str, list[PageFile]] = {}
     for folder, files in groups:
@@ -440,7 +443,7 @@ def tell_apart(groups: Iterable[Group]) -> Iterator[Group]:
 
 
 def is_index(path: str) -> bool:
-    """Return whether a file is an index and no page: by its place, else by how it begins."""
+    """Return whether a file is an index, not a page: by its path, else by its first bytes."""
     if index_at(path) is not None or path.endswith(".json"):
         return True
     try:

@@ -1,4 +1,4 @@
-"""The files of sources, pages and indexes: what identifies their version, and their bytes."""
+"""Files of sources (pages and indexes): the identity of their version, and their bytes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import msgspec
 from pipeline.sources.rejects import PageError, Reject, RejectCode
 
 MAX_PAGE_BYTES = 128 * 1024 * 1024
-# A file may change twice within one tick of its file system's clock, the coarsest of which is 2 s.
+# A file may change twice within one tick of its file system's clock, which is at most 2 s.
 TICK_NS = 2_000_000_000
 
 
 class MirrorName(msgspec.Struct, frozen=True, array_like=True):
-    """The snapshot and the stack that a mirror holds; one that stands alone may have no stack.
+    """The snapshot and stack of a mirror; a single mirror may have no stack.
 
     `root` is the folder that links in the mirror must not lead out of; None: they may.
     """
@@ -31,9 +31,9 @@ class PageFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """A page's path on disk, its name in the tables, and what identifies its version.
 
     `path` is in bytes, since file names need not be UTF-8; `page` is the path below SOURCE. Times
-    are in nanoseconds. With a `mirror` the file is no page but that mirror's index. `tag` is the
-    snapshot that the user asked for by the name of the page's folder, where that is not of a form
-    that always names one: see `tag_by_path`.
+    are in nanoseconds. With `mirror`, the file is that mirror's index instead of a page. `tag` is
+    the snapshot that the user gave by the name of the page's folder, if that has not the usual form
+    of a snapshot (see `tag_by_path`).
     """
 
     path: bytes
@@ -45,12 +45,12 @@ class PageFile(msgspec.Struct, frozen=True, array_like=True, gc=False):
     tag: str | None = None
 
 
-PackedPages = bytes  # pages as `pack_pages` gives them
+PackedPages = bytes  # pages packed by `pack_pages`
 PAGES_DECODER = msgspec.msgpack.Decoder(list[PageFile])
 
 
 def pack_pages(pages: Sequence[PageFile]) -> PackedPages:
-    """Pack pages, to be kept by the thousand; equal pages are packed to equal bytes."""
+    """Pack pages, to keep thousands of them; equal pages pack to equal bytes."""
     return msgspec.msgpack.encode(pages)
 
 
@@ -62,18 +62,18 @@ def unpack_pages(packed: PackedPages) -> list[PageFile]:
 def unreadable(
     page: str, what: str, error: OSError, tag: str | None = None, stack: str | None = None
 ) -> Reject:
-    """Return the row of rejects for a folder, page or index that can't be read."""
+    """Return the reject for a folder, page or index that can't be read."""
     message = f"{what} can't be read: {error.strerror}"
     return Reject(page, 1, RejectCode.UNREADABLE, message, tag=tag, stack=stack)
 
 
 def stamp_page(path: str, page: str, status: os.stat_result, tag: str | None = None) -> PageFile:
-    """Return a page with what identifies the version that is there now.
+    """Return a page with the identity of its current version.
 
     Raises
     ------
     OSError
-        It is no regular file but a pipe, a device or the like.
+        It is not a regular file but a pipe, a device or the like.
     """
     if not stat.S_ISREG(status.st_mode):
         raise OSError(errno.EINVAL, "not a regular file")
@@ -81,9 +81,9 @@ def stamp_page(path: str, page: str, status: os.stat_result, tag: str | None = N
 
 
 def file_times(status: os.stat_result) -> tuple[int, int]:
-    """Return a file's modification and change times, clamped to 64 bits, which state files hold.
+    """Return a file's modification and change times in nanoseconds, clamped to 64 bits.
 
-    In nanoseconds these reach from 1677 to 2262; file systems go further.
+    State files store 64 bits, which is 1677 to 2262; file systems go further.
     """
     mtime, ctime = (
         min(max(time, -(2**63)), 2**63 - 1) for time in (status.st_mtime_ns, status.st_ctime_ns)
@@ -92,7 +92,7 @@ def file_times(status: os.stat_result) -> tuple[int, int]:
 
 
 def check_inside(path: str, root: str) -> None:
-    """Check that a file lies below `root`, links resolved.
+    """Check that a file is below `root`, with links resolved.
 
     Raises
     ------
@@ -104,12 +104,12 @@ def check_inside(path: str, root: str) -> None:
 
 
 def read_bytes(file: PageFile, limit: int = MAX_PAGE_BYTES) -> bytes:
-    """Read a page's bytes, `limit` at most.
+    """Read a page of at most `limit` bytes.
 
     Raises
     ------
     PageError
-        It can't be read, or is larger than that.
+        It can't be read, or is larger.
     """
     if file.size > limit:
         raise PageError(
@@ -117,7 +117,7 @@ def read_bytes(file: PageFile, limit: int = MAX_PAGE_BYTES) -> bytes:
             f"expected at most {limit} bytes, found {file.size}",
         )
     try:
-        # Without Python's layers of buffers, which take as long as the reading.
+        # Unbuffered: Python's buffer layers take as long as the reading.
         descriptor = os.open(file.path, os.O_RDONLY | os.O_NONBLOCK)
         try:
             data = os.read(descriptor, file.size + 1)

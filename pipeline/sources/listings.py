@@ -1,6 +1,6 @@
-"""Folder listings, kept between runs: a folder is listed again only if its times have changed.
+"""Folder listings, kept between runs: a folder is listed again only if its times changed.
 
-A source has one folder per page, so listings are stored packed: the subfolders of one folder
+A source has one folder per page, so listings are stored packed, with all subfolders of a folder
 together.
 """
 
@@ -17,8 +17,8 @@ from pipeline.sources.files import file_times
 class FolderListing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The folders and pages in a folder, with the folder's times in nanoseconds.
 
-    The times change when an entry is added or removed, but not when a link to a page, which the
-    folder has if it `has_links`, leads elsewhere.
+    The times change when an entry is added or removed, but not when a link to a page is retargeted,
+    hence `has_links`.
     """
 
     mtime_ns: int
@@ -35,9 +35,9 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError)  # raised by damaged stat
 
 
 def pack_folders(folders: Mapping[str, FolderListing], settled_ns: int) -> bytes:
-    """Pack the subfolders of one folder that were last changed before `settled_ns`.
+    """Pack the subfolders of one folder that last changed before `settled_ns`.
 
-    A file name that is not UTF-8 can't be packed; then none of them is kept.
+    File names that are not UTF-8 can't be packed; then none of them are kept.
     """
     settled = {
         name: listing
@@ -51,7 +51,7 @@ def pack_folders(folders: Mapping[str, FolderListing], settled_ns: int) -> bytes
 
 
 def take_folders(listings: Listings, folder: str) -> Folders:
-    """Remove the subfolders of one folder from `listings` and return them; none if unknown."""
+    """Remove the subfolders of one folder from `listings`, and return them; none if unknown."""
     packed = listings.pop(os.fsencode(folder), None)
     try:
         return FOLDERS_DECODER.decode(packed) if packed else {}
@@ -64,7 +64,7 @@ def list_folder(
 ) -> tuple[FolderListing, dict[str, os.DirEntry[str]]]:
     """List a folder; return the listing, and the directory entries of its pages by name.
 
-    A `known` listing with the same times is returned as it is, without entries. Links that lead
+    A `known` listing with the same times is returned unchanged, without entries. Links that lead
     out of `root` are left out.
     """
     times = file_times(os.stat(path))
@@ -87,7 +87,7 @@ def list_folder(
 def leads_away(link: os.DirEntry[str], root: str) -> bool:
     """Return whether a link named like a page leads to a folder, or out of `root`.
 
-    A link to nothing does not: it is listed, can't be read, and is rejected.
+    A dangling link does not: it is listed, can't be read, and is rejected.
     """
     target = os.path.realpath(link.path)
     return not target.startswith(f"{root}/") or os.path.isdir(target)

@@ -1,4 +1,4 @@
-"""Why a page or spec is refused: the codes, the rows, and the exception that carries one."""
+"""Rejects of pages and specs: their codes, rows, and the exception for a whole page."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-MAX_REJECTS = 1000  # of one page that are listed; the rest is counted
+MAX_REJECTS = 1000  # listed per page; the rest are counted
 
 
 class RejectCode(enum.StrEnum):
-    """The kind of fault, as column `code` has it."""
+    """The kind of fault, as in column `code`."""
 
     UNREADABLE = "unreadable"
     NOT_UTF8 = "not-utf8"
@@ -48,14 +48,14 @@ class RejectedSpecs:
     more_count: int = 0
 
     def add(self, make_reject: Callable[[], Reject]) -> None:
-        """Add a rejected spec, whose row is made only if it is listed."""
+        """Add a rejected spec; its row is made only if it is listed."""
         if len(self.listed) <= MAX_REJECTS:
             self.listed.append(make_reject())
         if len(self.listed) > MAX_REJECTS:
             self.more_count += 1
 
     def rows(self) -> list[Reject]:
-        """Return the rows: beyond the limit, the last one says how many specs it stands for."""
+        """Return the rows; beyond the limit, the last one gives the number of the other specs."""
         if not self.more_count:
             return self.listed
         last = replace(self.listed[MAX_REJECTS], message=more_message(self.more_count))
@@ -63,12 +63,12 @@ class RejectedSpecs:
 
 
 def more_message(count: int) -> str:
-    """Return the message of the row that stands for all rejects of a page beyond the limit."""
+    """Return the message of the row for all rejects of a page beyond the limit."""
     return f"expected specs, found {count} more to refuse; only the first {MAX_REJECTS} are listed"
 
 
 class PageError(Exception):
-    """A whole page is refused; raised while it is read, and kept as its one row of rejects."""
+    """Raised to reject a whole page; it becomes the page's row of rejects."""
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class PageError(Exception):
         self.package = package
 
     def reject(self, page: str, tag: str | None = None, stack: str | None = None) -> Reject:
-        """Return the row for `page`; `tag` and `stack` are what its path names."""
+        """Return the row for `page`; `tag` and `stack` are from its path."""
         return Reject(
             page,
             self.line,
@@ -102,7 +102,7 @@ class PageError(Exception):
 def shown(value: object, limit: int = 80) -> str:
     r"""Return a found value for a message: one line, without control characters, and short.
 
-    Lists and mappings are named by their type alone: a few aliases can make them endless.
+    Lists and mappings are described by type only: a few aliases can make them endless.
 
     >>> shown("a line\nand more"), shown([1, 2]), shown(None)
     ("'a line\\nand more'", 'a list of 2', 'None')

@@ -1,8 +1,8 @@
-"""What compilers are called: Spack 1.0 made them packages, and renamed some."""
+"""Names of compilers: Spack 1.0 made them packages, and renamed some."""
 
 from __future__ import annotations
 
-# The ones whose name changed, from before Spack 1.0 to since.
+# Names that changed with Spack 1.0: old to new.
 RENAMED_COMPILERS = {
     "arm": "acfl",
     "clang": "llvm",
@@ -10,7 +10,7 @@ RENAMED_COMPILERS = {
     "oneapi": "intel-oneapi-compilers",
     "rocmcc": "llvm-amdgpu",
 }
-# Every package that Spack has known as a compiler.
+# All packages that are or were compilers in Spack.
 COMPILERS = {
     *RENAMED_COMPILERS.values(),
     "aocc",

@@ -1,12 +1,12 @@
-r"""Spack's grammar of abstract specs: text to a tree, and back.
+r"""Spack's grammar of abstract specs: parse text to a tree, and format it back.
 
     hdf5@1.14:+mpi %gcc@12 ^zlib-ng@2 target=x86_64_v3:
 
-What follows `^` or `%` up to the next of these belongs to that dependency; `%` is a direct
-dependency of what stands before it, `^` one of the whole. The grammar is that of Spack 1.0
-(lib/spack/spack/spec_parser.py). What it has and this lacks is refused by name and place:
+Everything from `^` or `%` to the next of these belongs to that dependency; `%` is a direct
+dependency of the node before it, `^` one of the root. The grammar is that of Spack 1.0
+(lib/spack/spack/spec_parser.py). Its unsupported parts are refused by name and position:
 propagation (`++x`, `x==1`, `%%gcc`), conditional dependencies (`when=`), files, and words for a
-default of the machine at hand (`os=fe`).
+default of the local machine (`os=fe`).
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NAME = r"[A-Za-z0-9_][A-Za-z0-9_.-]*"
 VALUE = r"[A-Za-z0-9_\-+*.,:=%^~/\\]+"
 QUOTED = r"'(?:\\'|[^'])*'|\"(?:\\\"|[^\"])*\""
 ONE_VERSION = r"=?[A-Za-z0-9_][A-Za-z0-9_.\-]*"
-# The end of a range is none if it is the key of what follows: `@1.2: target=zen2`.
+# A range is open if what follows is a key: `@1.2: target=zen2`.
 ONE_RANGE = rf"(?:{ONE_VERSION})?\s*:\s*(?:[A-Za-z0-9_][A-Za-z0-9_.\-]*(?![A-Za-z0-9_.\-]|\s*:?=))?"
 GIT_VERSION = (
     r"(?:git\.[A-Za-z0-9_][A-Za-z0-9_./\-]*|[0-9A-Fa-f]{40})(?:=[A-Za-z0-9_][A-Za-z0-9_.\-]*)?"
@@ -53,7 +53,7 @@ PAIR = re.compile(rf"(?P<key>{NAME})(?P<exact>:?)=(?P<value>.*)", re.DOTALL)
 FLAG_KEYS = ("cflags", "cppflags", "cxxflags", "fflags", "ldflags", "ldlibs")
 OS_KEYS = ("os", "operating_system")
 ARCH_KEYS = ("arch", "architecture")
-# Words for what the machine at hand has by default, which is no property of a cache.
+# Words for defaults of the local machine, which a cache does not have.
 DEFAULTS = ("fe", "be", "frontend", "backend", "default_os", "default_target")
 ANY_PACKAGE = "*"
 UNSUPPORTED = "is not supported by find"
@@ -62,7 +62,7 @@ HASH_LETTERS = re.compile(r"[a-z2-7]{1,32}")
 
 @dataclass(frozen=True)
 class Variant:
-    """One variant asked for, on or off or with values; `is_exact`: it may have no others."""
+    """A requested variant: on, off, or with values; `is_exact`: and no other values."""
 
     name: str
     value: bool | tuple[str, ...]
@@ -76,7 +76,7 @@ class Variant:
 
 @dataclass(frozen=True)
 class Edge:
-    """A dependency asked for; of `virtuals` it has to provide one, of `deptypes` to be one."""
+    """A requested dependency, which has to provide one of `virtuals` and be one of `deptypes`."""
 
     node: Node
     is_direct: bool
@@ -96,7 +96,7 @@ class Edge:
 
 @dataclass(frozen=True)
 class Node:
-    """An abstract spec, or one of its dependencies: only what it names is asked for."""
+    """An abstract spec, or one of its dependencies: what it leaves out is unconstrained."""
 
     name: str | None = None
     namespace: str | None = None
@@ -114,7 +114,7 @@ class Node:
         text = f"{self.namespace}.{name}" if self.namespace and name else name
         if self.versions:
             text += "@" + ",".join(map(str, self.versions))
-        # A space, since the value of the one before would go on to the next.
+        # A space, since otherwise the previous value would continue.
         text += "".join(f" {variant}" for variant in self.variants)
         pairs = [*self.flags, *self.architecture()]
         if self.namespace and not name:
@@ -125,13 +125,13 @@ class Node:
         return (text or ANY_PACKAGE) + "".join(map(str, self.dependencies))
 
     def architecture(self) -> list[tuple[str, str]]:
-        """Return what it asks of platform, os and target."""
+        """Return the constraints on platform, os and target."""
         asked = {"platform": self.platform, "os": self.os, "target": self.target}
         return [(key, value) for key, value in asked.items() if value is not None]
 
 
 def quoted(value: str) -> str:
-    """Quote a value where it has to be."""
+    """Quote a value if necessary."""
     if BARE_VALUE.fullmatch(value):
         return value
     return '"' + value.replace('"', '\\"') + '"'
@@ -139,11 +139,11 @@ def quoted(value: str) -> str:
 
 @dataclass
 class Building:
-    """A node that is being read, and the dependencies read for it so far."""
+    """A node being parsed, with its dependencies so far."""
 
     node: Node
     edges: list[tuple[Building, Edge]] = field(default_factory=list)
-    empty_at: int | None = None  # where it begins, until it asks for something
+    empty_at: int | None = None  # its position, until it has a constraint
 
     def finished(self) -> Node:
         """Return the node with its dependencies."""
@@ -152,18 +152,18 @@ class Building:
 
 
 def parse_spec(text: str) -> Node:
-    """Read one abstract spec.
+    """Parse one abstract spec.
 
     Raises
     ------
     SpecSyntaxError
-        It is none, or asks for what is not supported; the message shows the place.
+        It is invalid, or unsupported; the message shows the position.
     """
     return Parser(text).parse()
 
 
 class Parser:
-    """One text and the place up to which it is read."""
+    """A text, and the position in it."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -174,7 +174,7 @@ class Parser:
         self.is_empty = True  # so far
 
     def parse(self) -> Node:
-        """Read the text to its end."""
+        """Parse the text to its end."""
         while self.place < len(self.text):
             match = TOKENS.match(self.text, self.place)
             if match is None:
@@ -188,34 +188,34 @@ class Parser:
         return self.root.finished()
 
     def error(self, problem: str, place: int) -> SpecSyntaxError:
-        """Return an error that shows a place of the text."""
+        """Return an error that shows a position in the text."""
         line = re.sub(r"\s", " ", self.text)
         return SpecSyntaxError(
             f"spec: {problem}, at character {place + 1}:\n  {line}\n  {' ' * place}^"
         )
 
     def unsupported(self, what: str, place: int) -> SpecSyntaxError:
-        """Return an error for what Spack's grammar has and this one lacks."""
+        """Return the error for an unsupported part of Spack's grammar."""
         return self.error(f"{what} {UNSUPPORTED}", place)
 
     def change(self, **changes: object) -> None:
-        """Ask for more of the current node."""
+        """Add a constraint to the current node."""
         self.current.node = replace(self.current.node, **changes)  # type: ignore[arg-type]
         self.current.empty_at = None
         self.is_empty = False
 
     def check_current(self) -> None:
-        """Refuse a dependency that asks for nothing."""
+        """Refuse a dependency without a constraint."""
         if self.current.empty_at is not None:
             raise self.error(
                 "expected a package or a property of the dependency", self.current.empty_at
             )
 
     def take_space(self, token: str, start: int) -> None:
-        """Pass by spaces."""
+        """Skip spaces."""
 
     def take_name(self, token: str, start: int) -> None:
-        """Take a package's name; it opens a node."""
+        """Parse a package name, which starts a node."""
         node = self.current.node
         if node != Node():
             raise self.error(f"one spec at a time: {token!r} begins another", start)
@@ -227,7 +227,7 @@ class Parser:
         self.change(name=name, namespace=namespace or None)
 
     def take_version(self, token: str, start: int) -> None:
-        """Take a list of versions and ranges."""
+        """Parse a list of versions and ranges."""
         self.check_one("versions", "version", start)
         elements = []
         for element in re.sub(r"\s", "", token[1:]).split(","):
@@ -244,31 +244,31 @@ class Parser:
         self.change(versions=tuple(elements))
 
     def take_git(self, token: str, start: int) -> None:
-        """Take a git version."""
+        """Parse a git version."""
         self.check_one("versions", "version", start)
         self.change(versions=(ExactVersion(token[1:].removeprefix("=")),))
 
     def take_flag(self, token: str, start: int) -> None:
-        """Take a variant that is on or off."""
+        """Parse a boolean variant."""
         self.add_variant(Variant(token[1:].strip(), token[0] == "+"), start)
 
     def take_propagated(self, token: str, start: int) -> None:
-        """Refuse what would be handed on to dependencies."""
+        """Refuse propagation to dependencies."""
         raise self.unsupported(f"propagation of {token!r} to dependencies", start)
 
     def take_file(self, token: str, start: int) -> None:
-        """Refuse the name of a file with a concrete spec."""
+        """Refuse a file with a concrete spec."""
         raise self.unsupported(f"a spec from a file, {token!r},", start)
 
     def take_hash(self, token: str, start: int) -> None:
-        """Take the beginning of a hash."""
+        """Parse a hash prefix."""
         self.check_one("hash", "hash", start)
         if not HASH_LETTERS.fullmatch(token[1:]):
             raise self.error(f"{token!r} is no hash: expected up to 32 of a-z and 2-7", start)
         self.change(hash=token[1:])
 
     def take_pair(self, token: str, start: int) -> None:
-        """Take a key with a value: a part of the architecture, flags, or a variant."""
+        """Parse a key and value: part of the architecture, flags, or a variant."""
         match = PAIR.fullmatch(token)
         if match is None:
             raise self.error(f"unexpected {token!r}", start)
@@ -292,7 +292,7 @@ class Parser:
             self.add_variant(Variant(key, values, bool(match["exact"])), start)
 
     def take_architecture(self, value: str, start: int) -> None:
-        """Take platform, os and target in one; `None` asks for nothing."""
+        """Parse platform, os and target in one; `None` is no constraint."""
         parts = value.split("-")
         if len(parts) != len(("platform", "os", "target")):
             raise self.error(f"arch={value}: expected PLATFORM-OS-TARGET", start)
@@ -303,12 +303,12 @@ class Parser:
                 self.change(**{attribute: part})
 
     def take_dependency(self, token: str, start: int) -> None:
-        """Open a dependency, perhaps as the provider of virtual packages: `%c,cxx=gcc`."""
+        """Parse the start of a dependency, perhaps with virtual packages: `%c,cxx=gcc`."""
         self.check_propagation(token, start)
         self.open_dependency(token, start, self.assignment())
 
     def take_edge(self, token: str, start: int) -> None:
-        """Open a dependency with attributes: `^[virtuals=mpi] openmpi`."""
+        """Parse the start of a dependency with attributes: `^[virtuals=mpi] openmpi`."""
         self.check_propagation(token[:-1], start)
         found: dict[str, tuple[str, ...]] = {}
         while not (end := EDGE_END.match(self.text, self.place)):
@@ -327,7 +327,7 @@ class Parser:
         self.open_dependency(token[:-1], start, virtuals, found.get("deptypes", ()))
 
     def assignment(self) -> tuple[str, ...]:
-        """Take `c,cxx=` where it stands before a dependency's name."""
+        """Parse `c,cxx=` before the name of a dependency."""
         match = ASSIGNMENT.match(self.text, self.place)
         if match is None:
             return ()
@@ -337,7 +337,7 @@ class Parser:
     def open_dependency(
         self, sigil: str, start: int, virtuals: tuple[str, ...], deptypes: tuple[str, ...] = ()
     ) -> None:
-        """Have what follows be a dependency: of the node at hand for `%`, of the root for `^`."""
+        """Start a dependency: of the current node for `%`, of the root for `^`."""
         self.check_current()
         is_direct = sigil == "%"
         child = Building(Node(), empty_at=start)
@@ -348,24 +348,24 @@ class Parser:
             self.parent = child
 
     def add_variant(self, variant: Variant, start: int) -> None:
-        """Add a variant, once."""
+        """Add a variant; refuse a duplicate."""
         variants = self.current.node.variants
         if any(known.name == variant.name for known in variants):
-            raise self.error(f"variant {variant.name!r} stands twice", start)
+            raise self.error(f"duplicate variant {variant.name!r}", start)
         self.change(variants=(*variants, variant))
 
     def check_one(self, attribute: str, what: str, start: int) -> None:
-        """Refuse a second version, os and the like of one node."""
+        """Refuse a second version, os and so on for one node."""
         if getattr(self.current.node, attribute):
             raise self.error(f"a second {what} of one spec", start)
 
     def check_default(self, value: str, start: int) -> None:
-        """Refuse words that mean what the machine at hand has."""
+        """Refuse words for defaults of the local machine."""
         if value in DEFAULTS:
             raise self.unsupported(f"{value!r}, what this machine has by default,", start)
 
     def check_propagation(self, sigil: str, start: int) -> None:
-        """Refuse a dependency that is handed on."""
+        """Refuse a propagated dependency."""
         if sigil == "%%":
             raise self.unsupported("propagation of a dependency, '%%',", start)
 

@@ -1,7 +1,7 @@
-"""Whether a concrete spec satisfies an abstract one: yes, no, or what can't be told and why.
+"""Judge whether a concrete spec satisfies an abstract one: yes, no, or unknown with a reason.
 
-All that is asked for has to hold: one no is a no, else one thing that can't be told leaves the
-whole untold. The semantics are Spack's `Spec.satisfies`, as its documentation has them.
+All constraints have to hold: one no is a no, else one unknown makes the result unknown. The
+semantics are those of Spack's `Spec.satisfies`, as documented.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from pipeline.specs.compilers import COMPILERS, RENAMED_COMPILERS
 from pipeline.specs.grammar import Edge, Node, Variant
 from pipeline.specs.versions import any_holds
 
-PATCH_LETTERS = 7  # of a patch's checksum that a table has
+PATCH_LETTERS = 7  # characters of a patch's checksum in the tables
 
 
 @dataclass(frozen=True)
 class Compiler:
-    """A compiler of a spec; the language is None where only the compiler itself is known."""
+    """A compiler of a spec; the language is None if unknown."""
 
     name: str
     version: str | None
@@ -29,7 +29,7 @@ class Compiler:
 
 @dataclass(frozen=True)
 class Need:
-    """A dependency that a spec has; `spec` is None where no table has its attributes."""
+    """A dependency of a spec; `spec` is None if no table has its attributes."""
 
     name: str
     hash: str
@@ -41,11 +41,11 @@ class Need:
 
 @dataclass(frozen=True)
 class ConcreteSpec:
-    """A spec as the tables have it.
+    """A spec in the tables.
 
-    What a snapshot does not tell is None: the compilers by language and the dependencies of specs
-    from pages, among others. `needs` are the direct dependencies, `closure` all that it links to or
-    runs, directly or by way of others; both are called for when asked for.
+    Attributes that a snapshot does not have are None, such as the compilers by language and the
+    dependencies of specs from pages. `needs` returns the direct dependencies, `closure` the
+    transitive link and run dependencies; both are functions, called only if needed.
     """
 
     package: str
@@ -64,9 +64,9 @@ class ConcreteSpec:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Whether a spec satisfies another; None: it can't be told, for the reason given.
+    """Whether a spec satisfies another; None: unknown, for the given reason.
 
-    `part` names the kind of thing that decided: package, version, variants, compiler, platform, os,
+    `part` names what decided: package, version, variants, compiler, platform, os,
     target, hash, flags, namespace or dependency.
     """
 
@@ -84,7 +84,7 @@ def judge(asked: Node, spec: ConcreteSpec) -> Judgement:
 
 
 def conjunction(parts: Iterable[Judgement]) -> Judgement:
-    """Return the first no, else the first that can't be told, else yes."""
+    """Return the first no, else the first unknown, else yes."""
     untold = YES
     for part in parts:
         if part.answer is False:
@@ -95,7 +95,7 @@ def conjunction(parts: Iterable[Judgement]) -> Judgement:
 
 
 def disjunction(parts: Iterable[Judgement], otherwise: Judgement) -> Judgement:
-    """Return the first yes, else the first that can't be told, else `otherwise`."""
+    """Return the first yes, else the first unknown, else `otherwise`."""
     found = otherwise
     for part in parts:
         if part.answer is True:
@@ -106,12 +106,12 @@ def disjunction(parts: Iterable[Judgement], otherwise: Judgement) -> Judgement:
 
 
 def told(answer: bool | None, part: str, reason: str = "") -> Judgement:
-    """Return a judgement; only what can't be told has a reason."""
+    """Return a judgement; only unknown ones have a reason."""
     return YES if answer else Judgement(answer, part, reason if answer is None else "")
 
 
 def judgements(asked: Node, spec: ConcreteSpec) -> Iterator[Judgement]:
-    """Judge part by part, cheap ones first."""
+    """Judge each part, cheap ones first."""
     if asked.name is not None:
         yield told(asked.name == spec.package, "package")
     if asked.hash is not None:
@@ -139,7 +139,7 @@ def judgements(asked: Node, spec: ConcreteSpec) -> Iterator[Judgement]:
 
 
 def flag_judgements(asked: Node, spec: ConcreteSpec) -> Iterator[Judgement]:
-    """Judge compiler flags: all that are asked for have to be among those of the spec."""
+    """Judge compiler flags: the spec needs to have all requested ones."""
     for key, value in asked.flags:
         if spec.flags is None:
             yield told(None, "flags", "compiler flags are not known here")
@@ -150,7 +150,7 @@ def flag_judgements(asked: Node, spec: ConcreteSpec) -> Iterator[Judgement]:
 
 
 def has_variant(variants: frozenset[str], asked: Variant) -> bool:
-    """Return whether a spec has a variant so; one that it lacks altogether it has not."""
+    """Return whether a spec has a variant with the requested value."""
     if isinstance(asked.value, bool):
         return f"{'+' if asked.value else '~'}{asked.name}" in variants
     prefix = f"{asked.name}="
@@ -167,7 +167,7 @@ def has_variant(variants: frozenset[str], asked: Variant) -> bool:
 
 
 def target_fits(asked: str, target: str) -> bool | None:
-    """Return whether a target is one of a list of targets and ranges, by archspec's ancestry.
+    """Return whether a target is in a list of targets and ranges, by archspec's ancestry.
 
     >>> target_fits("x86_64:x86_64_v3", "x86_64_v2"), target_fits(":zen2,power9le", "zen3")
     (True, False)
@@ -177,7 +177,7 @@ def target_fits(asked: str, target: str) -> bool | None:
 
 
 def in_target_range(asked: str, target: str) -> bool | None:
-    """Return whether a target is the one asked for, or within a range."""
+    """Return whether a target is the requested one, or in the range."""
     if ":" not in asked:
         return asked == target
     low, _, high = asked.partition(":")
@@ -188,7 +188,7 @@ def in_target_range(asked: str, target: str) -> bool | None:
 
 
 def judge_dependency(edge: Edge, spec: ConcreteSpec) -> Judgement:
-    """Judge `^`: one of all that the spec links to or runs, or that builds it directly."""
+    """Judge `^`: a transitive link or run dependency, or a direct build dependency."""
     closure, needs = spec.closure(), spec.needs()
     name = edge.node.name or "a dependency"
     if closure is None or needs is None:
@@ -200,7 +200,7 @@ def judge_dependency(edge: Edge, spec: ConcreteSpec) -> Judgement:
 
 
 def judge_need(edge: Edge, need: Need) -> Judgement:
-    """Judge whether one dependency is the one asked for."""
+    """Judge whether a dependency satisfies the requested one."""
     asked = edge.node
     part = "dependency"
     if edge.virtuals and need.virtuals.isdisjoint(edge.virtuals):
@@ -223,7 +223,7 @@ def judge_need(edge: Edge, need: Need) -> Judgement:
 def judge_by_name(
     asked: Node, name: str, spec_hash: str | None, version: str | None, part: str
 ) -> Iterator[Judgement]:
-    """Judge a dependency of which no table has more than its name, hash and perhaps version."""
+    """Judge a dependency of which only the name, hash and perhaps version are known."""
     reason = f"{name}: its attributes are not known here"
     if asked.hash is not None:
         has_hash = None if spec_hash is None else spec_hash.startswith(asked.hash)
@@ -236,13 +236,13 @@ def judge_by_name(
 
 
 def judge_direct(edge: Edge, spec: ConcreteSpec) -> Judgement:
-    """Judge `%`: a direct dependency; compilers are known where other dependencies are not."""
+    """Judge `%`: a direct dependency; compilers are known even where dependencies are not."""
     name = RENAMED_COMPILERS.get(edge.node.name or "", edge.node.name)
     edge = replace(edge, node=replace(edge.node, name=name))
     is_compiler = name in COMPILERS
     part = "compiler" if is_compiler else "dependency"
     needs = spec.needs()
-    # Since Spack 1.0 compilers are dependencies, which tell more of themselves.
+    # Since Spack 1.0, compilers are dependencies, of which more is known.
     names = {need.name for need in needs or ()}
     candidates = [judge_need(edge, need) for need in needs or ()] + [
         judge_compiler(edge, compiler) for compiler in spec.compilers if compiler.name not in names
@@ -254,7 +254,7 @@ def judge_direct(edge: Edge, spec: ConcreteSpec) -> Judgement:
 
 
 def judge_compiler(edge: Edge, compiler: Compiler) -> Judgement:
-    """Judge whether one compiler of a spec is the one asked for; of several virtuals one counts."""
+    """Judge whether a compiler satisfies the requested one; one of several virtuals is enough."""
     asked, part = edge.node, "compiler"
     if asked.name is not None and asked.name != compiler.name:
         return told(False, part)

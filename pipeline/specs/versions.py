@@ -1,7 +1,7 @@
-"""Versions in Spack's order, and what `@` asks of them.
+"""Versions in Spack's order, and the version constraints of `@`.
 
 The rules are Spack's, in lib/spack/spack/version; sql/reference/version_key.sql has the same order
-for the database, and a test holds the two against each other.
+for the database, and a test compares the two.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ FINAL = PHASES.index("final")
 SEGMENT = re.compile(r"[0-9]+|[a-zA-Z]+")
 GIT = re.compile(r"git\.|[0-9a-fA-F]{40}(?:=|$)")
 
-# A word, a number or an infinite version, by its class: those of a lower class are older.
+# A word, a number or an infinite version, with its class: lower classes are older.
 Component = tuple[int, str | int]
 WORD, NUMBER, INFINITY = range(3)
-# Its components, then its phase with the number of that: 1.2-rc3 is ((1.2), (rc, 3)).
+# The components, then the phase and its number: 1.2-rc3 is ((1.2), (rc, 3)).
 Order = tuple[tuple[Component, ...], tuple[int, ...]]
 
 
 @dataclass(frozen=True)
 class Version:
-    """One version, as a spec has it; of a git version, what it stands for counts in ranges."""
+    """A version of a spec; a git version counts in ranges as the version that it stands for."""
 
     text: str
 
@@ -42,13 +42,13 @@ class Version:
 
     @cached_property
     def order(self) -> Order:
-        """What compares as Spack compares versions; 1.01 and 1.1 are equal."""
+        """The sort key by Spack's comparison of versions; 1.01 and 1.1 are equal."""
         return order_of(self.standard)
 
 
 @lru_cache(maxsize=65536)
 def order_of(text: str) -> Order:
-    """Return what compares as versions do.
+    """Return the sort key of a version.
 
     >>> order_of("1.2-rc3") < order_of("1.2") < order_of("1.10") < order_of("develop")
     True
@@ -65,7 +65,7 @@ def order_of(text: str) -> Order:
 
 
 def component_of(segment: str) -> Component:
-    """Return one segment of a version as it compares."""
+    """Return the sort key of one segment of a version."""
     if segment in INFINITE:
         return INFINITY, INFINITE.index(segment)
     return (NUMBER, int(segment)) if segment.isdigit() else (WORD, segment)
@@ -90,7 +90,7 @@ def version_key(text: str) -> str:
 
 
 def component_key(component: Component) -> str:
-    """Return the text that sorts as a component does."""
+    """Return the text sort key of a component."""
     kind, value = component
     if kind == INFINITY:
         return f"2{int(value) + 1}"
@@ -101,9 +101,9 @@ def component_key(component: Component) -> str:
 
 
 def after(order: Order) -> Order:
-    """Return the first place that a range up to a version leaves out: 1.5 for `:1.4`.
+    """Return the exclusive end of a range up to a version: 1.5 for `:1.4`.
 
-    So 1.4.7 is within `:1.4`, and 1.5-rc1 too, as Spack has it.
+    So 1.4.7 is in `:1.4`, and so is 1.5-rc1, as in Spack.
     """
     release, phase = order
     if phase != (FINAL,):
@@ -116,7 +116,7 @@ def after(order: Order) -> Order:
 
 
 def next_word(word: str) -> str:
-    """Return the next word of letters: `b` follows whatever starts with `a`."""
+    """Return the next word: `b` follows everything that starts with `a`."""
     if word.endswith("z"):
         return word + "A"
     return word[:-1] + ("a" if word[-1] == "Z" else chr(ord(word[-1]) + 1))
@@ -124,7 +124,7 @@ def next_word(word: str) -> str:
 
 @dataclass(frozen=True)
 class VersionRange:
-    """Versions from one to another, each with all that it is a prefix of; an empty end is open."""
+    """A range of versions, both ends as prefixes; an empty end is open."""
 
     low: str
     high: str
@@ -134,11 +134,11 @@ class VersionRange:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no version is in it, since its ends are the wrong way round."""
+        """Whether no version is in it, because its ends are swapped."""
         return bool(self.low and self.high and after(order_of(self.high)) <= order_of(self.low))
 
     def holds(self, version: Version) -> bool | None:
-        """Return whether a version is in it; None for a git version that stands for none."""
+        """Return whether a version is in it; None for a git version without a version."""
         if not self.low and not self.high:
             return True
         if not version.standard:
@@ -150,7 +150,7 @@ class VersionRange:
 
 @dataclass(frozen=True)
 class ExactVersion:
-    """Just one version, `@=1.2`, or a git version."""
+    """Exactly one version, `@=1.2`, or a git version."""
 
     text: str
 
@@ -158,7 +158,7 @@ class ExactVersion:
         return self.text if Version(self.text).is_git else f"={self.text}"
 
     def holds(self, version: Version) -> bool | None:
-        """Return whether a version is this one; None where git would have to tell."""
+        """Return whether a version is this one; None if only git can tell."""
         if version.text == self.text:
             return True
         own = Version(self.text)
@@ -171,7 +171,7 @@ VersionElement = VersionRange | ExactVersion
 
 
 def any_holds(elements: tuple[VersionElement, ...], text: str) -> bool | None:
-    """Return whether one of the elements of a version list holds a version; None: can't tell."""
+    """Return whether any element of a version list holds a version; None: unknown."""
     version = Version(text)
     answers = {element.holds(version) for element in elements}
     return True if True in answers else None if None in answers else False

@@ -94,7 +94,7 @@ def test_a_spec_is_read(text: str, expected: Node) -> None:
         ("zlib@1.4:1.2", "the range 1.4:1.2 is empty", 5),
         ("zlib@1.2@1.3", "a second version", 9),
         ("zlib hdf5", "one spec at a time: 'hdf5' begins another", 6),
-        ("zlib+x~x", "variant 'x' stands twice", 7),
+        ("zlib+x~x", "duplicate variant 'x'", 7),
         ("zlib os=a os=b", "a second os", 11),
         ("zlib/abc/def", "a second hash", 9),
         ("zlib/ABC1", "'/ABC1' is no hash", 5),

@@ -311,7 +311,7 @@ def test_a_tag_that_no_page_names_is_refused(source: Path, tmp_path: Path) -> No
     """A run that would do nothing says so, and leaves the tables alone."""
     refresh_tables([source], tmp_path / "out")
 
-    with pytest.raises(SourceError, match=r"no page of v9\.9\.9"):
+    with pytest.raises(SourceError, match=r"no page or index of v9\.9\.9"):
         refresh_tables([source], tmp_path / "out", only=["v9.9.9"])
 
     assert read_all(tmp_path / "out") == read_fresh(source)

@@ -1,19 +1,19 @@
 """Read a lock file into nodes. No dataframes here.
 
-The forms, as Spack has written them:
+The formats that Spack has written:
 
-| version | a node is keyed by | its dependencies |
+| version | key of a node | dependencies |
 | --- | --- | --- |
-| 1 | its hash, its attributes one level down, below its name | a mapping by name |
-| 2 | its build hash, likewise; `hash` is the other one | a mapping by name |
-| 3 | its build hash, its name an attribute | a list, with `build_hash` |
-| 4 | its hash; as Spack writes since 0.18 | a list, with `type` |
+| 1 | its hash; its attributes are nested below its name | a mapping by name |
+| 2 | its build hash, nested likewise; `hash` is the other one | a mapping by name |
+| 3 | its build hash; its name is an attribute | a list, with `build_hash` |
+| 4 | its hash (since Spack 0.18) | a list, with `type` |
 | 5 | its hash | a list, with `parameters`; `include_concrete` |
 | 6 | its hash; compilers are nodes, older ones in `annotations` | as in 5 |
-| 7 | its hash; `roots` have a `group`; as Spack 1.2 writes | as in 5 |
+| 7 | its hash; `roots` have a `group` (Spack 1.2) | as in 5 |
 
-Dependencies always name keys. Hashes from before Spack 0.18 leave build dependencies out, so no
-later cache holds them.
+Dependencies always refer to keys. Hashes from before Spack 0.18 leave out build dependencies, so no
+newer cache has them.
 """
 
 from __future__ import annotations
@@ -44,28 +44,28 @@ from pipeline.sources.rejects import PageError, RejectCode, shown
 
 FILE_TYPE = "spack-lockfile"
 VERSIONS = range(1, 8)
-FIRST_WITH_DAG_HASHES = 4  # hashes that caches since Spack 0.18 know specs by
+FIRST_WITH_DAG_HASHES = 4  # whose hashes are those of caches since Spack 0.18
 MAX_LOCK_BYTES = 128 * 1024 * 1024
-PEEK_BYTES = 64 * 1024  # enough to see the file type, wherever in the file Spack wrote `_meta`
-USED_DEPTYPES = {"link", "run"}  # of what a spec needs where it is used
+PEEK_BYTES = 64 * 1024  # enough to see the file type, wherever `_meta` is in the file
+USED_DEPTYPES = {"link", "run"}  # link and run dependencies
 CONCRETIZE = "name a spack.lock that 'spack concretize' wrote"
 
 
 class Meta(msgspec.Struct, frozen=True, rename="kebab"):
-    """What a lock file says of itself."""
+    """The metadata of a lock file."""
 
     file_type: str
     lockfile_version: int
 
 
 class SpackVersion(msgspec.Struct, frozen=True):
-    """The Spack that wrote a lock file, from version 5 on."""
+    """The version of Spack that wrote a lock file; from version 5 on."""
 
     version: str
 
 
 class Root(msgspec.Struct, frozen=True):
-    """A spec that the user asked for, and the key of the node that it became."""
+    """A root spec as the user wrote it, and the key of its node."""
 
     hash: str
     spec: str
@@ -73,7 +73,7 @@ class Root(msgspec.Struct, frozen=True):
 
 
 class Included(msgspec.Struct, frozen=True):
-    """The part of another environment's lock file that is included in this one."""
+    """The part of another environment's lock file that this one includes."""
 
     roots: list[Root] = []
     concrete_specs: dict[str, msgspec.Raw] = {}
@@ -81,7 +81,7 @@ class Included(msgspec.Struct, frozen=True):
 
 
 class Document(msgspec.Struct, frozen=True):
-    """A lock file, its nodes still JSON."""
+    """A lock file whose nodes are still raw JSON."""
 
     meta: Meta = msgspec.field(name="_meta")
     roots: list[Root]
@@ -91,7 +91,7 @@ class Document(msgspec.Struct, frozen=True):
 
 
 class OldEdge(msgspec.Struct, frozen=True):
-    """A dependency in versions 1 to 3; its key is called by the kind of hash that it is."""
+    """A dependency in versions 1 to 3; the kind of hash is the name of its key."""
 
     hash: str | None = None
     build_hash: str | None = None
@@ -100,7 +100,7 @@ class OldEdge(msgspec.Struct, frozen=True):
 
 
 class OldNode(msgspec.Struct, frozen=True):
-    """A node in versions 1 to 3; in 1 and 2 its name stands outside."""
+    """A node in versions 1 to 3; in 1 and 2, its name is outside of it."""
 
     version: str
     arch: Architecture
@@ -115,10 +115,10 @@ class OldNode(msgspec.Struct, frozen=True):
 
 @dataclass(frozen=True)
 class LockNode:
-    """A concrete spec of a lock file, by the key that other nodes call it by.
+    """A concrete spec of a lock file, with the key that other nodes refer to.
 
-    `compiler` is as the lock file writes it, NAME@VERSION or `none`; `needed_keys` are those of all
-    that it links to or runs, directly or by way of others, sorted.
+    `compiler` is NAME@VERSION as the lock file has it, or `none`; `needed_keys` are the keys of all
+    link and run dependencies, direct or not, sorted.
     """
 
     key: str
@@ -131,13 +131,13 @@ class LockNode:
 
     @property
     def hash(self) -> str:
-        """The spec's hash; its key, unless the lock file tells both."""
+        """The spec's hash; it is the key, unless the lock file has both."""
         return self.node.hash or self.key
 
 
 @dataclass(frozen=True)
 class LockFile:
-    """A lock file: its version, the version of the Spack that wrote it, its concrete specs."""
+    """A lock file: its version, the version of Spack that wrote it, and its concrete specs."""
 
     version: int
     spack_version: str | None
@@ -145,7 +145,7 @@ class LockFile:
 
     @property
     def has_dag_hashes(self) -> bool:
-        """Whether its hashes are formed as those in caches since Spack 0.18."""
+        """Whether its hashes are those of caches since Spack 0.18."""
         return self.version >= FIRST_WITH_DAG_HASHES
 
 
@@ -156,7 +156,7 @@ NAMED_NODE_DECODER = msgspec.json.Decoder(dict[str, OldNode])
 
 
 def is_lock_file(path: Path) -> bool:
-    """Return whether a file is meant as a lock file, by its name or by what it says of itself."""
+    """Return whether a file is meant as a lock file, by its name or its metadata."""
     if not path.is_file():
         return False
     if path.suffix == ".lock":
@@ -178,7 +178,7 @@ def read_lock(path: Path) -> LockFile:
     Raises
     ------
     SourceError
-        It can't be read, is no lock file, is of an unknown version, or contradicts itself.
+        It can't be read, is not a lock file, has an unknown version, or is inconsistent.
     """
     name = path_text(str(path))
     try:
@@ -202,8 +202,8 @@ def parse_lock(data: bytes) -> LockFile:
     Raises
     ------
     PageError
-        They are no lock file of a known version, or contradict themselves; the message says what
-        to do.
+        They are not a lock file of a known version, or are inconsistent; the message says what to
+        do.
     """
     check_file_type(data)
     document = take(DOCUMENT_DECODER, data, "", "; concretize the environment again")
@@ -230,7 +230,7 @@ def parse_lock(data: bytes) -> LockFile:
 
 
 class Claim(msgspec.Struct):
-    """As much of a file as tells whether it claims to be a lock file, and of which version."""
+    """The part of a file that says whether it claims to be a lock file, and of which version."""
 
     meta: Any = msgspec.field(name="_meta", default=None)
 
@@ -239,7 +239,7 @@ CLAIM_DECODER = msgspec.json.Decoder(Claim)
 
 
 def check_file_type(data: bytes) -> None:
-    """Refuse what is no lock file, or one of an unknown version, before its form is looked at."""
+    """Refuse a file that is not a lock file of a known version, before decoding it in full."""
     if not data.lstrip().startswith(b"{"):
         what = "a spack.yaml, perhaps" if b"spack:" in data else "expected JSON"
         raise bad_lock(f"{what}; {CONCRETIZE}")
@@ -257,7 +257,7 @@ def check_file_type(data: bytes) -> None:
 def take(
     decoder: msgspec.json.Decoder[Any], data: bytes | msgspec.Raw, where: str, remedy: str
 ) -> Any:
-    """Decode JSON of a form, or raise PageError that says where it differs and what to do."""
+    """Decode JSON to a type; the PageError says where it differs and what to do."""
     try:
         return decode(decoder, data)
     except PageError as error:
@@ -265,12 +265,12 @@ def take(
 
 
 def bad_lock(message: str) -> PageError:
-    """Return the error that refuses a lock file as a whole."""
+    """Return the error that rejects a lock file as a whole."""
     return PageError(RejectCode.BAD_VALUE, message)
 
 
 def included_parts(document: Document | Included) -> Iterator[Document | Included]:
-    """Yield an environment and those that it includes, each before those that it includes."""
+    """Yield an environment, then the environments that it includes, recursively."""
     waiting: list[Document | Included] = [document]
     while waiting:
         part = waiting.pop(0)
@@ -279,7 +279,7 @@ def included_parts(document: Document | Included) -> Iterator[Document | Include
 
 
 def read_lock_node(key: str, raw: msgspec.Raw, version: int) -> Node:
-    """Read a node of any version as an index of a build cache has it, with keys for hashes."""
+    """Read a node of any version into the form of an index, with keys in place of hashes."""
     where, remedy = f"concrete_specs, {shown(key)}: ", "; concretize the environment again"
     if version >= FIRST_WITH_DAG_HASHES:
         node: Node = take(NODE_DECODER, raw, where, remedy)
@@ -314,7 +314,7 @@ def read_lock_node(key: str, raw: msgspec.Raw, version: int) -> Node:
 
 
 def check_keys(nodes: Mapping[str, Node], parts: Iterable[Document | Included]) -> None:
-    """Refuse a lock file with a root or a dependency that it has no node of."""
+    """Refuse a lock file with a root or dependency that has no node."""
     for part in parts:
         for root in part.roots:
             if root.hash not in nodes:
@@ -333,7 +333,7 @@ def check_keys(nodes: Mapping[str, Node], parts: Iterable[Document | Included]) 
 
 
 def closures(nodes: Mapping[str, Node]) -> dict[str, set[str]]:
-    """Return the keys of all that each node links to or runs, directly or by way of others."""
+    """Return the keys of each node's transitive link and run dependencies."""
     direct = {
         key: {
             edge.hash for edge in node.dependencies if not USED_DEPTYPES.isdisjoint(edge.deptypes)
@@ -365,7 +365,7 @@ def lock_node(key: str, node: Node, nodes: Mapping[str, Node], needed_keys: list
 
 
 def languages_of(node: Node, nodes: Mapping[str, Node]) -> Iterator[tuple[str, str]]:
-    """Yield each language that a dependency compiles, and that compiler as NAME@VERSION."""
+    """Yield each language with its compiler, as NAME@VERSION, from the dependencies."""
     for language in LANGUAGES:
         for edge in node.dependencies:
             if language in edge.parameters.virtuals and "build" in edge.deptypes:

@@ -1,7 +1,7 @@
-"""Read the files of a mirror: regular files only, inside the source, within bounds.
+"""Read files of a mirror: only regular files, inside the source, within size limits.
 
-A mirror may come from anyone: a named pipe, a device, a link to elsewhere or a gzip bomb in the
-place of a file must neither hang a run nor exhaust its memory.
+A mirror may come from anyone: a named pipe, a device, a link to elsewhere or a gzip bomb in place
+of a file must neither hang a run nor exhaust its memory.
 """
 
 from __future__ import annotations
@@ -21,33 +21,33 @@ from pipeline.sources.files import check_inside
 from pipeline.sources.mirror.layout import SPEC_FILES, Manifest, index_blob
 from pipeline.sources.rejects import PageError, RejectCode, shown
 
-# Of an index, decompressed; the public cache's largest have some hundred millions.
+# Of a decompressed index; the largest of the public cache have a few hundred million.
 MAX_INDEX_BYTES = 2_000_000_000
-# Of a spec's manifest; real ones have some hundreds, or a few thousands where they are signed.
+# Of a spec's manifest; real ones have a few hundred, or a few thousand if they are signed.
 MAX_MANIFEST_BYTES = 1024 * 1024
-# Of a compressed index. Each record has hashes of its own, so real ones have about 8.
+# Compression ratio of an index. Each record has its own hashes, so real ones have about 8.
 MAX_RATIO = 100
-UNBOUND_BYTES = 16 * 1024 * 1024  # that any index may have, whatever its ratio
+UNBOUND_BYTES = 16 * 1024 * 1024  # allowed for any index, whatever its ratio
 CHUNK_BYTES = 1024 * 1024
 MAX_INT64 = 2**63 - 1
 
 INSTALL_MEDIA_TYPE = "application/vnd.spack.install.v2.tar+gzip"
 SIGNED = b"-----BEGIN PGP SIGNED MESSAGE-----"
 SIGNATURE = b"-----BEGIN PGP SIGNATURE-----"
-# What Spack replaces by "_" in the name of a file (`polite_filename` in llnl.util.filesystem).
+# What Spack replaces by "_" in file names (`polite_filename` in llnl.util.filesystem).
 IMPOLITE = re.compile(r"[^A-Za-z0-9_+.-]")
 
 
 def read_index_blob(manifest: bytes, mirror: str, root: str | None) -> bytes:
-    """Return the index that a manifest of layout 3 names, decompressed.
+    """Return the decompressed index that a manifest of layout 3 refers to.
 
     `root` is the folder that links must not lead out of, if any.
 
     Raises
     ------
     PageError
-        The manifest names no index of a known version, or that can't be read, or isn't the one
-        whose checksum the manifest states.
+        The manifest refers to no index of a known version, or the index can't be read or does not
+        match its checksum.
     """
     blob = index_blob(manifest)
     try:
@@ -74,16 +74,16 @@ def read_index_blob(manifest: bytes, mirror: str, root: str | None) -> bytes:
 
 
 def read_file(path: str, limit: int, root: str | None = None) -> bytes:
-    """Return the bytes of a regular file, of which there are at most `limit`.
+    """Return the bytes of a regular file of at most `limit` bytes.
 
     Raises
     ------
     OSError
-        It can't be read, is larger or no regular file, or lies outside of `root`.
+        It can't be read, is larger, is not a regular file, or is outside of `root`.
     """
     if root is not None:
         check_inside(path, root)
-    # A named pipe would wait for a writer.
+    # Opening a named pipe would wait for a writer.
     with open(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as stream:
         status = os.fstat(stream.fileno())
         if not stat.S_ISREG(status.st_mode):
@@ -94,12 +94,12 @@ def read_file(path: str, limit: int, root: str | None = None) -> bytes:
 
 
 def decompress(data: bytes) -> bytes:
-    """Return gzip's data decompressed, piece by piece, so that a bomb ends at the bound.
+    """Decompress gzip data in chunks, so that a bomb is stopped at the limit.
 
     Raises
     ------
     PageError
-        It is larger than any index, or out of proportion to its compressed size.
+        It is larger than any index, or too large for its compressed size.
     OSError, EOFError, zlib.error
         It is damaged.
     """
@@ -119,22 +119,22 @@ def decompress(data: bytes) -> bytes:
 
 
 class SpecManifests:
-    """The manifests of a mirror's specs in layout 3, each of which states its binary's size."""
+    """The spec manifests of a mirror in layout 3, which have the sizes of the binaries."""
 
     def __init__(self, mirror: str, root: str | None) -> None:
         self.folder = f"{mirror}/{SPEC_FILES[3]}"
         self.root = root
-        # Often they are not there, and need not be looked for spec by spec.
+        # Often there are none, so do not look for each spec.
         self.is_there = os.path.isdir(self.folder)
-        self.packages: set[str] = set()  # whose folders are known to lie inside of `root`
+        self.packages: set[str] = set()  # whose folders are known to be inside of `root`
 
     def size_of(self, package: str, version: str, spec_hash: str) -> int | None:
-        """Return the size of a spec's binary in bytes, or None where no manifest tells it.
+        """Return the size of a spec's binary in bytes, or None if no manifest has it.
 
         Raises
         ------
         PageError
-            The manifest states a size that no file has.
+            The manifest has an impossible size.
         """
         if not self.is_there:
             return None
@@ -151,17 +151,17 @@ class SpecManifests:
         return sizes[0] if sizes else None
 
     def read_manifest(self, package: str, name: str) -> Manifest:
-        """Read the manifest of the spec called NAME-VERSION-HASH.
+        """Read the manifest of spec NAME-VERSION-HASH.
 
         Raises
         ------
         OSError, UnicodeDecodeError, msgspec.DecodeError, RecursionError
-            It can't be read, or is no manifest.
+            It can't be read, or is not a manifest.
         """
         folder = f"{self.folder}/{package}"
         path = f"{folder}/{IMPOLITE.sub('_', name)}.spec.manifest.json"
         if self.root is not None:
-            # To resolve each file's path anew would take longer than to read it.
+            # Resolving the path of each file would take longer than reading it.
             if package not in self.packages:
                 check_inside(folder, self.root)
                 self.packages.add(package)
@@ -171,8 +171,8 @@ class SpecManifests:
 
 
 def unsigned(text: bytes) -> bytes:
-    """Return what a manifest says, rid of a clear-text signature."""
+    """Return the text of a manifest without its clear-text signature."""
     if not text.startswith(SIGNED):
         return text
-    # The signed text stands between an empty line and the signature.
+    # The signed text is between an empty line and the signature.
     return text.replace(b"\r\n", b"\n").partition(b"\n\n")[2].partition(SIGNATURE)[0]

@@ -1,7 +1,7 @@
-"""Turn indexes into columns: the specs of one snapshot's mirrors as frames, as of its pages.
+"""Decode indexes: the specs of one snapshot's mirrors as frames, like those of pages.
 
-A spec that several mirrors list is one spec with several stacks, as on a page. Its content is that
-of the first index that lists it; an index that says something else of the same hash is refused.
+A spec that several mirrors list is one spec with several stacks, as on a page. The first index that
+lists it decides its content; a record that differs under the same hash is rejected.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ from pipeline.sources.rejects import PageError, Reject, RejectCode, RejectedSpec
 IS_HASH = re.compile(HASH)
 IS_COMPILER = re.compile(r"none|[A-Za-z0-9][A-Za-z0-9._+-]*@=?[A-Za-z0-9][A-Za-z0-9._+=-]*")
 INDEX_LINE = 1  # Spack writes an index on one line
-# What two indexes must agree on that list a hash.
+# What indexes that list the same hash must agree on.
 CONTENT = (
     *("versions", "compiler", "os", "platform", "target", "variants", "flags"),
     *("namespace", "package_hash", "build_spec"),
 )
-MAY_LACK = ("namespace", "package_hash")  # which an older Spack does not write
-# The columns that are gathered row by row; the others of their frames follow, or are null.
+MAY_LACK = ("namespace", "package_hash")  # which older versions of Spack do not write
+# Columns that are collected row by row; the others are derived, or are null.
 SPEC_COLUMNS = ("page_number", "item", "line", "hash", "stacks", *CONTENT)
 PAGE_COLUMNS = ("page_number", "page", "tag", "package", "entry_count", "byte_count")
 EDGE_COLUMNS = ("tag", "hash", "dependency_hash", "dependency_name", "deptypes", "virtuals")
@@ -73,7 +73,7 @@ Columns = dict[str, list[Any]]
 def decode_indexes(files: Sequence[PageFile]) -> Decoded:
     """Read the indexes of a snapshot's mirrors, one after the other.
 
-    An index that can't be read is refused whole, a record by itself. The `page` of a spec is the
+    An unreadable index is rejected whole, an invalid record by itself. The `page` of a spec is the
     path of the first index that lists its package.
     """
     specs = SpecCollector()
@@ -83,7 +83,7 @@ def decode_indexes(files: Sequence[PageFile]) -> Decoded:
 
 
 class SpecCollector:
-    """The specs of several indexes, column by column: as objects they take far more memory."""
+    """Collects the specs of several indexes in columns; as objects they take far more memory."""
 
     def __init__(self) -> None:
         self.specs: Columns = {name: [] for name in SPEC_COLUMNS}
@@ -102,16 +102,16 @@ class SpecCollector:
         self.edge_starts = array("q")
         self.edge_counts = array("q")
         self.bare: dict[Key, tuple[str, int, msgspec.Raw]] = {}  # records without a binary
-        # What repeats, kept once, lists by number. Of 1,900 MiB and 10 s of processor time for
+        # Repeated values are kept once, lists by number. Of 1,900 MiB and 10 s of CPU time for
         # 100,000 records of 5 kB, texts save 620 MiB and cost 1 s; lists save 500 MiB and 2 s.
         self.texts: dict[str, str] = {}
         self.lists: dict[tuple[str, ...], int] = {(): 0}
-        # Values that were found good: there are few different ones.
+        # Values that passed the checks: there are few distinct ones.
         self.names: set[str] = set()
         self.compiler_names: set[str] = set()
 
     def take_index(self, file: PageFile) -> None:
-        """Take the records of one index, or refuse it whole."""
+        """Add the records of one index, or reject it whole."""
         mirror = file.mirror
         if mirror is None:
             raise ValueError(f"{file.page} is no index")
@@ -150,12 +150,12 @@ class SpecCollector:
         records: Records,
         manifests: SpecManifests,
     ) -> None:
-        """Take one record: a spec of the mirror's stack, or what specs depend on.
+        """Add one record: a spec of the mirror's stack, or a dependency.
 
         Raises
         ------
         PageError
-            It is no record as Spack writes one, or an earlier index has another for the hash.
+            It is not a record as Spack writes one, or an earlier index has another for the hash.
         """
         key = mirror.tag, spec_hash
         record = read_record(raw)
@@ -170,7 +170,7 @@ class SpecCollector:
         else:
             node = read_node(record.spec)
             if record.installed and node.external is not None:
-                # Spack notes what it found on the host as installed, too.
+                # Spack marks externals as installed too.
                 self.bare.setdefault(key, (page, item, record.spec.copy()))
                 return
             languages = dict(compilers_of(node, records))
@@ -190,7 +190,7 @@ class SpecCollector:
     def check_content(
         self, node: Node, spec_hash: str, languages: Mapping[str, str]
     ) -> dict[str, Any]:
-        """Return a spec's columns, those of its place and stacks aside.
+        """Return a spec's columns, except for its page and stacks.
 
         Raises
         ------
@@ -223,7 +223,7 @@ class SpecCollector:
         }
 
     def check_name(self, what: str, name: str) -> str:
-        """Return a name, or raise PageError where it is none."""
+        """Return a name; raise PageError if it is invalid."""
         if name not in self.names:
             if not IS_NAME.fullmatch(name):
                 raise PageError(
@@ -233,7 +233,7 @@ class SpecCollector:
         return name
 
     def check_hash(self, what: str, spec_hash: str) -> str:
-        """Return a hash, or raise PageError where it is none."""
+        """Return a hash; raise PageError if it is invalid."""
         if not IS_HASH.fullmatch(spec_hash):
             raise PageError(
                 RejectCode.BAD_VALUE,
@@ -242,7 +242,7 @@ class SpecCollector:
         return spec_hash
 
     def check_compiler(self, compiler: str) -> str:
-        """Return a compiler, or raise PageError where it is neither `none` nor NAME@VERSION."""
+        """Return a compiler; raise PageError if it is neither `none` nor NAME@VERSION."""
         if compiler not in self.compiler_names:
             if not IS_COMPILER.fullmatch(compiler):
                 raise PageError(
@@ -253,7 +253,7 @@ class SpecCollector:
         return compiler
 
     def check_edge(self, name: str, spec_hash: str) -> None:
-        """Raise PageError where a dependency has no proper name and hash."""
+        """Raise PageError if a dependency's name or hash is invalid."""
         if not (IS_HASH.fullmatch(spec_hash) and IS_NAME.fullmatch(name)):
             raise PageError(
                 RejectCode.BAD_VALUE,
@@ -262,10 +262,10 @@ class SpecCollector:
         self.names.add(name)
 
     def check_same(self, row: int, node: Node, content: Mapping[str, Any]) -> None:
-        """Raise PageError where a spec differs from that of an earlier index with its hash.
+        """Raise PageError if a spec differs from that of an earlier index with the same hash.
 
-        Spack once gave a spliced spec the hash of the original (spack/spack#48578). Texts that
-        differ need not: two versions of Spack write the same spec differently.
+        Spack once gave a spliced spec the hash of the original (spack/spack#48578). The raw text
+        may differ: two versions of Spack write the same spec differently.
         """
         start = self.edge_starts[row]
         edges = {
@@ -302,7 +302,7 @@ class SpecCollector:
         languages: Mapping[str, str],
         digest: int,
     ) -> int:
-        """Add a spec in no stack yet, with its compilers and dependencies; return its row."""
+        """Add a spec without a stack, with its compilers and dependencies; return its row."""
         tag, spec_hash = key
         number = self.page_number(tag, node.name, page)
         self.pages["entry_count"][number] += 1
@@ -319,7 +319,7 @@ class SpecCollector:
         return row
 
     def page_number(self, tag: str, package: str, page: str) -> int:
-        """Return the number of the page of a package, which begins on `page`."""
+        """Return the number of a package's page; `page` is its path if it is new."""
         number = self.page_numbers.setdefault((tag, package), len(self.page_numbers))
         if number == len(self.pages["page"]):
             values = (number, page, tag, package, 0, 0)
@@ -332,7 +332,7 @@ class SpecCollector:
             columns[name].append(value)
 
     def add_edges(self, tag: str, spec_hash: str, node: Node) -> None:
-        """Add what a spec depends on."""
+        """Add the dependencies of a spec."""
         columns, edges = self.edges, node.dependencies
         texts, lists = self.texts, self.lists
         columns["tag"].extend([tag] * len(edges))
@@ -347,7 +347,7 @@ class SpecCollector:
     def reject(
         self, rejected: RejectedSpecs, place: Place, raw: msgspec.Raw, error: PageError
     ) -> None:
-        """Refuse one record; a fault that several indexes have alike is one reject."""
+        """Reject one record; the same fault in several indexes is one reject."""
         _, tag, _, spec_hash = place
         if error.code != RejectCode.DUPLICATE_SPEC:
             if (tag, spec_hash, error.message) in self.refused:
@@ -356,7 +356,7 @@ class SpecCollector:
         rejected.add(lambda: self.make_reject(place, raw, error))
 
     def make_reject(self, place: Place, raw: msgspec.Raw, error: PageError) -> Reject:
-        """Return the row of a refused record, which is an entry of its package's page."""
+        """Return the reject for a record, which is an entry of its package's page."""
         page, tag, item, spec_hash = place
         package = package_of(raw)
         if package is not None:
@@ -375,7 +375,7 @@ class SpecCollector:
         )
 
     def decoded(self) -> Decoded:
-        """Return all that was taken as frames."""
+        """Return everything that was added as frames."""
         bare = self.take_bare_records()
         specs = columns_to_frame(self.specs, DECODED_SPECS)
         pages = columns_to_frame(self.pages, DECODED_PAGES)
@@ -390,9 +390,9 @@ class SpecCollector:
         )
 
     def take_bare_records(self) -> pl.DataFrame:
-        """Take the dependencies of records without a binary, and return those as RECORDS.
+        """Add the dependencies of records without a binary, and return these as RECORDS.
 
-        A record that is external in one stack is so in all: its spec is missing nowhere.
+        A record that is external in one stack is external in all: its spec is missing nowhere.
         """
         rows = []
         rejected = RejectedSpecs()
@@ -415,7 +415,7 @@ class SpecCollector:
         return pl.DataFrame(rows, RECORDS, orient="row")
 
     def dependencies(self, records: pl.DataFrame) -> pl.DataFrame:
-        """Return the dependencies taken, with what the records of what is depended on say."""
+        """Return the dependencies, joined with the records that they refer to."""
         lists = pa.array(list(self.lists), pa.large_list(pa.large_string()))
         edges: dict[str, list[Any] | pa.Array] = self.edges | {
             name: lists.take(pa.array(self.edges[name], pa.int64()))
@@ -431,7 +431,7 @@ class SpecCollector:
 
 
 def check_place(mirror: MirrorName) -> None:
-    """Raise PageError where the folders of a mirror are no names of a snapshot and a stack."""
+    """Raise PageError if the folders of a mirror can't be names of a snapshot and stack."""
     for name in (mirror.tag, *([mirror.stack] if mirror.stack else [])):
         if not IS_NAME.fullmatch(name):
             raise PageError(
@@ -442,7 +442,7 @@ def check_place(mirror: MirrorName) -> None:
 
 
 def package_of(raw: msgspec.Raw) -> str | None:
-    """Return the package that a record is of, where that can still be told."""
+    """Return the package of a record, if it can still be read."""
     try:
         name = read_name(read_record(raw).spec)
     except PageError:
@@ -451,7 +451,7 @@ def package_of(raw: msgspec.Raw) -> str | None:
 
 
 def text_of(value: object) -> str:
-    """Return the value of a column for a message."""
+    """Return a column's value as text for a message."""
     return " ".join(value) if isinstance(value, list) else str(value)
 
 
@@ -472,7 +472,7 @@ def with_built_records(
 def add_provided_virtuals(
     specs: pl.DataFrame, pages: pl.DataFrame, dependencies: pl.DataFrame
 ) -> pl.DataFrame:
-    """Return specs with the virtual packages that others of their snapshot take from them."""
+    """Return specs with the virtual packages that other specs of the snapshot use them for."""
     provided = (
         dependencies.filter(pl.col("virtuals").list.len() > 0)
         .select("tag", pl.col("dependency_hash").alias("hash"), "virtuals")

@@ -1,8 +1,8 @@
-"""Parse the indexes of build caches, and the databases of installations, as Spack writes them.
+"""Parse indexes of build caches, and databases of installations, as Spack writes them.
 
 Both are a database of *records*, one per spec, in versions 6 to 9 (Spack's developer reference).
-Versions 6 to 8 were compared with what Spack 0.18 to 1.2 write; 9 is read by its description, as
-no Spack that writes it was found. No dataframes here.
+Versions 6 to 8 were checked against files of Spack 0.18 to 1.2; version 9 is read by its
+description, since no Spack that writes it was found. No dataframes here.
 """
 
 from __future__ import annotations
@@ -22,22 +22,22 @@ from pipeline.sources.mirror.blobs import MAX_INDEX_BYTES, read_index_blob
 from pipeline.sources.mirror.layout import MANIFEST, VERSIONS, kind_of, mirror_folder
 from pipeline.sources.rejects import PageError, RejectCode, shown
 
-# Virtual packages that compilers provide; a spec's compiler is that of the first it uses.
+# Virtual packages of compilers; a spec's compiler is that of the first language it uses.
 LANGUAGES = ("c", "cxx", "fortran")
 DEPTYPES = ("build", "link", "run", "test")
-# Parameters that are lists of compiler flags, and no variants (Spack's `FlagMap`).
+# Parameters that are lists of compiler flags, not variants (Spack's `FlagMap`).
 FLAGS = ("cflags", "cppflags", "cxxflags", "fflags", "ldflags", "ldlibs")
-PATCH_LETTERS = 7  # of a patch's hash that a variant shows
+PATCH_LETTERS = 7  # characters of a patch's hash in a variant
 TOO_DEEP = "expected the nesting of an index, found far deeper"
 VERSION = re.compile(r"([0-9]{1,4})(?:\.[0-9]+)*")
-COMPACT = b'{"database":{'  # how an index without spaces begins
-MAX_FAULTY_BYTES = 64 * 1024 * 1024  # Python's own reader takes ten times the memory.
+COMPACT = b'{"database":{'  # the start of an index without spaces
+MAX_FAULTY_BYTES = 64 * 1024 * 1024  # Python's json module takes ten times the memory.
 FAULTS_OF_TEXT = (RejectCode.BAD_YAML, RejectCode.NOT_UTF8)
 FRAME_BYTES = 64  # around the records of an index
 HASH_KEY = re.compile(rb'"([a-z2-7]{32})"\s*:')
 
 Form = TypeVar("Form")
-Records = Mapping[str, msgspec.Raw]  # by hash, still JSON
+Records = Mapping[str, msgspec.Raw]  # by hash, still raw JSON
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -55,21 +55,21 @@ class Architecture(msgspec.Struct, frozen=True):
 
 
 class Compiler(msgspec.Struct, frozen=True):
-    """A name and a version: those of a compiler, or of the record of one."""
+    """The name and version of a compiler, or of its record."""
 
     name: str
     version: str
 
 
 class EdgeParameters(msgspec.Struct, frozen=True):
-    """What a dependency is for, in indexes of version 7 on."""
+    """The dependency types and virtuals of an edge; from version 7 on."""
 
     deptypes: tuple[str, ...] = ()
     virtuals: tuple[str, ...] = ()
 
 
 class Edge(msgspec.Struct, frozen=True):
-    """A dependency of a spec; version 6 has `type` in the place of `parameters`."""
+    """A dependency of a spec; version 6 has `type` instead of `parameters`."""
 
     name: str
     hash: str
@@ -78,30 +78,30 @@ class Edge(msgspec.Struct, frozen=True):
 
     @property
     def deptypes(self) -> tuple[str, ...]:
-        """What it is needed for; an edge without types counts for all of them, as in Spack."""
+        """The dependency types; without any, all of them, as in Spack."""
         return self.parameters.deptypes or self.type or DEPTYPES
 
 
 class Annotations(msgspec.Struct, frozen=True):
-    """Facts of a spec that an older Spack wrote in another form."""
+    """Attributes of a spec written by an older version of Spack."""
 
     compiler: Compiler | str | None = None
 
 
 class External(msgspec.Struct, frozen=True):
-    """Where a spec is that Spack did not build."""
+    """The location of a spec that Spack did not build."""
 
     path: str | None = None
 
 
 class BuildSpec(msgspec.Struct, frozen=True):
-    """The spec that a spliced spec was built as."""
+    """The spec that a spliced spec was originally built as."""
 
     hash: str
 
 
 class Node(msgspec.Struct, frozen=True):
-    """A spec as an index has it; other keys are ignored."""
+    """A spec in an index; other keys are ignored."""
 
     name: str
     version: str
@@ -118,10 +118,10 @@ class Node(msgspec.Struct, frozen=True):
 
 
 class Record(msgspec.Struct, frozen=True):
-    """A record of an index, its spec still JSON.
+    """A record of an index, whose spec is still raw JSON.
 
-    A build cache's says whether there is a binary, an installation's whether it is installed;
-    without either it is but a dependency.
+    In a build cache it says whether there is a binary, in an installation whether it is installed;
+    without either, it is only a dependency.
     """
 
     spec: msgspec.Raw
@@ -130,7 +130,7 @@ class Record(msgspec.Struct, frozen=True):
 
 
 class Database(msgspec.Struct, frozen=True):
-    """An index: its version, and its records by hash, still JSON."""
+    """An index: its version, and its records by hash, still raw JSON."""
 
     version: str
     installs: dict[str, msgspec.Raw]
@@ -149,14 +149,14 @@ NAMED_DECODER = msgspec.json.Decoder(Compiler)  # the name and version of any re
 
 
 def read_index(file: PageFile) -> tuple[Records, list[str]]:
-    """Return the records of an index, and the hashes that it has more than one record of.
+    """Return the records of an index, and the hashes that have more than one.
 
-    The file is that index, or the manifest of layout 3 that names it.
+    The file is the index, or the manifest of layout 3 that refers to it.
 
     Raises
     ------
     PageError
-        It can't be read, is larger than any may be, or is no index of a known version.
+        It can't be read, is too large, or is not an index of a known version.
     """
     data = read_bytes(file, MAX_INDEX_BYTES)
     path = os.fsdecode(file.path)
@@ -176,7 +176,7 @@ def read_records(data: bytes) -> tuple[Records, list[str]]:
     Raises
     ------
     PageError
-        It is no index of a known version.
+        It is not an index of a known version.
     """
     data = data.removeprefix(codecs.BOM_UTF8)
     if data.lstrip()[:1] != b"{":
@@ -209,10 +209,10 @@ def read_records(data: bytes) -> tuple[Records, list[str]]:
 
 
 def read_apart(data: bytes) -> Database | None:
-    """Return an index in which some text is faulty, or None if it is no index at all.
+    """Return an index in which some text is invalid, or None if it is not an index at all.
 
-    A byte that is no UTF-8, a lone surrogate or a control character in one record would else cost
-    all the others. Of the first two, a record is refused for when it is read by itself.
+    Otherwise invalid UTF-8, a lone surrogate or a control character in one record would cost all
+    others. A record with one of the first two is rejected when it is read by itself.
     """
     if len(data) > MAX_FAULTY_BYTES:
         return None
@@ -230,10 +230,10 @@ def read_apart(data: bytes) -> Database | None:
 
 
 def repeated_hashes(records: Records, data: bytes) -> list[str]:
-    """Return the hashes of which an index has more than one record, in order.
+    """Return the hashes with more than one record in an index, in order.
 
-    Of those the decoder keeps the last, as Spack does. Spack's own files have nothing between two
-    records but a hash and its punctuation, so their sizes alone rule out that there is any.
+    The decoder keeps the last of them, as Spack does. Spack's own files have only a hash and its
+    punctuation between two records, so the sizes alone can rule out repetitions.
     """
     held = sum(memoryview(raw).nbytes + len(spec_hash) for spec_hash, raw in records.items())
     punctuation = len('"":,') if data.startswith(COMPACT) else len('"": , ')
@@ -244,7 +244,7 @@ def repeated_hashes(records: Records, data: bytes) -> list[str]:
 
 
 def read_record(raw: msgspec.Raw) -> Record:
-    """Read a record, its spec still JSON; raises PageError as `decode` does."""
+    """Read a record, whose spec stays raw JSON; raises PageError as `decode` does."""
     return decode(RECORD_DECODER, raw)
 
 
@@ -254,17 +254,17 @@ def read_node(raw: msgspec.Raw) -> Node:
 
 
 def read_name(spec: msgspec.Raw) -> str:
-    """Read the package that a spec is of; raises PageError as `decode` does."""
+    """Read the package of a spec; raises PageError as `decode` does."""
     return decode(NAMED_DECODER, spec).name
 
 
 def decode(decoder: msgspec.json.Decoder[Form], data: bytes | msgspec.Raw, what: str = "") -> Form:
-    """Decode JSON to a struct; `what` begins the message where it has another form.
+    """Decode JSON to a struct; `what` begins the message of the error.
 
     Raises
     ------
     PageError
-        A key is missing or has a value of another type, or it is no JSON.
+        It is not JSON, or a key is missing or has another type.
     """
     try:
         return decoder.decode(data)
@@ -286,7 +286,7 @@ def variants_of(parameters: Mapping[str, object]) -> list[str]:
     Raises
     ------
     PageError
-        A parameter has a value of a type that no variant has.
+        A parameter has a type that no variant has.
 
     Examples
     --------
@@ -320,7 +320,7 @@ def flags_of(parameters: Mapping[str, object]) -> list[str]:
 
 
 def text_of(name: str, value: object) -> str:
-    """Return the value of a parameter as a variant has it."""
+    """Return the value of a parameter as in a variant."""
     if isinstance(value, str | int | float):
         return str(value)
     if isinstance(value, list) and all(isinstance(item, str) for item in value):
@@ -355,7 +355,7 @@ def compilers_of(node: Node, records: Records) -> Iterator[tuple[str, str]]:
 
 
 def compiler_at(edge: Edge, records: Records) -> str:
-    """Return the compiler that a dependency is, by its record."""
+    """Return a compiler dependency's name and version, from its record."""
     if edge.hash not in records:
         raise PageError(
             RejectCode.MISSING_KEY,

@@ -1,9 +1,9 @@
-"""Where a build cache keeps its indexes, and which snapshot and stack a mirror is of.
+"""The paths of indexes in a build cache, and the snapshot and stack of a mirror.
 
-The names and forms are Spack's: layout 2 is what Spack 0.18 to 0.23 write, layout 3 what 1.0 and
-later write. The public cache's tree is `TAG/STACK/`, each stack's mirror, and `TAG/` itself, the
-mirror of `root`. A mirror anywhere else stands alone: it has the snapshot that the user names or
-its folder, and no stack unless the user names one.
+Names and formats are Spack's: Spack 0.18 to 0.23 write layout 2, Spack 1.0 and later layout 3. In
+the public cache's tree, `TAG/STACK/` is the mirror of a stack, and `TAG/` itself that of `root`.
+Any other mirror is a single mirror: its snapshot is the one that the user gives, else the name of
+its folder, and it has no stack unless the user gives one.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from pipeline.sources.rejects import PageError, RejectCode
 LIST = "cache_spack_io_index.json"
 INDEXES = {2: "build_cache/index.json", 3: "v3/manifests/index/index.manifest.json"}
 MANIFEST = "index.manifest.json"
-# What a push writes of each spec: with no index beside it, `update-index` was forgotten.
+# What a push writes for each spec: without an index, `update-index` was forgotten.
 SPEC_FILES = {2: "build_cache", 3: "v3/manifests/spec"}
-# The database of what a Spack has installed, in the root of its installations.
+# The database of an installation, in the root of the install tree.
 INSTALLATION = ".spack-db"
 INSTALLATION_INDEX = f"{INSTALLATION}/index.json"
 ROOT = "root"
-# What a mirror's own folder holds; a stack of such a name would lie in root's mirror.
+# Reserved names in a mirror's folder; a stack of such a name would be inside root's mirror.
 RESERVED_NAMES = {"build_cache", "v3", "blobs"}
-# The index's versions that are known, of Spack 0.18 to 1.x.
+# The known versions of indexes, of Spack 0.18 to 1.x.
 VERSIONS = range(6, 10)
 COMPRESSIONS = ("none", "gzip")
 
@@ -46,19 +46,19 @@ INDEX_PATH = re.compile(
     rf"|{os.path.dirname(INDEXES[3])}/(?:(?P<view>[^/]+)/)?{re.escape(MANIFEST)}"
     r"|blobs/[^/]+/[^/]+/[^/]+)"
 )
-# Folders of which site and cache have one a snapshot, named for it.
+# Folders named for a snapshot, on the site and in the cache.
 SNAPSHOT_FOLDER = re.compile(r"develop(-[0-9]{4}-[0-9]{2}-[0-9]{2})?|v[0-9]+\.[0-9]+\.[0-9]+")
 
 
 class Index(NamedTuple):
-    """The path of an index on disk, and the name of the view that it is, if it is one."""
+    """The path of an index on disk, and its name if it is a view."""
 
     path: str
     view: str | None = None
 
 
 class Mirror(NamedTuple):
-    """What the folder of a mirror holds: indexes, paths of missing ones, and unrelated folders."""
+    """The contents of a mirror's folder: indexes, paths of missing ones, and other folders."""
 
     indexes: list[Index]
     missing: list[str]  # paths below it
@@ -67,7 +67,7 @@ class Mirror(NamedTuple):
 
 
 class Blob(msgspec.Struct, frozen=True, rename="camel"):
-    """A file as a manifest describes it; `content_length` in bytes."""
+    """A blob described in a manifest; `content_length` is in bytes."""
 
     content_length: int
     media_type: str
@@ -77,18 +77,18 @@ class Blob(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def name(self) -> str:
-        """The path of the file below the mirror."""
+        """The path of the blob below the mirror."""
         return f"blobs/{self.checksum_algorithm}/{self.checksum[:2]}/{self.checksum}"
 
     @property
     def version(self) -> int:
-        """The version of the index in the file; 0 if it holds none."""
+        """The version of the index in the blob; 0 if it is not an index."""
         match = MEDIA_TYPE.fullmatch(self.media_type)
         return int(match[1]) if match else 0
 
 
 class Manifest(msgspec.Struct, frozen=True):
-    """A manifest of layout 3: the files of one spec or index."""
+    """A manifest of layout 3: the blobs of one spec or index."""
 
     data: list[Blob]
 
@@ -103,15 +103,15 @@ def is_snapshot(folder: str) -> bool:
 
 
 def folder_name(folder: str) -> str:
-    """Return what a folder calls the snapshot or stack in it, as text."""
+    """Return the name of a folder, as text, which names a snapshot or stack."""
     return path_text(os.path.basename(folder))
 
 
 def find_mirror(folder: str, children: Sequence[str], stack: str | None = None) -> Mirror | None:
-    """Return the mirror or installation that a folder is, or None if it is neither.
+    """Return the mirror or installation in a folder, or None if it is neither.
 
-    `children` are the names of the folders in it. A view of a mirror is read in the place of its
-    index where `stack` names it; where there is no index, all views are.
+    `children` are the names of its subfolders. A view is read instead of the mirror's index if
+    `stack` names it; without an index, all views are read.
     """
     if INSTALLATION in children:
         database = f"{folder}/{INSTALLATION_INDEX}"
@@ -134,7 +134,7 @@ def find_mirror(folder: str, children: Sequence[str], stack: str | None = None) 
 
 
 def index_files(folder: str) -> list[str]:
-    """Return the indexes of the mirror that a folder is, the newer layout first."""
+    """Return the indexes of the mirror in a folder, the newer layout first."""
     return [
         path
         for layout in sorted(INDEXES, reverse=True)
@@ -157,7 +157,7 @@ def index_views(folder: str) -> dict[str | None, Index]:
 
 
 def has_specs(folder: str, layout: int) -> bool:
-    """Return whether specs were pushed to the mirror that a folder is, by their metadata files."""
+    """Return whether specs were pushed to the mirror in a folder, by their metadata files."""
     place = f"{folder}/{SPEC_FILES[layout]}"
     if layout == 3:
         return os.path.isdir(place)
@@ -169,19 +169,19 @@ def has_specs(folder: str, layout: int) -> bool:
 
 
 def index_at(file: str) -> tuple[str, Index] | None:
-    """Return the mirror or installation whose index a file is, by its path, and that index."""
+    """Return the mirror or installation of an index, by its path, and the index."""
     match = INDEX_PATH.fullmatch(file)
     return (match["folder"], Index(file, match["view"])) if match else None
 
 
 def mirror_folder(path: str) -> str:
-    """Return the mirror whose index a file is: by its path, else the folder that it is in."""
+    """Return the mirror of an index: by its path, else the folder that it is in."""
     place = index_at(path)
     return place[0] if place else os.path.dirname(path)
 
 
 def index_in(folder: str) -> str | None:
-    """Return the index in a folder that is no mirror but the part of one that holds its index."""
+    """Return the index in a folder that is the part of a mirror with the index."""
     for name in ("index.json", MANIFEST, f"index/{MANIFEST}", f"manifests/index/{MANIFEST}"):
         if os.path.isfile(path := f"{folder}/{name}") and index_at(path) is not None:
             return path
@@ -201,17 +201,18 @@ def name_mirror(
     *,
     stands_alone: bool = False,
 ) -> MirrorName:
-    """Return the snapshot and stack of the mirror that a folder is, found below `root`.
+    """Return the snapshot and stack of the mirror in a folder, found below `root`.
 
-    `children` are the names of the folders in it, `given` what the user calls a mirror that stands
-    alone. Any mirror does where a stack is given, and so does an installation.
+    `children` are the names of its subfolders, `given` the snapshot and stack that the user gave
+    for a single mirror. With a given stack, any mirror counts as single, and so does an
+    installation.
     """
     tag, stack = given
     parent = os.path.dirname(folder)
     if stack is None and not stands_alone:
         if is_snapshot(folder) or any(index_files(f"{folder}/{name}") for name in children):
             return MirrorName(folder_name(folder), ROOT)
-        # Of two folders below the source the upper one is the snapshot, whatever its name.
+        # Of two folders below the source, the upper one is the snapshot, whatever its name.
         is_in_tree = parent != root and parent.startswith(f"{root}/")
         if is_in_tree or is_snapshot(parent) or (folder != root and index_files(parent)):
             return MirrorName(folder_name(parent), folder_name(folder))
@@ -219,9 +220,9 @@ def name_mirror(
 
 
 def split_index(address: str) -> tuple[str, int | None]:
-    """Return a mirror's address and layout from that of its index, manifest or index blob.
+    """Return a mirror's path or URL, and its layout, from that of its index, manifest or blob.
 
-    For any other address: that itself, without a trailing slash, and no layout.
+    Any other path or URL is returned without a trailing slash, and without a layout.
     """
     match = INDEX_ADDRESS.fullmatch(address)
     if not match:
@@ -235,7 +236,7 @@ def index_blob(text: bytes) -> Blob:
     Raises
     ------
     PageError
-        It is no such manifest, or names no index that can be read.
+        It is not such a manifest, or refers to no readable index.
     """
     text = text.removeprefix(codecs.BOM_UTF8)
     if text.lstrip()[:1] != b"{":

@@ -1,6 +1,6 @@
-"""Front matter to columns: the specs of many pages as one frame, as the pages give them.
+"""Decode front matter: the specs of many pages as one frame, as in the pages.
 
-This is the seam for other kinds of source: whatever yields `Decoded` is flattened alike.
+Other kinds of source plug in here: anything that yields `Decoded` is flattened the same way.
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from pipeline.sources.site.front_matter import (
     read_page,
 )
 
-# A JSON column has one type, but a size is text or a number: numbers get a key of their own.
+# A JSON column has one type, but a size is text or a number: numbers get their own key.
 SIZE_NUMBER = re.compile(rb'"size":\s*([0-9]+)')
 SIZE_NUMBER_KEY = "size number"
 
 
 def arrow_schema(specs: dict[str, pa.DataType]) -> pa.Schema:
-    """Return the schema of a JSON line that holds one page's specs."""
+    """Return the schema of a JSON line with one page's specs."""
     return pa.schema({"specs": pa.list_(pa.struct(specs))})
 
 
@@ -59,13 +59,13 @@ BLOCK_BYTES = 4 * 1024 * 1024
 
 
 class NotPlainError(Exception):
-    """At least one page needs the careful way; the JSON reader does not say which."""
+    """At least one page needs the slow path; the JSON reader does not say which."""
 
 
 def decode_pages(pages: Sequence[tuple[str, bytes]]) -> Decoded:
-    """Decode pages, given as name and bytes, the fast way where possible.
+    """Decode pages, given as name and bytes, on the fast path where possible.
 
-    The fast way takes a page only where the careful way would give the very same rows.
+    The fast path accepts a page only if the slow path would return exactly the same rows.
     """
     cuts = {
         number: cut for number, (_, data) in enumerate(pages) if (cut := cut_page(data)) is not None
@@ -98,16 +98,16 @@ def decode_pages(pages: Sequence[tuple[str, bytes]]) -> Decoded:
 
 
 def is_readme(page: str, data: bytes) -> bool:
-    """Return whether a file is the README of a repository or mirror, and not meant as a page."""
+    """Return whether a file is the README of a repository or mirror, not a page."""
     name = page.rpartition("/")[2].lower()
     return name == "readme.md" and not data.removeprefix(BYTE_ORDER_MARK).startswith(b"---")
 
 
 def decode_cuts(cuts: Sequence[tuple[int, CutPage]]) -> tuple[list[pl.DataFrame], dict[int, int]]:
-    """Decode numbered pages as the site writes them, all at once.
+    """Decode numbered pages in the site's own format, all at once.
 
-    Returns frames of DECODED_SPECS, and for each page that was taken its number of entries.
-    A page left out needs the careful way.
+    Returns frames of DECODED_SPECS, and the number of entries of each accepted page. Pages that are
+    left out need the slow path.
     """
     if not cuts:
         return [], {}
@@ -127,15 +127,15 @@ def decode_details(
 ) -> tuple[list[pl.DataFrame], dict[int, int]]:
     """Decode the JSON of `spec_details` of many pages with Arrow's strict reader.
 
-    It refuses unknown keys, a key that stands twice, and any other type than the schema's.
+    It refuses unknown keys, duplicate keys, and any type other than the schema's.
 
     Raises
     ------
     NotPlainError, pyarrow.ArrowInvalid
-        At least one of the pages is not as plain as that.
+        At least one of the pages is refused.
     """
     lists = read_lines(details)
-    # One line per page: none may pass for two, or for none.
+    # One line per page: none may count as two, or as none.
     if len(lists) != len(details) or lists.null_count():
         raise NotPlainError
     counts = lists.list.len().cast(pl.Int64)
@@ -162,15 +162,15 @@ def decode_details(
 
 
 def read_lines(details: Sequence[bytes]) -> pl.Series:
-    """Read each page's specs as a list; sizes that are numbers get a key of their own.
+    """Read each page's specs as a list; numeric sizes get their own key.
 
     Raises
     ------
     NotPlainError, pyarrow.ArrowInvalid
-        At least one page is not as the schemas say.
+        At least one page differs from the schemas.
     """
     lines = b"".join(part for text in details for part in (b'{"specs":', text, b"}\n"))
-    # The reader refuses a line that does not fit into a block.
+    # The reader refuses lines that do not fit into a block.
     block_size = max(BLOCK_BYTES, 2 * max(map(len, details)))
 
     def read(lines: bytes, schema: pa.Schema) -> pa.Table:
@@ -183,12 +183,12 @@ def read_lines(details: Sequence[bytes]) -> pl.Series:
     try:
         table = read(lines, PLAIN)
     except pa.ArrowInvalid:
-        # The site knows no sizes, so this search nearly always finds none.
+        # The site has no sizes, so this search nearly always finds none.
         if SIZE_NUMBER_KEY.encode() in lines or not SIZE_NUMBER.search(lines):
             raise
         table = read(SIZE_NUMBER.sub(rb'"%s":\1' % SIZE_NUMBER_KEY.encode(), lines), WITH_SIZES)
     if not lines.isascii():
-        table.validate(full=True)  # The reader does not check that text is UTF-8.
+        table.validate(full=True)  # The reader does not validate UTF-8.
     return pl.DataFrame(table)["specs"]
 
 
@@ -237,7 +237,7 @@ def pair_counts(counts: Sequence[dict[str, int] | None]) -> pa.LargeListArray:
     """Return mappings whose keys are data as lists of pairs; a missing mapping is null."""
     known = [mapping or {} for mapping in counts]
     *starts, end = accumulate(map(len, known), initial=0)
-    # A null in the place of a start makes that list null.
+    # A null offset makes that list null.
     offsets = [
         None if mapping is None else start for mapping, start in zip(counts, starts, strict=True)
     ]

@@ -1,9 +1,9 @@
 """Read a page's front matter into plain records; no dataframes here.
 
-A page is read in one of two ways that give the same content. The fast way: the site writes the same
-six lines in every page, `meta` and `spec_details` as JSON on one line each. Such a page is only cut
-up; its JSON is decoded later, many pages at once. The careful way, for a page that differs in
-anything: entry by entry, from JSON or YAML.
+There are two paths with the same result. Fast path: the site writes the same six lines in every
+page, with `meta` and `spec_details` as JSON on one line each. Such a page is only split; its JSON
+is decoded later, many pages at once. Slow path, for any other page: entry by entry, from JSON or
+YAML.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ from pipeline.sources.site.values import Faulty, describe, explain
 if TYPE_CHECKING:
     from pipeline.sources.site.yaml_loader import FrontMatter
 
-# Strings in a page's lists, aliases followed: they can make a small file enormous.
+# Strings in a page's lists, with aliases resolved: these can make a small file enormous.
 MAX_PAGE_VALUES = 20_000_000
 INT64 = range(-(2**63), 2**63)
-DETAILS_LINE = 6  # of `spec_details` in a page as the site writes it
-NO_SIZE = "-"  # what the site writes where it knows no size
+DETAILS_LINE = 6  # line of `spec_details` in a page of the site
+NO_SIZE = "-"  # what the site writes for an unknown size
 
-# A page as the site writes it. The tag is a plain word that YAML takes for nothing but text.
+# A page as the site writes it. The tag is a plain scalar that YAML can only read as a string.
 SITE_PAGE = re.compile(
     rb"---\n"
     rb'title: "(%s)"\n'
@@ -46,7 +46,7 @@ Count = Annotated[int, msgspec.Meta(ge=INT64[0], le=INT64[-1])]
 
 
 class Meta(msgspec.Struct, frozen=True, gc=False):
-    """The summary that a page declares of its specs; what it leaves out is not declared."""
+    """The summary that a page declares of its specs; all of it is optional."""
 
     num_specs: Count | None = None
     num_specs_by_stack: dict[str, Count] | None = None
@@ -59,7 +59,7 @@ class Meta(msgspec.Struct, frozen=True, gc=False):
 
 
 class Page(msgspec.Struct, frozen=True):
-    """The keys of a page that we read."""
+    """The keys of a page that are read."""
 
     title: Name
     categories: tuple[str, Name]
@@ -87,7 +87,7 @@ META_DECODER = msgspec.json.Decoder(Meta)
 
 
 class PageHead(msgspec.Struct, frozen=True, gc=False):
-    """What a page says of itself; `byte_count` is its size."""
+    """The page as a whole: its tag, package and summary; `byte_count` is its size."""
 
     package: str
     tag: str
@@ -96,7 +96,7 @@ class PageHead(msgspec.Struct, frozen=True, gc=False):
 
 
 class CutPage(msgspec.Struct, frozen=True, gc=False):
-    """A page as the site writes it, `details` still JSON."""
+    """A page in the site's own format, with `details` still raw JSON."""
 
     head: PageHead
     details: bytes
@@ -107,7 +107,7 @@ Lines = Callable[[int], int]  # from an entry's item number to its line
 
 @dataclass(frozen=True)
 class ReadPage:
-    """A page read the careful way: its entries with item numbers and lines, and its rejects."""
+    """A page read on the slow path: its entries with item numbers and lines, and its rejects."""
 
     head: PageHead
     entry_count: int
@@ -116,13 +116,13 @@ class ReadPage:
 
 
 def cut_page(data: bytes) -> CutPage | None:
-    """Cut up a page that is written just as the site writes it; return None for any other."""
+    """Split a page that is written exactly as the site does it; return None for any other."""
     page = SITE_PAGE.match(data)
     if page is None:
         return None
     package, tag, meta_line, details = page.groups()
     try:
-        # What stands outside of the two JSON lines must be UTF-8 too.
+        # The rest of the file must be UTF-8 too.
         data[page.end() :].decode()
         meta = META_DECODER.decode(meta_line)
     except (UnicodeDecodeError, msgspec.DecodeError, RecursionError):
@@ -133,31 +133,31 @@ def cut_page(data: bytes) -> CutPage | None:
 
 
 def has_other_keys(line: bytes, meta: Meta) -> bool:
-    """Return whether the JSON of `meta` may hold an unknown or a repeated key.
+    """Return whether the JSON of `meta` may have an unknown or a duplicate key.
 
-    The decoder ignores both. Each key has its colon; a colon in a text is one too many.
+    The decoder ignores both. Colons are counted: one per known key; one in a string counts as well.
     """
     key_count = len(META_KEYS) - msgspec.structs.astuple(meta).count(None)
     return line.count(b":") != key_count + len(meta.num_specs_by_stack or ())
 
 
 def read_page(page: str, data: bytes) -> ReadPage:
-    """Read a page of any form, entry by entry.
+    """Read a page of any format, entry by entry.
 
     Raises
     ------
     PageError
-        The page as a whole is refused.
+        The page is rejected as a whole.
     """
     cut = cut_page(data)
     if cut is not None:
         try:
             details = load_details(cut.details)
         except ValueError:
-            pass  # YAML allows more, and says better what is wrong.
+            pass  # YAML allows more, and has better error messages.
         else:
             return check_entries(page, cut.head, details, lambda item: DETAILS_LINE)
-    # PyYAML takes long to import, and few pages need it.
+    # PyYAML is slow to import, and few pages need it.
     from pipeline.sources.site.yaml_loader import load_front_matter
 
     front = load_front_matter(data)
@@ -166,12 +166,12 @@ def read_page(page: str, data: bytes) -> ReadPage:
 
 
 def read_head(front: FrontMatter, byte_count: int) -> tuple[PageHead, list[Any]]:
-    """Read what front matter says of the page as a whole, and its entries.
+    """Read the head of a page and its entries from front matter.
 
     Raises
     ------
     PageError
-        A key is missing, or its value is refused.
+        A key is missing, or its value is invalid.
     """
     values = {key: value for key, value in front.values.items() if isinstance(key, str)}
     package = _name_or_none(values.get("title"))
@@ -198,12 +198,12 @@ def read_head(front: FrontMatter, byte_count: int) -> tuple[PageHead, list[Any]]
 
 
 def check_entries(page: str, head: PageHead, details: list[Any], lines: Lines) -> ReadPage:
-    """Separate the entries that have all keys, rightly typed, from those that have not.
+    """Separate entries with all keys, of the right types, from invalid ones.
 
     Raises
     ------
     PageError
-        Together they hold more than memory should.
+        Together they have too many values for memory.
     """
     entries: list[tuple[int, int, SpecEntry]] = []
     rejected = RejectedSpecs()
@@ -248,7 +248,7 @@ def read_entry(values: object) -> SpecEntry:
     Raises
     ------
     PageError
-        A key is missing, or its value has another type; here it concerns the entry alone.
+        A key is missing, or its value has another type; this concerns only the entry.
     """
     if isinstance(values, Faulty):
         raise PageError(RejectCode.BAD_YAML, f"expected YAML, found: {values.reason}")
@@ -259,7 +259,7 @@ def read_entry(values: object) -> SpecEntry:
     except msgspec.ValidationError as error:
         known = {key: value for key, value in values.items() if isinstance(key, str)}
         if len(known) < len(values):
-            return read_entry(known)  # msgspec wants text for keys; others are unknown ones.
+            return read_entry(known)  # msgspec needs string keys; any others are unknown ones.
         why = explain(error, values)
         raise PageError(why.code, why.message) from error
     if isinstance(entry.size, str) and entry.size != NO_SIZE:
@@ -275,7 +275,7 @@ def read_entry(values: object) -> SpecEntry:
 
 
 def hash_of(values: object) -> str | None:
-    """Return the hash that a refused entry gives, right or wrong."""
+    """Return the hash of a rejected entry, valid or not."""
     found = values.hash if isinstance(values, Faulty) else None
     if isinstance(values, dict):
         found = values.get("hash")

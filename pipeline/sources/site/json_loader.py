@@ -1,4 +1,4 @@
-"""Read the JSON of `spec_details`, with the faults of one entry kept to that entry."""
+"""Read the JSON of `spec_details`, keeping the faults of one entry to that entry."""
 
 from __future__ import annotations
 
@@ -10,30 +10,30 @@ from typing import Any, NoReturn
 from pipeline.sources.rejects import shown
 from pipeline.sources.site.values import Faulty, Unquoted
 
-MAX_DIGITS = 4000  # of a number that is taken at its word; Python itself reads 4,300
-TOO_LARGE = 10**MAX_DIGITS  # stands for any number longer than that
+MAX_DIGITS = 4000  # of a number that is read; the limit of Python itself is 4,300
+TOO_LARGE = 10**MAX_DIGITS  # stands for any longer number
 HALF = "\ud800"  # stands for a raw control character, which JSON forbids
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 ESCAPED_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 SURROGATE = re.compile("[\ud800-\udfff]")
-BAD_TEXT = "text with a control character or half a surrogate pair"
+BAD_TEXT = "text with a control character or a lone surrogate"
 
 
 class RepeatedKey(dict[str, Any]):
-    """A mapping in which a key stands twice."""
+    """A mapping with a duplicate key."""
 
     key: str
 
 
 def load_details(data: bytes) -> list[Any]:
-    """Read a JSON list; `Faulty` takes the place of an entry with a fault of its own.
+    """Read a JSON list; an entry with a fault of its own becomes `Faulty`.
 
-    Such faults are a key that stands twice, a control character, and half a surrogate pair.
+    Such faults are a duplicate key, a control character, and a lone surrogate.
 
     Raises
     ------
     ValueError
-        It is no JSON beyond that, not UTF-8, or nested too deep to be read.
+        It is otherwise invalid JSON, not UTF-8, or nested too deep.
     """
     text = data.decode()
     marked = CONTROL.sub(HALF, text)
@@ -45,7 +45,7 @@ def load_details(data: bytes) -> list[Any]:
         if len(values) == len(pairs):
             return values
         has_repeated_keys = True
-        repeated = RepeatedKey(reversed(pairs))  # of two values the first is kept
+        repeated = RepeatedKey(reversed(pairs))  # of two values, keep the first
         counts = Counter(key for key, _ in pairs)
         repeated.key = next(key for key, count in counts.items() if count > 1)
         return repeated
@@ -74,7 +74,7 @@ def find_fault(entry: Any) -> Faulty | None:
     while waiting:
         value = waiting.pop()
         if isinstance(value, RepeatedKey):
-            return Faulty(f"key {shown(value.key)} stands twice", hash=spec_hash)
+            return Faulty(f"duplicate key {shown(value.key)}", hash=spec_hash)
         if isinstance(value, str) and SURROGATE.search(value):
             return Faulty(BAD_TEXT, hash=spec_hash)
         if isinstance(value, dict):
@@ -89,4 +89,4 @@ def _parse_int(text: str) -> int:
 
 
 def _refuse_constant(text: str) -> NoReturn:
-    raise ValueError(f"{text} is no JSON")
+    raise ValueError(f"{text} is not JSON")

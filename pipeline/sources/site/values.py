@@ -1,4 +1,4 @@
-"""Values of a page that are no plain data, and messages that say what was found where."""
+"""Stand-ins for values that are not plain data, and messages on what was found where."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import msgspec
 from pipeline.names import A_NAME
 from pipeline.sources.rejects import RejectCode, shown
 
-# Paths and types as msgspec's messages have them.
+# Paths and types in msgspec's messages.
 MISSING = re.compile(r"missing required field `(?P<key>\w+)`")
 PATH = re.compile(r"- at .*`\$\.?(?P<path>[^`]*)`$")
 EXPECTED = re.compile(r"^Expected `(?P<type>[^`]+)`(?P<limit>.*?)(?:, got `(?P<got>\w+)`)? - at")
@@ -27,12 +27,16 @@ WORDS = {
     "object": "a mapping",
     "object | null": "a mapping",
 }
-QUOTABLE = ("the number", "the date", "the boolean")  # a YAML writer forgot the quotes of a text
+QUOTABLE = (
+    "the number",
+    "the date",
+    "the boolean",
+)  # YAML in which the quotes of a string were forgotten
 
 
 @dataclass(frozen=True, slots=True)
 class Faulty:
-    """Stands for a value that can't be taken: why, its line and, of a spec, its hash."""
+    """Stands for an invalid value: the reason, its line and, for a spec, its hash."""
 
     reason: str
     line: int = 1
@@ -41,21 +45,21 @@ class Faulty:
 
 @dataclass(frozen=True, slots=True)
 class Unquoted:
-    """A scalar of a kind that no value of a page has, as written: a fraction, a date, a boolean."""
+    """A scalar of a kind that pages do not have, as written: a fraction, date or boolean."""
 
     kind: str
     written: str
 
 
 class WrittenInt(int):
-    """A whole number with its form in the file, as `0x10` or `1:30`."""
+    """An integer with its notation in the file, as `0x10` or `1:30`."""
 
     written: str
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why a value was refused: the code, the top-level key that it belongs to, and the message."""
+    """Why a value is rejected: the code, the top-level key, and the message."""
 
     code: RejectCode
     key: str
@@ -63,7 +67,7 @@ class Explanation:
 
 
 def describe(value: object) -> str:
-    """Return what a value is, for a message: as it stands in the file, on one line, and short.
+    """Describe a value for a message: as in the file, on one line, and short.
 
     >>> describe(Unquoted("number", "1.10")), describe(None), describe([1, 2])
     ('the number 1.10', 'null', 'a list of 2')
@@ -83,7 +87,7 @@ def describe(value: object) -> str:
 
 
 def explain(error: msgspec.ValidationError, values: dict[str, Any]) -> Explanation:
-    """Return in plain words what msgspec found wrong in `values`."""
+    """Explain in plain words what msgspec found wrong in `values`."""
     text = str(error)
     path_match = PATH.search(text)
     path = path_match["path"] if path_match else ""
@@ -112,7 +116,7 @@ def explain(error: msgspec.ValidationError, values: dict[str, Any]) -> Explanati
 
 
 def _found(values: Any, path: str, got: str | None) -> str:
-    """Describe the value at a path as msgspec writes it; of one of a mapping, only its type."""
+    """Describe the value at a path in msgspec's notation; inside a mapping, only its type."""
     if "[...]" in path:
         return got or "another"
     for key, index in STEP.findall(path):

@@ -1,8 +1,8 @@
 """Read front matter as YAML: plain data only, with the line of each entry.
 
-Values are built straight from the parser's events: a tree of nodes, as PyYAML makes it, takes some
-hundred times the file's size. What is wrong with one entry of `spec_details` stays with it: in its
-place stands `Faulty`.
+Values are built directly from the parser's events: PyYAML's tree of nodes takes about a hundred
+times the size of the file. A fault in one entry of `spec_details` affects only that entry, which
+becomes `Faulty`.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ from pipeline.sources.site.json_loader import BAD_TEXT, MAX_DIGITS, TOO_LARGE
 from pipeline.sources.site.values import Faulty, Unquoted, WrittenInt, describe
 from pipeline.text import printable
 
-MAX_DEPTH = 50  # of nesting; a page as the site writes it has 4
-MAX_SKIPPED_DEPTH = 1000  # of what is read over; beyond that libyaml takes quadratic time
-MAX_CANONICAL = 20  # characters of a number whose form is looked at
+MAX_DEPTH = 50  # of nesting; pages of the site have 4
+MAX_SKIPPED_DEPTH = 1000  # of skipped content; beyond that libyaml takes quadratic time
+MAX_CANONICAL = 20  # characters of a number that is parsed
 FENCE = "---"
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
-# What YAML forbids as it stands, or as an escape in double quotes.
+# What YAML forbids verbatim, or as an escape in double quotes.
 FORBIDDEN = re.compile(
     "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 BAD_ESCAPE = re.compile(r"(?<!\\)((?:\\\\)*)\\(?=u[dD][89a-fA-F]|[^0abt\tnvfre \"/\\N_LPxuU\n])")
-# Code points that Unicode keeps free for such use: one that the page lacks marks what is forbidden.
+# Unicode noncharacters: one that the page lacks marks what is forbidden.
 MARKS = tuple(map(chr, range(0xFDD0, 0xFDF0)))
 
 TAG = "tag:yaml.org,2002:"
-# Scalars that are no text, number or null; none of a page's values may be one.
+# Scalars that are not a string, number or null; no value of a page may be one.
 UNQUOTED = {
     f"{TAG}float": "number",
     f"{TAG}timestamp": "date",
@@ -47,14 +47,14 @@ UNQUOTED = {
 
 @dataclass
 class FrontMatter:
-    """Front matter as values, and the lines on which its keys and entries stand."""
+    """Front matter as values, with the lines of its keys and entries."""
 
     values: dict[Any, Any] = field(default_factory=dict)
     lines: dict[Any, int] = field(default_factory=dict)
     item_lines: list[int] = field(default_factory=list)
 
     def item_line(self, item: int) -> int:
-        """Return the line of an entry of `spec_details`; with an alias, that of the key."""
+        """Return the line of an entry of `spec_details`; for an alias, that of the key."""
         return self.item_lines[item] if self.item_lines else self.lines["spec_details"]
 
 
@@ -64,7 +64,7 @@ def load_front_matter(data: bytes) -> FrontMatter:
     Raises
     ------
     PageError
-        `not-utf8`, `no-front-matter`, `bad-yaml`, or `wrong-type` where it is no mapping.
+        `not-utf8`, `no-front-matter`, `bad-yaml`, or `wrong-type` if it is not a mapping.
     """
     try:
         text = data.removeprefix(BYTE_ORDER_MARK).decode("utf-8")
@@ -77,7 +77,7 @@ def load_front_matter(data: bytes) -> FrontMatter:
         ) from error
     lines = text.replace("\r\n", "\n").split("\n")
     end = find_fences(lines, is_empty=not data)
-    # The blank first line stands for the fence, so that YAML counts lines as the file does.
+    # The first line is blank in place of the fence, so that YAML's line numbers are the file's.
     front = "\n" + "\n".join(lines[1:end])
     try:
         return parse_front_matter(front)
@@ -89,7 +89,7 @@ def load_front_matter(data: bytes) -> FrontMatter:
             min(mark.line + 1, len(lines)) if mark else 1,
         ) from error
     except (yaml.YAMLError, ValueError, RecursionError) as error:
-        # Of these no line is known.
+        # These have no line number.
         raise PageError(
             RejectCode.BAD_YAML, f"expected YAML, found: {_words(str(error))}"
         ) from error
@@ -119,21 +119,21 @@ def find_fences(lines: Sequence[str], *, is_empty: bool) -> int:
 
 
 def parse_front_matter(text: str) -> FrontMatter:
-    """Parse YAML, what it forbids marked first, so that only what holds a mark is refused.
+    """Parse YAML after marking what it forbids, so that only values with a mark are refused.
 
     Raises
     ------
     PageError
-        What is wrong is no entry's own fault, or the whole is no mapping.
+        There is a fault outside of the entries, or it is not a mapping.
     yaml.YAMLError, ValueError
-        It is no YAML.
+        It is not YAML.
     """
     mark = next((mark for mark in MARKS if mark not in text), "")
     marked = FORBIDDEN.sub(mark, text) if mark else text
     try:
         return Builder(marked, mark).front_matter()
     except yaml.MarkedYAMLError:
-        # Only in double quotes is a backslash an escape, so these are marked where it must be.
+        # A backslash is an escape only in double quotes, so mark these only where it must be one.
         escaped = BAD_ESCAPE.sub(rf"\1{mark}", marked) if mark else marked
         if escaped == marked:
             raise
@@ -141,7 +141,7 @@ def parse_front_matter(text: str) -> FrontMatter:
 
 
 class Scalars(SafeConstructor, Resolver):
-    """PyYAML's rules for the type of a scalar, and for whole numbers."""
+    """PyYAML's rules for the type of a scalar, and for integers."""
 
     def __init__(self) -> None:
         SafeConstructor.__init__(self)
@@ -151,7 +151,7 @@ class Scalars(SafeConstructor, Resolver):
 class Builder:
     """Builds plain values from YAML's events; a container with `Faulty` in it is `Faulty`.
 
-    What an alias stands for is the very same object, so aliases of aliases cost nothing.
+    An alias is the same object as its anchor, so aliases of aliases cost nothing.
     """
 
     def __init__(self, text: str, mark: str) -> None:
@@ -163,15 +163,15 @@ class Builder:
         self.depth = 0
 
     def front_matter(self) -> FrontMatter:
-        """Build the one document.
+        """Build the only document.
 
         Raises
         ------
         PageError
-            It is no mapping, or has a fault outside of the entries.
+            It is not a mapping, or has a fault outside of the entries.
         """
         front = FrontMatter()
-        next(self.events)  # the stream's start
+        next(self.events)  # start of the stream
         if isinstance(next(self.events), yaml.StreamEndEvent):
             return front
         event = next(self.events)
@@ -187,7 +187,7 @@ class Builder:
                     RejectCode.WRONG_TYPE,
                     f"expected a mapping as front matter, found {describe(value)}",
                 )
-        next(self.events)  # the document's end
+        next(self.events)  # end of the document
         event = next(self.events)
         if not isinstance(event, yaml.StreamEndEvent):
             fault = fault or Faulty("a second document", _line(event))
@@ -198,7 +198,7 @@ class Builder:
         return front
 
     def value(self, event: Any) -> Any:
-        """Build the value that begins with an event."""
+        """Build the value that starts with an event."""
         if isinstance(event, yaml.AliasEvent):
             anchor = str(event.anchor)
             if anchor in self.anchors:
@@ -211,14 +211,14 @@ class Builder:
         else:
             value = [] if isinstance(event, yaml.SequenceStartEvent) else {}
             if event.anchor:
-                self.anchors[event.anchor] = value  # it may hold itself
+                self.anchors[event.anchor] = value  # it may contain itself
             value = self.fill(event, value) or value
         if event.anchor:
             self.anchors[event.anchor] = value
         return value
 
     def fill(self, event: Any, values: Any, front: FrontMatter | None = None) -> Faulty | None:
-        """Build what a container that begins with an event holds; return the first fault."""
+        """Fill the container that starts with an event; return the first fault."""
         self.depth += 1
         if isinstance(values, list):
             fault = self.fill_list(values)
@@ -227,13 +227,13 @@ class Builder:
         self.depth -= 1
         kind = "seq" if isinstance(values, list) else "map"
         if event.tag not in (None, "!", f"{TAG}{kind}"):
-            return Faulty(f"tag {shown(event.tag)} is not taken", _line(event))
+            return Faulty(f"tag {shown(event.tag)} is not supported", _line(event))
         return fault
 
     def fill_list(self, values: list[Any], item_lines: list[int] | None = None) -> Faulty | None:
-        """Build a list's values; return the first fault, if the lines of items are not asked for.
+        """Build a list's values; return the first fault.
 
-        With `item_lines` it is the list of entries, each of which has its faults for itself.
+        With `item_lines`, it is the list of entries, whose faults stay in the entries.
         """
         fault = None
         while not isinstance(event := next(self.events), yaml.SequenceEndEvent):
@@ -254,7 +254,7 @@ class Builder:
             if isinstance(key, list | dict):
                 faults.append(Faulty(f"{describe(key)} as a key", _line(event)))
             elif key in values:
-                faults.append(Faulty(f"key {shown(key)} stands twice", _line(event)))
+                faults.append(Faulty(f"duplicate key {shown(key)}", _line(event)))
             else:
                 values[key] = value
                 if front:
@@ -267,7 +267,7 @@ class Builder:
         return replace(faults[0], hash=spec_hash if isinstance(spec_hash, str) else None)
 
     def entry_value(self, key: Any, front: FrontMatter | None) -> Any:
-        """Build the value of a key, that of the front matter's `spec_details` with its lines."""
+        """Build the value of a key; that of `spec_details` with the lines of its entries."""
         event = next(self.events)
         is_details = (
             front is not None
@@ -285,7 +285,7 @@ class Builder:
         return values
 
     def scalar(self, event: yaml.ScalarEvent) -> Any:
-        """Build a scalar: text, a whole number, null, or what stands for anything else."""
+        """Build a scalar: a string, integer or null, or a stand-in for anything else."""
         value: str = event.value
         if self.mark and self.mark in value:
             return Faulty(BAD_TEXT, _line(event))
@@ -301,11 +301,11 @@ class Builder:
         if tag in UNQUOTED:
             return Unquoted(UNQUOTED[tag], value)
         if tag == f"{TAG}merge":
-            return Faulty("merge keys (<<) are not taken", _line(event))
-        return Faulty(f"tag {shown(tag)} is not taken", _line(event))
+            return Faulty("merge keys (<<) are not supported", _line(event))
+        return Faulty(f"tag {shown(tag)} is not supported", _line(event))
 
     def integer(self, event: yaml.ScalarEvent) -> Any:
-        """Build a whole number, with its form in the file where that is another."""
+        """Build an integer, with its notation in the file if that is not decimal."""
         value: str = event.value
         if len(value) > MAX_DIGITS:
             return TOO_LARGE
@@ -320,12 +320,12 @@ class Builder:
         return written
 
     def skip(self, event: Any) -> Faulty:
-        """Read over what is nested too deep.
+        """Skip what is nested too deep.
 
         Raises
         ------
         yaml.MarkedYAMLError
-            There is no end to it.
+            It is too long.
         """
         reason = f"nested deeper than {MAX_DEPTH}"
         depth = 1
@@ -345,5 +345,5 @@ def _line(event: Any) -> int:
 
 
 def _words(problem: str | None) -> str:
-    """Return a parser's message on one line; it may repeat the page's text at any length."""
+    """Return a parser's message on one line, shortened, since it may quote the page."""
     return printable(" ".join(str(problem).split())[:200])

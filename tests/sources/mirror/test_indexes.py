@@ -153,7 +153,7 @@ def test_an_index_anywhere_needs_its_snapshot(tmp_path: Path) -> None:
     (tmp_path / "e4s.json").write_bytes(index(node()))
 
     said = flatten(tmp_path / "e4s.json", out=tmp_path / "out", status=1)
-    assert "name that with --tag" in said
+    assert "name it with --tag" in said
     assert not (tmp_path / "out").exists()
 
     flatten(tmp_path / "e4s.json", "--tag", "t", "--stack", "e4s", out=tmp_path / "out")
@@ -177,7 +177,7 @@ def test_a_stack_needs_its_snapshot(tmp_path: Path) -> None:
     """--stack without one --tag is wrong usage."""
     said = flatten(tmp_path, "--stack", "e4s", out=tmp_path / "out", status=2)
 
-    assert "--stack needs the stack's snapshot, one --tag" in said
+    assert "--stack needs exactly one --tag" in said
 
 
 @pytest.mark.slow

@@ -75,7 +75,7 @@ WHOLE: dict[str, tuple[str | bytes, str, int, str]] = {
     "fence behind a blank": ("\n" + PLAIN, "no-front-matter", 1, "found ''"),
     "UTF-16": (PLAIN.encode("utf-16"), "not-utf8", 1, "found byte 0xff at offset 0"),
     "Latin-1": (with_key("x: é").encode("latin-1"), "not-utf8", 3, "found byte 0xe9 at offset"),
-    "half a surrogate": (
+    "a lone surrogate": (
         with_key("x: \udc00").encode(errors="surrogatepass"),
         "not-utf8",
         3,
@@ -87,12 +87,12 @@ WHOLE: dict[str, tuple[str | bytes, str, int, str]] = {
     "truncated JSON": (PLAIN[:-10] + "\n---\n", "bad-yaml", 7, "expected YAML, found:"),
     "control character": (with_key("x: é\x07"), "bad-yaml", 3, "text with a control character"),
     "no such alias": (with_key("x: *a"), "bad-yaml", 3, "undefined alias"),
-    "key twice": (with_key("title: x"), "bad-yaml", 3, "key 'title' stands twice"),
+    "key twice": (with_key("title: x"), "bad-yaml", 3, "duplicate key 'title'"),
     "key of meta twice": (
         PLAIN.replace("meta: {}", 'meta: {"oss": [], "oss": []}'),
         "bad-yaml",
         5,
-        "key 'oss' stands twice",
+        "duplicate key 'oss'",
     ),
     "merged keys": (with_key("a: &a {b: 1}\nc: {<<: *a}"), "bad-yaml", 4, "merge keys"),
     "a list as key": (with_key("? [a]\n: b"), "bad-yaml", 3, "a list of 1 as a key"),

@@ -93,7 +93,7 @@ WHOLE_PAGES: dict[str, tuple[str | bytes, RejectCode, int, str]] = {
         site_page().replace("layout: cache", 'title: "zlib"'),
         RejectCode.BAD_YAML,
         3,
-        "stands twice",
+        "duplicate key",
     ),
     "python tag": (
         "---\ntitle: !!python/object/apply:os.getcwd []\n---\n",
