@@ -88,6 +88,12 @@ class ShareError(CoverageError):
     status = ExitStatus.LOST
 
 
+class IntentError(CoverageError):
+    """With --fail-on-missing: a root that a stack intends is missing."""
+
+    status = ExitStatus.LOST
+
+
 class SchemaError(Exception):
     """A frame differs from its declared schema: a bug in this program, not in a page."""
 

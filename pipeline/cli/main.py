@@ -20,6 +20,7 @@ from pipeline.cli.flatten import flatten
 from pipeline.cli.lock import lock
 from pipeline.cli.options import say
 from pipeline.cli.site import serve, site
+from pipeline.cli.stack import stack
 from pipeline.errors import CoverageError, ExitStatus
 
 INTERRUPTED = "Interrupted; outputs are intact. Run the same command again to resume."
@@ -80,7 +81,8 @@ def main() -> None:
     site (optional) writes a website. The other commands query the database.
 
     Exit status: 0 success; 1 failure; 2 wrong usage; 3 something was rejected, with --strict;
-    4 something was lost, with --fail-on-loss, or too little is cached, with --fail-under.
+    4 something was lost, with --fail-on-loss, too little is cached, with --fail-under, or a root is
+    missing, with --fail-on-missing.
     """
 
 
@@ -97,6 +99,7 @@ for command in (
     diff,
     find,
     lock,
+    stack,
     sql,
     site,
     serve,

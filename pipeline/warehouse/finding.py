@@ -99,14 +99,15 @@ class Found:
 class Snapshot:
     """What one snapshot tells of its specs, read from the database as it is asked for."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, tag: str, asked: Node) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, tag: str, *, needs_dependencies: bool
+    ) -> None:
         self.connection = connection
         self.tag = tag
-        self.needs_dependencies = bool(asked.dependencies)
         self.told: set[str] = set()
         self.needs: dict[str, list[Need]] = {}
         self.compilers: dict[str, list[Compiler]] = {}
-        if self.needs_dependencies:
+        if needs_dependencies:
             self.read_dependencies()
 
     def ask(self, query: str, **parameters: Any) -> list[tuple[Any, ...]]:
@@ -204,7 +205,7 @@ def find_specs(
     found: list[tuple[Any, ...]] = []
     untold: dict[str, int] = {}
     for tag in tags:
-        snapshot = Snapshot(connection, tag, asked)
+        snapshot = Snapshot(connection, tag, needs_dependencies=bool(asked.dependencies))
         rows = snapshot.ask(SPECS_QUERY, package=asked.name, hash=asked.hash, os=os, target=target)
         for row in rows:
             judged = judge(asked, snapshot.concrete(row))

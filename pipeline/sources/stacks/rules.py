@@ -32,6 +32,11 @@ class Rule:
     specs: tuple[str, ...]
     when: str | None = None
 
+    def __str__(self) -> str:
+        negation = "not " if self.kind == "conflict" else ""
+        when = f" when {self.when}" if self.when else ""
+        return f"{self.package}: {negation}{' or '.join(self.specs)}{when}"
+
 
 @dataclass(frozen=True)
 class Rules:

@@ -1,0 +1,117 @@
+"""`cache-coverage stack`: what a snapshot has of the specs that an environment file intends."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import astuple
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from pipeline.cli.options import asking, format_option, out_option, readable, say, show, write
+from pipeline.errors import closest_names
+
+if TYPE_CHECKING:
+    from pipeline.sources.stacks.stack_file import StackFile
+    from pipeline.warehouse.intent import RootState
+
+
+@click.command(short_help="Show which specs of an environment file the cache has.")
+@click.argument("file", metavar="FILE", type=click.Path(path_type=Path), callback=readable)
+@click.option(
+    "--tag",
+    default=None,
+    callback=readable,
+    help="The snapshot.  [default: the newest weekly one]",
+)
+@click.option(
+    "--stack",
+    "name",
+    callback=readable,
+    help="The stack whose specs count; root is the index of all.  [default: FILE's folder]",
+)
+@click.option(
+    "--any-stack",
+    is_flag=True,
+    help="Count the specs of the whole snapshot, whatever stack lists them.",
+)
+@click.option(
+    "--fail-on-missing",
+    is_flag=True,
+    help="Exit with status 4 if a root is missing, or is there only without what is required.",
+)
+@out_option
+@format_option
+def stack(
+    file: Path,
+    tag: str | None,
+    name: str | None,
+    any_stack: bool,
+    fail_on_missing: bool,
+    out: Path,
+    output_format: str,
+) -> None:
+    """Show for each root spec of an environment file, spack.yaml, whether its stack has it.
+
+    A root is present, missing or unknown; the reason for missing is the first in which the nearest
+    spec of the stack differs: package (none is there), version, variants, compiler, target, os or
+    dependency. Whether one of the specs has what the file's `packages:` requires, and what it
+    prefers, stands in columns of its own.
+    """
+    from pipeline.errors import IntentError
+    from pipeline.sources.stacks.conditions import this_machine
+    from pipeline.sources.stacks.stack_file import read_stack_alone, stack_name
+    from pipeline.warehouse.intent import intended, judge_roots, stacks_of, state_rows, tally
+    from pipeline.warehouse.questions import known_tag
+
+    if name is not None and any_stack:
+        raise click.UsageError("--stack names one, --any-stack takes them all")
+    with asking(out) as connection:
+        stack_file = read_stack_alone(file, this_machine())
+        for note in stack_file.notes:
+            say(f"note: {note}")
+        tag = known_tag(connection, tag)
+        name = name or stack_name(file)
+        known = stacks_of(connection, tag)
+        if name not in known and not any_stack:
+            say(
+                f"warning: {tag} has no stack {name!r}, so it has none of its roots: "
+                f"{closest_names(name, known)} name one with --stack, or count all with --any-stack"
+            )
+        states = judge_roots(connection, tag, intended(name, stack_file), any_stack=any_stack)
+        if output_format == "markdown":
+            write(write_summary(name, tag, stack_file, states), sys.stdout, "utf-8")
+        else:
+            show(state_rows(name, stack_file, states), output_format)
+        found = tally(states)
+        say(f"{file}: {found}; {tag}")
+    if fail_on_missing and found.missing + found.unmet:
+        raise IntentError(
+            f"{name} in {tag}: {found.missing} of {found.root_count} roots missing, "
+            f"{found.unmet} only without what is required"
+        )
+
+
+def write_summary(name: str, tag: str, stack_file: StackFile, states: list[RootState]) -> str:
+    """Return a summary for a CI job in Markdown: counts by group, what is absent, every root."""
+    from pipeline.rows import Rows, escape_markdown, render_markdown
+    from pipeline.text import printable
+    from pipeline.warehouse.intent import COLUMNS, state_rows, tally
+
+    by_group: dict[str, list[RootState]] = {}
+    for root, state in zip(stack_file.roots, states, strict=True):
+        by_group.setdefault(root.group, []).append(state)
+    counts = Rows(
+        ("group", "roots", "present", "as preferred", "unmet", "missing", "unknown"),
+        [(group, *astuple(tally(of_group))) for group, of_group in by_group.items()],
+    )
+    rows = state_rows(name, stack_file, states)
+    is_met = COLUMNS.index("requirements_met")
+    absent = Rows(COLUMNS, [row for row in rows.values if row[is_met] is not True])
+    title, snapshot = (escape_markdown(printable(text)) for text in (name, tag))
+    parts = [f"## {title} in {snapshot}\n", f"{tally(states)}.\n", render_markdown(counts)]
+    if absent.values:
+        parts += ["### Not present\n", render_markdown(absent)]
+    parts += ["<details><summary>Every root</summary>\n", render_markdown(rows), "</details>\n"]
+    return "\n".join(parts)
