@@ -15,14 +15,14 @@ MACOS = {
     "15": "sequoia",
     "26": "tahoe",
 }
-# Identifiers that the distro package, which Spack asks, gives another name.
+# Identifiers that the distro package, which Spack uses, renames.
 IDS = {"ol": "oracle", "redhat": "rhel", "opensuse-leap": "opensuse"}
 
 
 def this_os() -> str | None:
-    """Return Spack's name of this machine's operating system; None where it can't be told.
+    """Return Spack's name of this machine's operating system; None if unknown.
 
-    Spack joins the distribution's name and its major version, for Ubuntu the minor one too
+    Spack joins the distribution's name and major version, for Ubuntu also the minor one
     (lib/spack/spack/operating_systems/linux_distro.py).
     """
     if platform.system() == "Darwin":

@@ -1,18 +1,18 @@
-"""Text fit to be shown to people."""
+"""Text for people: escaping, counts and natural order."""
 
 from __future__ import annotations
 
 import re
 from typing import TextIO
 
-# Control characters, line ends, marks of direction and halves of surrogates.
+# Control characters, line separators, bidirectional controls and lone surrogates.
 UNPRINTABLE = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
 
 
 def printable(text: str, keep: str = "") -> str:
-    r"""Escape terminal control characters and those that change the direction of text.
+    r"""Escape terminal control characters and bidirectional controls.
 
     >>> printable("\x1b[31mred")
     '\\x1b[31mred'
@@ -40,8 +40,8 @@ def natural_key(text: str) -> list[str | tuple[int, str]]:
     >>> sorted(["gcc@13.2.0", "gcc@7.3.1"], key=natural_key)
     ['gcc@7.3.1', 'gcc@13.2.0']
     """
-    # Text and numbers alternate, so like is compared with like. A number goes by its length and
-    # digits: Python converts no text of more than 4,300 digits.
+    # Text and numbers alternate, so like is compared with like. Numbers compare by length, then by
+    # digits: Python converts at most 4,300 digits.
     parts = re.split("([0-9]+)", text)
     return [
         (len(part.lstrip("0")), part.lstrip("0")) if index % 2 else part
@@ -50,5 +50,5 @@ def natural_key(text: str) -> list[str | tuple[int, str]]:
 
 
 def is_terminal(stream: TextIO | None) -> bool:
-    """Return whether a stream is a terminal; None is a stream that the caller has closed."""
+    """Return whether a stream is a terminal; None is a stream that the caller closed."""
     return stream is not None and stream.isatty()

@@ -1,1 +1,1 @@
-"""Frames to Parquet tables, incrementally."""
+"""Write frames to Parquet tables, incrementally."""

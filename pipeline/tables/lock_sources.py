@@ -1,4 +1,4 @@
-"""Lock files among the sources of a run: which they are, what they go by, whether they changed."""
+"""Lock files among the sources of a run: their paths, their names, and a digest for changes."""
 
 from __future__ import annotations
 
@@ -9,31 +9,31 @@ from pathlib import Path
 from pipeline.names import path_text
 from pipeline.sources.locks.lock_file import is_lock_file, read_lock
 
-LockPaths = dict[str, Path]  # by the name that each goes by
+LockPaths = dict[str, Path]  # by name
 
 
 def split_locks(sources: Sequence[Path], name: str | None = None) -> tuple[LockPaths, list[Path]]:
-    """Return the lock files among sources, each by its path or by `name`, and the other sources.
+    """Return the lock files among sources, by path or `name`, and the other sources.
 
     Raises
     ------
     SourceError
-        One of them is no lock file that can be read.
+        One of them can't be read as a lock file.
     """
     paths = [source for source in sources if is_lock_file(source)]
     locks = {name: paths[0]} if name and paths else name_locks(paths)
     for path in locks.values():
-        read_lock(path)  # Now, and not after a cache has been read for minutes.
+        read_lock(path)  # Check them first: reading a cache may take minutes.
     return locks, [source for source in sources if source not in paths]
 
 
 def name_locks(paths: Sequence[Path]) -> LockPaths:
-    """Return lock files by their paths as text; one that is named twice counts once."""
+    """Return lock files by their paths as text, each once."""
     return {path_text(str(path)): path for path in paths}
 
 
 def digest_locks(locks: Mapping[str, Path], fingerprint: str) -> str:
-    """Return a digest of lock files, their names and the version of the pipeline."""
+    """Return a digest of lock files, their names, and the version of the pipeline."""
     digest = hashlib.sha256(fingerprint.encode())
     for name, path in locks.items():
         content = hashlib.sha256(path.read_bytes()).hexdigest()

@@ -1,4 +1,4 @@
-"""Lock files to table lock_specs."""
+"""Write lock files to table lock_specs."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from pipeline.tables.parquet import part_path, publish_draft, write_draft
 
 
 def read_locks(locks: Mapping[str, Path]) -> pl.DataFrame:
-    """Read lock files, by the name that each goes by, into rows of lock_specs.
+    """Read lock files, given by name, into rows of lock_specs.
 
     Raises
     ------
     SourceError
-        One of them is no lock file that can be read.
+        One of them can't be read as a lock file.
     """
     return lock_specs({name: read_lock(path) for name, path in locks.items()})
 
 
 def publish_locks(tables: Path, locks: Mapping[str, Path] | None, draft: Path) -> None:
-    """Write table lock_specs of lock files; None leaves the table as it is."""
+    """Publish table lock_specs; None keeps the table."""
     if locks is None and part_path(tables, LOCK_SPECS).exists():
         return
     write_draft(read_locks(locks or {}), draft, LOCK_SPECS)
@@ -40,7 +40,7 @@ def lock_specs(locks: Mapping[str, LockFile]) -> pl.DataFrame:
     compilers = read_compilers(frame["compiler"])
     return LOCK_SPECS.conform(
         frame.with_columns(
-            # One that no cache could hold stays as it is written.
+            # A compiler that no cache can have is kept as written.
             pl.col("compiler").replace(compilers["written"], compilers["compiler"]),
             canonical_variants(frame["variants"]),
         )
@@ -48,7 +48,7 @@ def lock_specs(locks: Mapping[str, LockFile]) -> pl.DataFrame:
 
 
 def row_of(name: str, lock: LockFile, lock_node: LockNode) -> dict[str, object]:
-    """Return a node as a row of lock_specs, its compiler as the lock file writes it."""
+    """Return a node as a row of lock_specs, with the compiler as in the lock file."""
     node = lock_node.node
     target = node.arch.target
     return {

@@ -1,4 +1,4 @@
-"""What the tables lose where a page or index that was read before can't be read any more."""
+"""Report what the tables lose when a page or index can no longer be read."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pipeline.sources.rejects import RejectCode
 from pipeline.tables.parquet import part_path, read_draft, read_part
 from pipeline.text import counted
 
-Losses = dict[str, int]  # numbers of specs, by the page or index that gave them
+Losses = dict[str, int]  # numbers of specs, by page or index
 SPEC = ("package", "hash", "stack")
 SHOWN_FILES = 5
 SHOWN_LETTERS = 300
 
 
 def count_losses(folder: Path, draft: Path, tag: str) -> Losses:
-    """Count what the partitions of a tag have and the draft that is to replace them lacks.
+    """Count the specs in a tag's partitions that are missing from the draft to replace them.
 
-    Counted are the specs of each page, or of each index's stack, that the draft rejects whole.
+    Only pages, or stacks of indexes, that the draft rejects as a whole are counted.
     """
     rejects = read_draft(draft, REJECTS, tag)
     whole = rejects.filter(pl.col("item").is_null())
@@ -31,7 +31,7 @@ def count_losses(folder: Path, draft: Path, tag: str) -> Losses:
     try:
         old = read_part(folder, SPEC_STACKS, tag)
     except SchemaError:
-        return {}  # another version's
+        return {}  # of another version
     new = read_draft(draft, SPEC_STACKS, tag)
     gone = old.join(new, on=SPEC, how="anti", nulls_equal=True)
     losses = {}
@@ -42,7 +42,7 @@ def count_losses(folder: Path, draft: Path, tag: str) -> Losses:
 
 
 def describe_refused(rejects: pl.DataFrame, losses: Mapping[str, int]) -> list[str]:
-    """Describe the first pages and indexes that are rejected whole, a line each."""
+    """Describe the first pages and indexes that are rejected as a whole, one per line."""
     lines = []
     whole = rejected_files(rejects)
     for row in whole.head(SHOWN_FILES).to_dicts():
@@ -58,6 +58,6 @@ def describe_refused(rejects: pl.DataFrame, losses: Mapping[str, int]) -> list[s
 
 
 def rejected_files(rejects: pl.DataFrame) -> pl.DataFrame:
-    """Return the rejects that are whole pages or indexes, but no mere duplicates, sorted."""
+    """Return the rejects of whole pages or indexes, except duplicates, sorted."""
     is_whole = pl.col("item").is_null() & (pl.col("code") != RejectCode.DUPLICATE_PAGE)
     return rejects.filter(is_whole).sort("tag", "page", nulls_last=True)

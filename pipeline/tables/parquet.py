@@ -1,7 +1,7 @@
-"""Where the Parquet files of tables are, and how they are read and written.
+"""Read and write the Parquet files of tables.
 
-A partition is one file. It is written as a draft and then renamed into place, so it is never seen
-half-written.
+A partition is one file. It is written to a draft and then renamed, so readers never see an
+incomplete file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ DAMAGED = ("can't be read", "remove the folder of tables and flatten again")
 
 @contextmanager
 def telling(path: Path, problem: str, remedy: str) -> Iterator[None]:
-    """Raise OutputError, naming the file, where Polars or the system can't read or write it."""
+    """Raise OutputError with the file's name if Polars or the system can't read or write it."""
     try:
         yield
     except (OSError, pl.exceptions.PolarsError) as error:
@@ -34,19 +34,19 @@ def telling(path: Path, problem: str, remedy: str) -> Iterator[None]:
 
 
 def table_glob(folder: Path, table: Table) -> str:
-    """Return the glob pattern of a table's files below `folder`."""
+    """Return the glob pattern for a table's files below `folder`."""
     return f"{glob.escape(str(folder))}/{table.name}/{'*/' if table.partitioned else ''}{PART}"
 
 
 def part_path(folder: Path, table: Table, tag: str | None = None) -> Path:
-    """Return the file of a table below `folder`, or of its partition for `tag`."""
+    """Return the path of a table below `folder`, or of its partition for `tag`."""
     if not table.partitioned:
         return folder / table.name / PART
     return part_folder(folder / table.name, tag) / PART
 
 
 def draft_file(draft: Path, table: Table) -> Path:
-    """Return a table's file in a draft: one snapshot's rows of all tables, not yet published.
+    """Return the path of a table in a draft, which has one snapshot's rows of all tables.
 
     A draft is a common prefix of file names, since creating a folder costs more than its files.
     """
@@ -65,7 +65,7 @@ def write_draft(frame: pl.DataFrame, draft: Path, table: Table) -> None:
 
 
 def write_parquet(frame: pl.DataFrame, file: Path | BytesIO) -> None:
-    """Write a frame as one row group, without statistics: there is no other group to skip."""
+    """Write a frame as one row group, without statistics, which only help to skip row groups."""
     frame.write_parquet(
         file, compression="zstd", compression_level=COMPRESSION_LEVEL, statistics=False
     )
@@ -73,7 +73,7 @@ def write_parquet(frame: pl.DataFrame, file: Path | BytesIO) -> None:
 
 @cache
 def empty_part(table: Table) -> bytes:
-    """Return the bytes of a table without rows, which most snapshots have of some tables."""
+    """Return the bytes of a table without rows, which most snapshots need for some tables."""
     file = BytesIO()
     write_parquet(table.empty.drop("tag") if table.partitioned else table.empty, file)
     return file.getvalue()
@@ -90,7 +90,7 @@ def read_draft(draft: Path, table: Table, tag: str | None) -> pl.DataFrame:
 
 
 def read_file(path: Path, table: Table, tag: str | None) -> pl.DataFrame:
-    """Read a table's file, its tag as a column."""
+    """Read a table's file, with the tag as a column."""
     with telling(path, *DAMAGED):
         frame = pl.read_parquet(path, glob=False, hive_partitioning=False)
     if table.partitioned:
@@ -99,40 +99,40 @@ def read_file(path: Path, table: Table, tag: str | None) -> pl.DataFrame:
 
 
 def read_table(folder: Path, table: Table, *columns: str | pl.Expr) -> pl.DataFrame:
-    """Read some columns of a whole table below `folder`, or expressions of them."""
+    """Read columns, or expressions on them, of a whole table below `folder`."""
     with telling(folder / table.name, *DAMAGED):
         return scan_table(folder, table).select(columns).collect()
 
 
 def scan_table(folder: Path, table: Table) -> pl.LazyFrame:
     """Scan a whole table below `folder`."""
-    # By folder, not by pattern, so that `=` in a folder above is no partition. With a schema, so
-    # that tags are strings whatever they look like.
+    # By folder, not by pattern, so that `=` in a parent folder is not a partition. With a schema,
+    # so that tags are always strings.
     scan = pl.scan_parquet(
         folder / table.name,
         glob=False,
         hive_partitioning=table.partitioned,
         hive_schema={"tag": pl.String()} if table.partitioned else None,
     )
-    if table == REJECTS:  # the one table with rows of no snapshot
+    if table == REJECTS:  # the only table with rows without a snapshot
         scan = scan.with_columns(pl.col("tag").replace(NO_TAG, None))
     return scan.select(table.schema.names())
 
 
 def part_paths(folder: Path, tags: Iterable[str]) -> list[str]:
-    """Return the files of all tables with rows of these tags."""
+    """Return the files of all tables for these tags."""
     return sorted({str(part_path(folder, table, tag)) for table in TABLES for tag in tags})
 
 
 def publish_draft(draft: Path, folder: Path, table: Table, tag: str | None = None) -> None:
-    """Rename a draft of a table or partition into its place below `folder`."""
+    """Rename a draft of a table or partition to its path below `folder`."""
     path = part_path(folder, table, tag)
     path.parent.mkdir(parents=True, exist_ok=True)
     draft_file(draft, table).replace(path)
 
 
 def remove_part(folder: Path, table: Table, tag: str | None) -> None:
-    """Remove a table's partition for a tag, if there is one."""
+    """Remove a table's partition for a tag, if it exists."""
     path = part_path(folder, table, tag)
     path.unlink(missing_ok=True)
     if path.parent.is_dir():

@@ -1,7 +1,7 @@
-"""Read one group of files and write its partitions: what a worker does.
+"""Read one group of files and write drafts of its partitions: the work of a worker process.
 
 The files of one folder are nearly always one snapshot, and are read together. The rows of each tag
-that they name become a draft, which `publish` moves into place.
+become a draft, which `publish` moves into place.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from pipeline.tables.flatten import Tables, combine_tables, flatten_pages
 from pipeline.tables.parquet import write_draft
 
 Drafts = dict[str, Path]  # by tag
-# Pages decoded at once: enough to amortise each call to Arrow and Polars, and a bound on memory.
+# Pages decoded at once: enough to amortise calls to Arrow and Polars, while limiting memory.
 BATCH_BYTES = 32 * 1024 * 1024
 
 
 class GroupDraft(NamedTuple):
-    """What one group gave: its drafts, its rejects without a tag, its number of accepted pages."""
+    """The result of one group: drafts, rejects without a tag, and number of accepted pages."""
 
     drafts: Drafts
     untagged: list[Reject]
@@ -38,7 +38,7 @@ class GroupDraft(NamedTuple):
 def draft_group(
     files: Sequence[PageFile], draft: Path, only: frozenset[str] = frozenset()
 ) -> GroupDraft:
-    """Read a group of pages and indexes and write a draft for each tag, as `write_drafts` does."""
+    """Read a group of pages and indexes, and write a draft for each tag as in `write_drafts`."""
     pages = [file for file in files if file.mirror is None]
     indexes = [file for file in files if file.mirror is not None]
     parts = [flatten_batch(batch) for batch in read_batches(pages)]
@@ -60,9 +60,9 @@ def draft_group(
 
 
 def add_path_tags(tables: Tables, pages: Sequence[PageFile]) -> Tables:
-    """Set on rejects without a tag the snapshot that the page's path names.
+    """Set the tag of rejects without one to the snapshot in the page's path.
 
-    It names one if its folder has a snapshot's name, or that of a tag which another page in it has.
+    That is the name of its folder, if it has the form of a snapshot or is the tag of another page.
     """
     rejects = tables[REJECTS]
     if not rejects["tag"].has_nulls():
@@ -101,10 +101,10 @@ def flatten_batch(batch: Sequence[tuple[str, bytes | PageError]]) -> Tables:
 
 
 def write_drafts(tables: Tables, draft: Path, only: frozenset[str] = frozenset()) -> Drafts:
-    """Write a draft for each tag in `tables`, its name `draft` with a number; return them by tag.
+    """Write a draft for each tag in `tables`, named `draft` with a number; return them by tag.
 
-    With `only`, drafts of other tags are returned but not written. Rows without a tag, which only
-    rejects have, are left out.
+    With `only`, drafts of other tags are returned but not written. Rows without a tag (only rejects
+    have them) are left out.
     """
     tags = pl.concat(frame["tag"] for frame in tables.values()).unique().to_list()
     drafts = {

@@ -1,4 +1,4 @@
-"""Move drafts into the published tables, and write what is computed from all partitions."""
+"""Move drafts into the published tables, and update what is computed from all partitions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from pipeline.tables.state import State, TablesSummary
 from pipeline.tables.targets import target_rows
 
 Owners = Mapping[str, Sequence[Path]]
-# What begins with a letter and may yet be taken for a truth, number, date or null.
+# Words that readers may infer as a boolean, number, date or null.
 WORDS = {"true", "false", "inf", "infinity", "nan", "null", "none", "epoch"}
 
 
@@ -37,11 +37,10 @@ def publish_drafts(
     drafts: Path,
     locks: Mapping[str, Path] | None = None,
 ) -> TablesSummary:
-    """Replace the partitions of some tags by their drafts; return what the tables then hold.
+    """Replace the partitions of some tags by their drafts; return a summary of the tables.
 
-    `owners` maps each tag to the drafts with its rows. `rejects` are those of what could not be
-    read while files were searched, and all that name no snapshot; `locks` are the run's lock files.
-    None keeps what is published.
+    `owners` maps each tag to the drafts with its rows. `rejects` are those of the search for files,
+    and all without a snapshot; `locks` are the run's lock files. None keeps what is published.
     """
     no_rows = {table: table.empty for table in SNAPSHOT_TABLES}
     frame = rejects_to_frame(rejects or ())
@@ -59,9 +58,9 @@ def publish_drafts(
 
 
 def publish_tag(folder: Path, tag: str, parts: Sequence[Path], drafts: Path) -> Losses:
-    """Replace the partitions of a tag by the drafts with its rows; remove them without any.
+    """Replace the partitions of a tag by the drafts with its rows; without any, remove them.
 
-    Returns what is lost by files that can't be read any more.
+    Returns the losses from files that can no longer be read.
     """
     if not parts:
         for table in SNAPSHOT_TABLES:
@@ -75,10 +74,10 @@ def publish_tag(folder: Path, tag: str, parts: Sequence[Path], drafts: Path) -> 
 
 
 def publish_untagged(folder: Path, rejects: pl.DataFrame, draft: Path) -> None:
-    """Publish rejects that name no snapshot, in a partition of their own.
+    """Publish rejects without a snapshot in a partition of their own.
 
-    The other tables have it too, without rows, where tags alone would mislead readers: none of them
-    takes its name for a number, date or truth. And PyArrow reads no table without a partition.
+    The other tables have it too, without rows, if readers would infer another type than string from
+    the tags alone. Besides, PyArrow can't read a table without a partition.
     """
     is_clear = any(tag[0].isalpha() and tag.lower() not in WORDS for tag in stored_tags(folder))
     for table in SNAPSHOT_TABLES:
@@ -99,15 +98,15 @@ def merge_drafts(tag: str, drafts: Sequence[Path], merged: Path) -> Path:
 
 
 def publish_targets(folder: Path, draft: Path) -> None:
-    """Write table targets for archspec's targets and all that the partitions name."""
-    # unique() while scanning, so that memory does not grow with the number of snapshots.
+    """Write table targets, for archspec's targets and all targets in the partitions."""
+    # unique() on the scan, so that memory does not grow with the number of snapshots.
     names = read_table(folder, SPEC_STACKS, pl.col("target").unique())
     write_draft(target_rows(names["target"]), draft, TARGETS)
     publish_draft(draft, folder, TARGETS)
 
 
 def count_tables(folder: Path, losses: Losses) -> TablesSummary:
-    """Count what the tables hold; of `losses` those stay that no file has made up for."""
+    """Count the rows of the tables; keep those `losses` that no file has made up for."""
     pages = read_table(folder, PAGES, "tag", "spec_count")
     locks = read_table(folder, LOCK_SPECS, "lock")["lock"]
     rejects = read_table(folder, REJECTS, *REJECTS.schema)

@@ -1,4 +1,4 @@
-"""Which binaries run on which machines, by archspec's graph of microarchitectures."""
+"""Compatibility of CPU targets by archspec's graph of microarchitectures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.schemas import TARGETS
 
 
 def target_rows(names: Iterable[str]) -> pl.DataFrame:
-    """Return table targets: all of archspec's, and each of `names` that it lacks with itself."""
+    """Return table targets: those of archspec, and each other name in `names` with itself."""
     known = archspec.cpu.TARGETS
     rows = [
         (host.name, binary, host.family.name, distance)
@@ -29,7 +29,7 @@ def this_machine() -> str:
 
 
 def ancestry(host: archspec.cpu.Microarchitecture) -> dict[str, int]:
-    """Return the targets whose binaries run on `host`, each with its distance in the ancestry."""
+    """Return the targets whose binaries run on `host`, with their distance in the ancestry."""
     distances = {host.name: 0}
     generation = [host]
     while generation:

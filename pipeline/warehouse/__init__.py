@@ -1,1 +1,1 @@
-"""Parquet tables and sql/ to a DuckDB database, and questions to it."""
+"""Build a DuckDB database from the Parquet tables and sql/, and query it."""

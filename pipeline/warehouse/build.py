@@ -1,4 +1,4 @@
-"""The database made anew: beside the old one, checked, and put into its place by one rename."""
+"""Build the database: write a draft, check it, and replace the old one with one rename."""
 
 from __future__ import annotations
 
@@ -21,28 +21,28 @@ from pipeline.warehouse.checks import check_files, check_warehouse
 from pipeline.warehouse.database import create_views, load_tables, quote
 from pipeline.warehouse.views import view_files
 
-# The oldest client that must open the file; a newer storage format would lock users out.
+# The oldest client that has to open the file; a newer storage format would lock users out.
 STORAGE_VERSION = "v1.4.0"
 READ_ONLY = 0o444
 SPECIAL = re.compile(r"[*?\[\]{}=\\]")
-LOADING_MEBIBYTES = 225  # of memory a processor, for the rows of some groups
+LOADING_MEBIBYTES = 225  # of memory per processor, for the rows of some row groups
 
 
 def build_warehouse(
     out: Path, *, every_snapshot: bool = False, waits: Callable[[], None] = lambda: None
 ) -> bool:
-    """Make `out`/coverage.duckdb from `out`/tables and sql/, replacing it in one rename.
+    """Build `out`/coverage.duckdb from `out`/tables and sql/, and replace it atomically.
 
-    Gives False where it is current already, and nothing was done. With `every_snapshot` it is
-    built and checked in any case, the views of every snapshot and not of the newest alone.
-    `waits` is called if another run builds or publishes, before this one waits for it.
+    Returns False if it is already current. With `every_snapshot`, it is always built, and the views
+    of every snapshot are checked, not only those of the newest. `waits` is called once before
+    waiting for another run that builds or publishes.
 
     Raises
     ------
     OutputError
         The tables are missing or unreadable, or the file can't be written.
     CheckError
-        What was built contradicts itself; the old database stays.
+        The new database fails a check; the old one is kept.
     """
     for table in TABLES:
         if not (out / TABLES_FOLDER / table.name).is_dir():
@@ -54,11 +54,11 @@ def build_warehouse(
     try:
         with (
             hold_lock(lock_path(out, "build"), waits=waits),
-            # No tables are published while they are read.
+            # Prevent the tables from being published while they are read.
             hold_lock(lock_path(out, "publication"), is_shared=True, waits=waits),
         ):
             clear_drafts(out, DATABASE)
-            # A client that was killed left it; to the next database it would be somebody else's.
+            # Left by a killed client; it does not belong to the new database.
             (out / f"{DATABASE}.wal").unlink(missing_ok=True)
             if is_current(out) and not every_snapshot:
                 return False
@@ -66,7 +66,7 @@ def build_warehouse(
                 draft = draft_path(out, DATABASE)
                 with literal_paths(out, draft) as (tables, database):
                     build_draft(tables, database, every_snapshot=every_snapshot)
-                # Clients open files to write by default, and would leave a log of what they wrote.
+                # Clients open files for writing by default, and would leave a write-ahead log.
                 draft.chmod(draft.stat().st_mode & READ_ONLY)
                 draft.replace(out / DATABASE)
                 state.write_database(build_signature(out))
@@ -74,15 +74,15 @@ def build_warehouse(
                 clear_drafts(out, DATABASE)
     except CheckError as error:
         raise CheckError(
-            f"{out / DATABASE}: not built anew, what was there stays: {error}\n"
+            f"{out / DATABASE}: not rebuilt, the old database is kept: {error}\n"
             f"if a table is damaged, remove {out / TABLES_FOLDER} and flatten again"
         ) from error
     except OSError as error:
         raise not_written(error, out / DATABASE) from error
     except duckdb.Error as error:
-        words = " ".join(str(error).split())  # DuckDB's own may be several lines.
+        words = " ".join(str(error).split())  # DuckDB's messages may have several lines.
         raise OutputError(
-            f"{out / DATABASE}: could not be built: {words}; free some space if it is short; if "
+            f"{out / DATABASE}: could not be built: {words}; free some space if needed; if "
             f"a table is damaged, remove {out / TABLES_FOLDER} and flatten again"
         ) from error
     return True
@@ -90,11 +90,11 @@ def build_warehouse(
 
 @contextmanager
 def literal_paths(out: Path, draft: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield paths of the tables and of the draft that DuckDB takes as they are written.
+    """Yield paths of the tables and of the draft that DuckDB takes literally.
 
-    In a path of files it reads patterns and partitions (`name=value`), for which it knows no
-    escape; a backslash is a slash to it, and a question mark ends a database's name. Where OUT has
-    any of these in its path, the tables get a link and the draft a place in a temporary folder.
+    DuckDB interprets patterns and partitions (`name=value`) in paths, without a way to escape them;
+    it reads a backslash as a slash, and a question mark ends the name of a database. If OUT has any
+    of these in its path, a temporary folder gets a link to the tables, and the draft.
     """
     if not SPECIAL.search(str(out.resolve())):
         yield out / TABLES_FOLDER, draft
@@ -107,11 +107,11 @@ def literal_paths(out: Path, draft: Path) -> Iterator[tuple[Path, Path]]:
 
 
 def build_draft(tables: Path, draft: Path, *, every_snapshot: bool) -> None:
-    """Write the database of some tables as a draft, and check it."""
+    """Write the database of the tables to a draft, and check it."""
     config: dict[str, str | bool | int | float | list[str]] = {
-        # What does not fit into memory goes where drafts go, and not where the user happens to be.
+        # Spill to the folder of the draft, not to the current directory.
         "temp_directory": f"{draft}.tmp",
-        # Rows of a table have no order that a query may rely on, and keeping one takes time.
+        # Queries do not rely on an order of a table's rows, and preserving one takes time.
         "preserve_insertion_order": "false",
     }
     with duckdb.connect(config=config) as connection:
@@ -119,12 +119,12 @@ def build_draft(tables: Path, draft: Path, *, every_snapshot: bool) -> None:
             f"attach {quote(str(draft))} as warehouse (storage_version '{STORAGE_VERSION}')"
         )
         connection.execute("use warehouse")
-        # Rows go to disk as they come; without a limit many of them would be held back first.
+        # Write rows to disk as they come; without a limit, DuckDB would buffer many of them.
         threads = max(2, os.cpu_count() or 1)
         connection.execute(f"set memory_limit = '{threads * LOADING_MEBIBYTES} MiB'")
         load_tables(connection, tables)
         connection.execute("reset memory_limit")
-        connection.begin()  # Each statement by itself would be written down by itself.
+        connection.begin()  # One transaction, since DuckDB writes to disk at each commit.
         create_views(connection)
         connection.commit()
         check_warehouse(connection, every_snapshot=every_snapshot)
@@ -133,13 +133,13 @@ def build_draft(tables: Path, draft: Path, *, every_snapshot: bool) -> None:
 
 
 def is_current(out: Path) -> bool:
-    """Whether `out`/coverage.duckdb is what a build would make of tables and sql/ as they are."""
+    """Return whether `out`/coverage.duckdb is up to date with the tables and sql/."""
     state = State(out / TABLES_FOLDER)
     return (out / DATABASE).is_file() and state.read_database() == build_signature(out)
 
 
 def build_signature(out: Path) -> str:
-    """Return a digest of all that a build depends on, and of the database that it made."""
+    """Return a digest of everything that a build depends on, and of the database."""
     digest = hashlib.sha256(fingerprint().encode())
     for file in [*view_files(), *check_files()]:
         digest.update(file.read_bytes())

@@ -1,7 +1,7 @@
-"""A new database checks itself: each file of sql/checks is a query whose rows are failures.
+"""Consistency checks of a new database: each file of sql/checks is a query whose rows are failures.
 
-The tables are checked whole. A check that names `$tag` reads views, which take longer, and is asked
-of one snapshot at a time: of those that no later one follows, unless every one is asked for.
+Tables are checked completely. Checks with `$tag` read views, which takes longer, and run for one
+snapshot at a time: by default, only for the newest of each line.
 """
 
 from __future__ import annotations
@@ -28,17 +28,17 @@ NEWEST_TAGS = """
 
 
 def check_files() -> list[Path]:
-    """Return the checks; each file's header says what its query proves by giving no row."""
+    """Return the files of checks; the header of each says what its query proves without a row."""
     return sorted((SQL_FOLDER / CHECKS).glob("*.sql"))
 
 
 def check_warehouse(connection: duckdb.DuckDBPyConnection, *, every_snapshot: bool = False) -> None:
-    """Run every check on the database in use.
+    """Run all checks on the current database.
 
     Raises
     ------
     CheckError
-        Checks gave rows; its message has the first of each.
+        A check returned rows; the message has the first ones of each.
     """
     tags = run_query(connection, EVERY_TAG if every_snapshot else NEWEST_TAGS).values
     findings = []
@@ -56,7 +56,7 @@ def check_warehouse(connection: duckdb.DuckDBPyConnection, *, every_snapshot: bo
 
 
 def first_rows(failures: Rows) -> str:
-    """Return the first rows as a table, and how many more there are."""
+    """Return the first rows as a table, and the number of further ones."""
     table = render_table(Rows(failures.columns, failures.values[:ROWS_SHOWN]))
     more = len(failures.values) - ROWS_SHOWN
     return table.rstrip() + (f" and {more} more" if more > 0 else "")

@@ -1,7 +1,7 @@
 """DuckDB: load tables, create views, open the database, run queries.
 
-The queries themselves are in sql/ or the user's. What only loading and exporting need is imported
-there: a query starts in half the time without dataframe libraries.
+Queries are in sql/, or come from the user. Imports for loading and exporting are local, since
+queries start in half the time without dataframe libraries.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from pipeline.warehouse.views import STEPS, load_views
 if TYPE_CHECKING:
     from pipeline.schemas import Table
 
-CATALOG = "coverage"  # the name of the database in a query
+CATALOG = "coverage"  # the catalog of the database in queries
 LOCK = (
     "set enable_external_access = false; set allow_persistent_secrets = false; "
     "set lock_configuration = true"
@@ -41,22 +41,22 @@ SEALS = getattr(fcntl, "F_SEAL_WRITE", 0) | getattr(fcntl, "F_SEAL_SHRINK", 0)
 SEALS |= getattr(fcntl, "F_SEAL_GROW", 0) | getattr(fcntl, "F_SEAL_SEAL", 0)
 QUESTIONS = (duckdb.StatementType.SELECT, duckdb.StatementType.MULTI)
 EXPLAIN = re.compile(r"\bexplain\b(\s+analyze\b)?(\s*\([^)]*\))?", re.IGNORECASE)
-QUESTION_HINT = "ask with select, from, describe, show or explain"
-COPY_HINT = "to write rows to a file use 'cache-coverage query -o FILE --format parquet'"
+QUESTION_HINT = "use select, from, describe, show or explain"
+COPY_HINT = "to write rows to a file, use 'cache-coverage query -o FILE --format parquet'"
 
 
 def load_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Load every table's Parquet files below `folder`, in their partitions' order."""
+    """Load the Parquet files of all tables below `folder`, in the order of their partitions."""
     from pipeline.schemas import TABLES
     from pipeline.tables.parquet import table_glob
 
     for table in TABLES:
         columns = ", ".join(
-            # Rows of no snapshot are in a partition of this name.
+            # Rows without a snapshot are in the partition of this name.
             f"nullif(tag, '{NO_TAG}') as tag" if column.name == "tag" else column.name
             for column in table.columns
         )
-        # Tags are text, whatever they look like.
+        # Tags are strings, whatever they look like.
         source = (
             f"read_parquet({quote(table_glob(folder, table))}, "
             f"hive_partitioning = {str(table.partitioned).lower()}, hive_types_autocast = false)"
@@ -65,7 +65,7 @@ def load_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 
 def create_table(connection: duckdb.DuckDBPyConnection, table: Table, select: str) -> None:
-    """Create `table` from a select statement, with its declared comments."""
+    """Create a table from a select statement, with its declared comments."""
     connection.execute(f"create table {table.name} as {select}")
     connection.execute(f"comment on table {table.name} is {quote(table.description)}")
     for column in table.columns:
@@ -75,7 +75,7 @@ def create_table(connection: duckdb.DuckDBPyConnection, table: Table, select: st
 
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create every view and macro of sql/ with its comment, and those of its columns."""
+    """Create all views and macros of sql/, with comments on them and on their columns."""
     connection.execute(f"create schema {STEPS}")
     for view in load_views():
         connection.execute(view.statement)
@@ -84,12 +84,12 @@ def create_views(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def comment_columns(connection: duckdb.DuckDBPyConnection) -> None:
-    """Write the meaning of each column of each view as its comment.
+    """Write the description of each column of each view as its comment.
 
     Raises
     ------
     SchemaError
-        `pipeline.warehouse.columns` has no meaning for one of them.
+        A column has no description in `pipeline.warehouse.columns`.
     """
     from pipeline.warehouse.columns import describe_column
 
@@ -105,18 +105,18 @@ def comment_columns(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def open_warehouse(out: Path) -> duckdb.DuckDBPyConnection:
-    """Open a private copy of `out`/coverage.duckdb to read, as the catalog `coverage`.
+    """Open a private copy of `out`/coverage.duckdb read-only, as the catalog `coverage`.
 
-    No other file, extension or network address can be reached from it. DuckDB itself would let a
-    query write the file that it opened, and what lies beside it under its name.
+    Queries can't access other files, extensions or the network. DuckDB itself would let a query
+    write the file that it opened, and files beside it.
 
     Raises
     ------
     OutputError
-        There is no database, or it is none that DuckDB reads.
+        There is no database, or DuckDB can't read it.
     """
     with private_copy(out) as copy, tempfile.TemporaryDirectory() as folder:
-        # DuckDB calls a database by its file's stem, and the copy may have none.
+        # DuckDB names a database by the stem of its file, and the copy may have none.
         link = Path(folder) / DATABASE
         link.symlink_to(copy.path)
         try:
@@ -133,7 +133,7 @@ def open_beside(out: Path) -> duckdb.DuckDBPyConnection:
     Raises
     ------
     OutputError
-        There is no database, or it is none that DuckDB reads.
+        There is no database, or DuckDB can't read it.
     """
     with private_copy(out) as copy:
         try:
@@ -146,7 +146,7 @@ def open_beside(out: Path) -> duckdb.DuckDBPyConnection:
 
 
 def damaged(out: Path, error: Exception) -> OutputError:
-    """Say that DuckDB can't read the database."""
+    """Return the error for a database that DuckDB can't read."""
     return OutputError(
         f"{out / DATABASE}: can't be read: {error}; "
         f"remove it and run 'cache-coverage build --out {out}'"
@@ -163,7 +163,7 @@ def run_query(
     Raises
     ------
     QueryError
-        It is no question, or DuckDB refuses it.
+        It is not read-only, or DuckDB refuses it.
     """
     try:
         check_statement(connection, sql)
@@ -171,7 +171,7 @@ def run_query(
         names = unique_names(name for name, *_ in result.description)
         return Rows(names, result.fetchall())
     except (duckdb.CatalogException, duckdb.BinderException) as error:
-        # DuckDB lists candidates behind tabs, which a terminal would show escaped.
+        # DuckDB lists candidates with tabs, which would be escaped for a terminal.
         text = str(error).expandtabs(4)
         raise QueryError(f"query: {text}\n'show all tables' lists what there is") from error
     except (duckdb.Error, UnicodeDecodeError, ValueError, OverflowError) as error:
@@ -181,11 +181,11 @@ def run_query(
 
 
 def named_parameters(connection: duckdb.DuckDBPyConnection, sql: str) -> set[str]:
-    """Return the names of a query's parameters, as `tag` for `$tag`."""
+    """Return the names of a query's parameters: `tag` for `$tag`."""
     try:
         statements = connection.extract_statements(sql)
     except (duckdb.Error, ValueError):
-        return set()  # Running it will say what is wrong.
+        return set()  # Running it reports the error.
     return {name for statement in statements for name in statement.named_parameters}
 
 
@@ -196,12 +196,12 @@ def export_query(
     file: Path,
     output_format: str,
 ) -> None:
-    """Run one query, and write its rows to `file`: as text, or in Parquet with their types.
+    """Run one query, and write its rows to `file`, as text or as Parquet with their types.
 
     Raises
     ------
     QueryError
-        It is no question, or DuckDB refuses it.
+        It is not read-only, or DuckDB refuses it.
     OutputError
         The file can't be written.
     """
@@ -227,30 +227,30 @@ def export_query(
 
 
 def check_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
-    """Refuse what is not just one question, by DuckDB's own kinds of statements.
+    """Refuse anything but a single read-only statement, by DuckDB's statement types.
 
-    To DuckDB `describe`, `show` and `summarize` are of the kind SELECT; a `pivot` that has to look
-    for its columns is MULTI.
+    In DuckDB, `describe`, `show` and `summarize` have type SELECT; a `pivot` that has to look up
+    its columns has type MULTI.
 
     Raises
     ------
     QueryError
-        With the kind that it is.
+        It is refused; the message names its type.
     """
     try:
         statements = connection.extract_statements(sql)
     except ValueError as error:
-        # A kind that DuckDB's Python package does not know.
+        # A type that DuckDB's Python package does not know.
         raise QueryError(
             f"query: this is refused: the database is read-only; {QUESTION_HINT}"
         ) from error
     if not statements:
-        raise QueryError("query: nothing was asked; write select, from or describe")
+        raise QueryError("query: empty; use select, from or describe")
     if len(statements) > 1:
-        raise QueryError("query: more than one statement; ask them one at a time")
+        raise QueryError("query: more than one statement; run them one at a time")
     kind = statements[0].type
     if kind == duckdb.StatementType.EXPLAIN:
-        # With `analyze` it runs what it explains.
+        # `explain analyze` runs the statement.
         explained = EXPLAIN.sub("", statements[0].query, count=1)
         inner = connection.extract_statements(explained)
         kind = inner[0].type if inner else kind
@@ -260,7 +260,7 @@ def check_statement(connection: duckdb.DuckDBPyConnection, sql: str) -> None:
 
 
 def unique_names(names: Iterable[str]) -> tuple[str, ...]:
-    """Return column names, a repeated one with its number appended.
+    """Return column names, with a number appended to repeated ones.
 
     >>> unique_names(["tag", "n", "n"])
     ('tag', 'n', 'n_2')
@@ -276,13 +276,13 @@ def unique_names(names: Iterable[str]) -> tuple[str, ...]:
 def run_session(out: Path, *, greeting: Callable[[], None] = lambda: None) -> int:
     """Run an interactive session on a private copy of `out`/coverage.duckdb; return its status.
 
-    It is DuckDB's own client in its safe mode: no other files, no extensions, no shell, no
-    network. `greeting` is called when the database has been found to be readable.
+    This is DuckDB's own client in its safe mode: no other files, no extensions, no shell, no
+    network. `greeting` is called once the database is known to be readable.
 
     Raises
     ------
     OutputError
-        There is no database, or it is none that DuckDB reads.
+        There is no database, or DuckDB can't read it.
     """
     open_warehouse(out).close()
     client = Path(sysconfig.get_path("scripts")) / "duckdb"
@@ -291,7 +291,7 @@ def run_session(out: Path, *, greeting: Callable[[], None] = lambda: None) -> in
         attach = f"attach {quote(copy.path)} as {CATALOG} (read_only); use {CATALOG}"
         setup = f"set temp_directory = ''; {attach}; {LOCK};"
         command = [str(client), "-cmd", setup, "-cmd", ".safe_mode"]
-        # Ctrl-C is for the client, which then ends the query that it runs.
+        # Leave Ctrl-C to the client, which cancels its query.
         handler = signal.signal(signal.SIGINT, lambda *_: None)
         try:
             return subprocess.run(  # noqa: S603 - our own client, without a shell
@@ -303,7 +303,7 @@ def run_session(out: Path, *, greeting: Callable[[], None] = lambda: None) -> in
 
 @dataclass(frozen=True)
 class PrivateCopy:
-    """A copy of the database that nobody else sees, and the descriptors that a child needs."""
+    """A copy of the database that nobody else sees, and the descriptors for a child process."""
 
     path: str
     descriptors: tuple[int, ...]
@@ -311,11 +311,11 @@ class PrivateCopy:
 
 @contextmanager
 def private_copy(out: Path) -> Iterator[PrivateCopy]:
-    """Copy `out`/coverage.duckdb to where no query can harm it or leave anything beside it.
+    """Copy `out`/coverage.duckdb to where no query can change it or write anything beside it.
 
-    On Linux that is memory, sealed against every change, also by root; a write-ahead log that
-    another client left beside the file is not seen there. Elsewhere it is a folder of its own,
-    which goes when the copy has been opened.
+    On Linux, this is sealed memory, which not even root can change; a write-ahead log that another
+    client left beside the file is ignored. Elsewhere it is a temporary folder, which is removed
+    once the copy is open.
 
     Raises
     ------
@@ -348,5 +348,5 @@ def private_copy(out: Path) -> Iterator[PrivateCopy]:
 
 
 def quote(text: str) -> str:
-    """Return `text` as an SQL string literal, for places where no parameter can stand."""
+    """Return `text` as an SQL string literal, for places where parameters are not allowed."""
     return "'" + text.replace("'", "''") + "'"

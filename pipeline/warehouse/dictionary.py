@@ -1,4 +1,4 @@
-"""The data dictionary: every table, view and macro with its columns, read from a built database.
+"""Write the data dictionary: every table, view and macro with its columns, from a built database.
 
 Run as `python -m pipeline.warehouse.dictionary OUT > DICTIONARY.md`; `make dictionary` does.
 """

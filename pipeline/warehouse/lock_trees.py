@@ -1,4 +1,4 @@
-"""Trees of an environment's roots, as text, with what a snapshot holds of them."""
+"""Dependency trees of an environment's roots as text, with the state of each spec."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Key = tuple[str, str]
 
 
 def write_trees(connection: duckdb.DuckDBPyConnection, rows: Rows, locks: Sequence[str]) -> str:
-    """Write the roots' trees of the lock files offered; `rows` are as `ask_locks` returns them.
+    """Write the trees of the lock files' roots; `rows` are as `ask_locks` returns them.
 
-    What stands in several places is written out in the first; the others refer to it with `…`.
-    What only builds a spec that is cached or external is left out: nobody needs it.
-    The last line of each lock file sums what would be downloaded, where sizes are known.
+    A repeated spec is written in full the first time, then with `…`. Build dependencies of cached
+    or external specs are left out, since they are not needed. The last line for each lock file is
+    the sum of the bytes to download, where sizes are known.
     """
     nodes: dict[Key, Node] = {(node["lock"], node["node_key"]): node for node in records(rows)}
     edges: dict[Key, list[tuple[str, bool]]] = {}
@@ -49,7 +49,7 @@ def write_trees(connection: duckdb.DuckDBPyConnection, rows: Rows, locks: Sequen
 def tree_lines(
     root: Node, nodes: dict[Key, Node], edges: dict[Key, list[tuple[str, bool]]], written: set[str]
 ) -> Iterator[str]:
-    """Yield the lines of one root's tree, depth first; without recursion, however deep it is."""
+    """Yield the lines of one root's tree, depth first, without recursion since it may be deep."""
     lock = root["lock"]
     waiting = [(root, 0, True)]
     while waiting:
@@ -69,19 +69,19 @@ def tree_lines(
 
 
 def node_text(node: Node, is_used: bool) -> str:
-    """Write one spec with its state."""
+    """Return the line of one spec with its state."""
     text = f"{MARKS[node['state']]} {node['package']}@{node['version']} /{node['hash'][:7]}"
     return text if is_used else f"{text} (build)"
 
 
 def reason_text(node: Node) -> str:
-    """Write why a spec would be built."""
+    """Return why a spec would be built."""
     differences = f" ({'; '.join(node['differences'])})" if node["differences"] else ""
     return f": {node['reason']}{differences}"
 
 
 def download_line(nodes: Sequence[Node]) -> str:
-    """Sum the bytes to download, and say of how many specs the size is known."""
+    """Return the line with the bytes to download, and of how many specs the size is known."""
     sizes = known_sizes(nodes)
     cached_count = sum(node["state"] == "cached" for node in nodes)
     return f"to download: {sum(sizes):,} bytes for {len(sizes)} of {cached_count} cached specs" + (

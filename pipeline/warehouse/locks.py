@@ -1,4 +1,4 @@
-"""What a snapshot holds of lock files: the answers that `cache-coverage lock` prints."""
+"""Queries on lock files: which of their specs a snapshot has, for `cache-coverage lock`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from pipeline.sources.locks.lock_file import LockFile
 
-LOCKS = "asked_locks"  # a relation of the connection, like table lock_specs
+LOCKS = "asked_locks"  # a relation registered on the connection, like table lock_specs
 COVERAGE_QUERY = f"""
     from steps.lock_coverage_of('{LOCKS}', $tag, $stacks, $os, $target)
     order by list_position($locks, lock), package, version, hash, node_key
@@ -41,9 +41,9 @@ SNAPSHOT_STACKS_QUERY = f"{STACKS_QUERY} and tag = ?"
 
 @dataclass(frozen=True)
 class Share:
-    """How much of one lock file a snapshot, or some stacks of it, hold.
+    """The share of one lock file that a snapshot, or some of its stacks, have.
 
-    `spec_count` is without the external specs, which nobody has to build.
+    `spec_count` is without externals, which are never built.
     """
 
     lock: str
@@ -56,7 +56,7 @@ class Share:
 
     @property
     def pct(self) -> float:
-        """The share of the specs that are cached, in percent; all of none is 100."""
+        """The percentage of specs that are cached; 100 if there are none."""
         return 100 * self.cached_count / self.spec_count if self.spec_count else 100.0
 
     def __str__(self) -> str:
@@ -69,7 +69,7 @@ class Share:
 
 
 def offer_locks(connection: duckdb.DuckDBPyConnection, locks: Mapping[str, LockFile]) -> None:
-    """Put lock files into a relation of the connection; they need not be flattened before."""
+    """Register lock files as a relation on the connection; they need not be flattened."""
     from pipeline.tables.locks import lock_specs
 
     connection.register(LOCKS, lock_specs(locks).to_arrow())
@@ -82,15 +82,15 @@ def ask_locks(
     stacks: Sequence[str] = (),
     host: tuple[str | None, str | None] = (None, None),
 ) -> Rows:
-    """Return what a snapshot, or some stacks of it, hold of the lock files offered.
+    """Return the state of the registered lock files' specs in a snapshot, or some of its stacks.
 
-    `host` is an os and a target to take the place of each spec's own. Columns: those of macro
+    `host` is an os and a target to use instead of each spec's own. Columns: those of macro
     lock_coverage.
 
     Raises
     ------
     QueryError
-        The snapshot has no such stack, or archspec no such target.
+        The snapshot lacks a stack, or archspec the target.
     """
     os, target = host
     check_stacks(connection, stacks, tag)
@@ -109,7 +109,7 @@ def ask_locks(
 def rank_snapshots(
     connection: duckdb.DuckDBPyConnection, locks: Sequence[str], stacks: Sequence[str] = ()
 ) -> Rows:
-    """Return every snapshot and every stack, or those named, by its share of each lock file.
+    """Return all snapshots and stacks, or the given ones, ranked by their share of each lock file.
 
     Columns: those of view lock_snapshots.
     """
@@ -120,7 +120,7 @@ def rank_snapshots(
 def check_stacks(
     connection: duckdb.DuckDBPyConnection, stacks: Sequence[str], tag: str | None = None
 ) -> None:
-    """Refuse a stack that a snapshot, or none of them, has."""
+    """Refuse a stack that the snapshot lacks or, without one, that all of them lack."""
     for stack in stacks:
         if tag is None:
             check_name(connection, "stack", stack, STACKS_QUERY)
@@ -135,7 +135,7 @@ def records(rows: Rows) -> Iterator[dict[str, Any]]:
 
 
 def shares(rows: Rows, locks: Sequence[str], tag: str) -> list[Share]:
-    """Count the rows that `ask_locks` returned, by lock file."""
+    """Count the rows returned by `ask_locks`, by lock file."""
     counts = {lock: dict.fromkeys(("cached", "build", "external"), 0) for lock in locks}
     roots = dict.fromkeys(locks, 0)
     complete = dict.fromkeys(locks, 0)
@@ -159,7 +159,7 @@ def shares(rows: Rows, locks: Sequence[str], tag: str) -> list[Share]:
 
 
 def known_sizes(nodes: Iterable[Mapping[str, Any]]) -> list[int]:
-    """Return the bytes of each cached spec among `records` whose size the cache tells."""
+    """Return the sizes in bytes of the cached specs whose size is known."""
     return [
         node["size_bytes"]
         for node in nodes
@@ -168,7 +168,7 @@ def known_sizes(nodes: Iterable[Mapping[str, Any]]) -> list[int]:
 
 
 def best_shares(rows: Rows, locks: Sequence[str]) -> list[Share]:
-    """Return the first row that `rank_snapshots` returned for each lock file."""
+    """Return the best row of `rank_snapshots` for each lock file."""
     best: dict[str, Share] = {}
     for row in records(rows):
         tag = row["tag"] if row["stack"] is None else f"{row['tag']}/{row['stack']}"

@@ -1,9 +1,8 @@
-"""The views and macros of sql/: read from their files, in the order of creation.
+"""Read the views and macros of sql/ in the order of creation.
 
-A file's header is its contract: a sentence, which becomes the comment in the database; `Grain:`,
-the columns that identify a row; and `Reads:`, the tables, views and macros that it uses, by which
-the order of creation is computed. What users ask lies in the schema `main`; `steps` has the
-helpers that those build on.
+The header of a file is its contract: a sentence, which becomes the comment in the database;
+`Grain:`, the columns that identify a row; and `Reads:`, its dependencies, from which the order of
+creation is computed. Views for users are in schema `main`, their helpers in schema `steps`.
 """
 
 from __future__ import annotations
@@ -47,28 +46,27 @@ class View:
 
     @property
     def path(self) -> str:
-        """The name as SQL has to write it from the main schema."""
+        """The name in SQL, qualified if not in the main schema."""
         return self.name if self.schema == "main" else f"{self.schema}.{self.name}"
 
 
 def load_views() -> list[View]:
-    """Read every view and macro of sql/, each after those that it reads.
+    """Read all views and macros of sql/, each after those that it reads.
 
     Raises
     ------
     OutputError
-        A file defines something else than its name says, reads an unknown name, or reads itself
-        by way of others.
+        A file does not define what its name says, reads an unknown name, or is part of a cycle.
     """
     views = {file.stem: parse_view(file) for file in view_files()}
-    from pipeline.schemas import TABLES  # not where views are only asked
+    from pipeline.schemas import TABLES  # not needed by queries
 
     known = {*views, *(table.name for table in TABLES)}
     for view in views.values():
         for name in view.reads:
             if name not in known:
                 raise OutputError(
-                    f"{view.file}: 'Reads: {name}' is no table and no file of sql/; "
+                    f"{view.file}: 'Reads: {name}' is neither a table nor a file of sql/; "
                     "correct the header"
                 )
     graph = {name: [read for read in views[name].reads if read in views] for name in sorted(views)}
@@ -77,7 +75,7 @@ def load_views() -> list[View]:
     except CycleError as error:
         cycle = error.args[1]
         raise OutputError(
-            f"{views[cycle[0]].file}: reads itself by way of others: {' < '.join(cycle)}; "
+            f"{views[cycle[0]].file}: part of a cycle: {' < '.join(cycle)}; "
             "correct the 'Reads:' headers"
         ) from error
     return [views[name] for name in order]
@@ -122,7 +120,7 @@ def header(statement: str) -> list[str]:
 
 
 def entry(notes: str, start: str) -> str:
-    """Return what an entry of a header lists, up to the first full stop or semicolon.
+    """Return the list in an entry of a header, up to the first full stop or semicolon.
 
     >>> entry("Grain: one row per tag; newest first. Reads: specs", "Grain: one row per ")
     'tag'
@@ -141,7 +139,7 @@ def names(text: str) -> tuple[str, ...]:
 
 
 def without_definition(sql: str) -> str:
-    r"""Return the select of a file of sql/ that defines a view, and any other query as it is.
+    r"""Return the select statement of a view's file, and any other query unchanged.
 
     >>> without_definition("-- What.\ncreate or replace view steps.cells as\nselect 1;")
     '-- What.\n\nselect 1;'

@@ -1,7 +1,7 @@
 """The browser libraries of the website: pinned, downloaded with npm, and checked.
 
-They are never committed: the tarballs come from npm's cache or its registry when a website is
-made, or from a folder that somebody filled with `npm pack` elsewhere.
+They are not in the repository: tarballs come from npm's cache or registry when a website is
+written, or from a folder filled with `npm pack` elsewhere.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ class Package:
 
     name: str
     version: str
-    sha512: str  # in base 64, as `npm view NAME dist.integrity` says it
+    sha512: str  # in base64, as in `npm view NAME dist.integrity`
     files: tuple[str, ...]  # glob patterns below the package
 
     @property
     def spec(self) -> str:
-        """What npm calls this version of the package."""
+        """The package and version, as npm writes them."""
         return f"{self.name}@{self.version}"
 
     @property
     def tarball(self) -> str:
-        """The file name that `npm pack` gives it."""
+        """The file name that `npm pack` uses."""
         return f"{self.name.removeprefix('@').replace('/', '-')}-{self.version}.tgz"
 
     @property
@@ -52,7 +52,7 @@ class Package:
 
 
 # DuckDB-Wasm 1.32.0 is DuckDB 1.4.3, which reads the storage format that `build` writes. Of its
-# builds only the one for WebAssembly exceptions is taken: all browsers since 2022 have them.
+# builds only the one for WebAssembly exceptions is used: all browsers since 2022 have them.
 PACKAGES = (
     Package(
         "@duckdb/duckdb-wasm",
@@ -64,7 +64,7 @@ PACKAGES = (
             "dist/duckdb-eh.wasm",
         ),
     ),
-    # What DuckDB-Wasm returns results in; the version that it asks for.
+    # The format of DuckDB-Wasm's results, in the version that it requires.
     Package(
         "apache-arrow",
         "17.0.0",
@@ -88,7 +88,7 @@ PACKAGES = (
 
 
 class PackageManifest(msgspec.Struct):
-    """What a `package.json` says of its licence."""
+    """The fields of a `package.json` about its licence."""
 
     license: str = "unknown"
     author: Any = None
@@ -101,7 +101,7 @@ def download_packages(folder: Path) -> None:
     Raises
     ------
     WebsiteError
-        npm is not installed, or does not get them.
+        npm is not installed, or fails.
     """
     command = [
         *("npm", "pack", "--loglevel=error", "--ignore-scripts", "--prefer-offline"),
@@ -116,7 +116,7 @@ def download_packages(folder: Path) -> None:
     if shutil.which("npm") is None:
         raise WebsiteError(f"npm is not installed, so DuckDB-Wasm can't be had; {remedy}")
     try:
-        # Elsewhere than the user's folder, whose package.json and .npmrc are none of ours.
+        # Not in the user's folder, which may have its own package.json and .npmrc.
         result = subprocess.run(  # noqa: S603
             command, cwd=folder, capture_output=True, check=False, timeout=TIMEOUT_SECONDS
         )
@@ -131,12 +131,12 @@ def download_packages(folder: Path) -> None:
 
 
 def unpack_packages(tarballs: Path, folder: Path) -> None:
-    """Unpack the files of each package that are used to `folder`/NAME, with their licences.
+    """Unpack the used files of each package to `folder`/NAME, with its licence.
 
     Raises
     ------
     WebsiteError
-        A tarball is missing, is not the one that is pinned, or lacks a file.
+        A tarball is missing, is not the pinned one, or lacks a file.
     """
     notices = []
     for package in PACKAGES:
@@ -168,7 +168,7 @@ def unpack_packages(tarballs: Path, folder: Path) -> None:
 
 
 def write_library(content: bytes, target: Path) -> None:
-    """Write a file of a library; a WebAssembly module compressed, since it is the largest."""
+    """Write a file of a library; compress WebAssembly modules, which are large."""
     if target.suffix == ".wasm":
         packed = gzip.compress(content, mtime=0)
         target.with_name(f"{target.name}.gz").write_bytes(packed)
@@ -200,7 +200,7 @@ def check_tarball(tarball: Path, package: Package) -> None:
 def select_members(
     archive: tarfile.TarFile, package: Package
 ) -> Iterator[tuple[tarfile.TarInfo, str]]:
-    """Yield the members of a tarball that are used, each with its path below the package."""
+    """Yield the used members of a tarball with their paths below the package."""
     for member in archive.getmembers():
         path = PurePosixPath(member.name).relative_to("package")
         is_licence = len(path.parts) == 1 and any(
@@ -212,7 +212,7 @@ def select_members(
 
 
 def describe_package(package: Package, manifest: bytes) -> str:
-    """Return the line of `LICENCES.md` on one package, from its `package.json`."""
+    """Return the line of `LICENCES.md` for one package, from its `package.json`."""
     known = msgspec.json.decode(manifest, type=PackageManifest)
     author = known.author.get("name") if isinstance(known.author, dict) else known.author
     repository = (

@@ -1,4 +1,4 @@
-"""Serve the website on this machine's loopback address, for a look at it."""
+"""Serve the website on the loopback address of this machine."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ HOST = "127.0.0.1"
 def serve_website(out: Path, port: int, ready: Callable[[str], None]) -> None:
     """Serve `out`/site, with range requests, until it is interrupted.
 
-    A `port` of 0 takes any that is free. `ready` is called with the address once it answers.
+    Port 0 picks a free one. `ready` is called with the URL once the server answers.
 
     Raises
     ------
@@ -49,6 +49,6 @@ def serve_website(out: Path, port: int, ready: Callable[[str], None]) -> None:
 def not_found(
     environ: dict[str, Any], start_response: Callable[[str, list[tuple[str, str]]], Any]
 ) -> Iterable[bytes]:
-    """Answer a request for a file that is not there."""
+    """Answer a request for a missing file."""
     start_response("404 Not Found", [("Content-Type", "text/plain; charset=utf-8")])
     return [b"no such file\n"]

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     import duckdb
 
 LIBRARIES_FOLDER = "lib"
-# A link to the cookbook of the repository, so that a wheel has it, too.
+# A symbolic link to the repository's cookbook, so that wheels have it too.
 COOKBOOK = Path(__file__).parent / "COOKBOOK.md"
 RECIPE = re.compile(r"^## (?P<title>.*?)\n(?P<text>.*?)```sql\n(?P<query>.*?)```", re.M | re.S)
-# Where the libraries' modules are, for the names by which they import each other.
+# The paths of the libraries' modules, by the names under which they import each other.
 IMPORTS = {
     "apache-arrow": "./arrow.js",
     "@duckdb/duckdb-wasm": f"./{LIBRARIES_FOLDER}/duckdb-wasm/dist/duckdb-browser.mjs",
@@ -44,13 +44,13 @@ IMPORTS = {
     "hyparquet/": f"./{LIBRARIES_FOLDER}/hyparquet/",
     "hyparquet-writer": f"./{LIBRARIES_FOLDER}/hyparquet-writer/src/index.js",
 }
-# The page of the report links to the others where it has this mark.
+# The mark in the report's page that is replaced by links to the other pages.
 LINKS_MARK = "<!-- links of the website -->"
 
 
 @dataclass(frozen=True)
 class Website:
-    """A website as it was written: its folder, and why its SQL page is missing, if it is."""
+    """A written website: its folder, and why it has no SQL page, if so."""
 
     folder: Path
     missing: str | None
@@ -58,7 +58,7 @@ class Website:
 
 @dataclass(frozen=True)
 class Relation:
-    """A table, view or macro: how it is called, what it is, and its columns with their meaning."""
+    """A table, view or macro: its name, description, and columns with types and descriptions."""
 
     name: str
     call: str
@@ -72,8 +72,8 @@ def write_website(
 ) -> Website:
     """Write `out`/site from the database and the reports below `out`.
 
-    The browser libraries come from the tarballs in `packages`, else from npm. Without them the
-    website is the report and the database alone.
+    The browser libraries come from the tarballs in `packages`, else from npm. Without them, the
+    website has only the report and the database.
 
     Raises
     ------
@@ -102,7 +102,7 @@ def write_website(
 
 
 def write_libraries(folder: Path, packages: Path | None) -> str | None:
-    """Write the browser libraries to `folder`; return why they can't be had, or None."""
+    """Write the browser libraries to `folder`; return why they are unavailable, or None."""
     try:
         with tempfile.TemporaryDirectory() as downloads:
             if packages is None:
@@ -115,7 +115,7 @@ def write_libraries(folder: Path, packages: Path | None) -> str | None:
 
 
 def write_pages(connection: duckdb.DuckDBPyConnection, folder: Path, *, has_sql: bool) -> None:
-    """Write the website's own pages, and link them from the report's."""
+    """Write the website's own pages, and link to them from the report."""
     relations = list(read_relations(connection))
     imports = json.dumps({"imports": IMPORTS}, separators=(",", ":"))
     shown = {
@@ -126,7 +126,7 @@ def write_pages(connection: duckdb.DuckDBPyConnection, folder: Path, *, has_sql:
             "recipes": read_recipes(),
         },
         "imports": imports,
-        # Scripts in the page are forbidden, but for this one.
+        # Inline scripts are forbidden, except for this one.
         "imports_hash": base64.b64encode(hashlib.sha256(imports.encode()).digest()).decode(),
         "has_sql": has_sql,
         "database": DATABASE,
@@ -146,7 +146,7 @@ def write_pages(connection: duckdb.DuckDBPyConnection, folder: Path, *, has_sql:
 
 
 def read_relations(connection: duckdb.DuckDBPyConnection) -> Iterator[Relation]:
-    """Yield what the database describes of itself: tables, views and macros of the main schema."""
+    """Yield the tables, views and macros of the main schema with their comments."""
     columns: dict[str, list[dict[str, str]]] = {}
     for relation, name, dtype, comment in run_query(
         connection,
@@ -180,7 +180,7 @@ def read_relations(connection: duckdb.DuckDBPyConnection) -> Iterator[Relation]:
 
 
 def read_recipes() -> list[dict[str, str]]:
-    """Return the cookbook's queries, each with its title and the sentence that explains it."""
+    """Return the cookbook's queries, each with its title and explanation."""
     return [
         {
             "title": match["title"].strip(),

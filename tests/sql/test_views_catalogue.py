@@ -80,9 +80,9 @@ def test_views_come_after_what_they_read() -> None:
 @pytest.mark.parametrize(
     ("reads", "message"),
     [
-        ("pages, nowhere", "one.sql: 'Reads: nowhere' is no table and no file of sql/"),
-        ("two", "reads itself by way of others: "),
-        ("one", "one.sql: reads itself by way of others: one < one"),
+        ("pages, nowhere", "one.sql: 'Reads: nowhere' is neither a table nor a file of sql/"),
+        ("two", "part of a cycle: "),
+        ("one", "one.sql: part of a cycle: one < one"),
     ],
 )
 def test_a_wrong_header_is_refused_with_its_file(
