@@ -55,9 +55,13 @@ FEW_REASONS = 3
 
 
 class Level(NamedTuple):
-    """A folder on the walk: its subfolders to visit, as known from earlier and as found now."""
+    """A folder on the walk: its subfolders to visit, as known from earlier and as found now.
+
+    `tag` is the snapshot that the folder's name was asked for as, if it was.
+    """
 
     folder: str
+    tag: str | None
     names: Iterator[str]
     files: list[PageFile]  # the group of this folder
     known: Folders
@@ -252,7 +256,8 @@ class Walk:
 
     def level(self, folder: str, names: Sequence[str], files: list[PageFile]) -> Level:
         """Start a folder."""
-        return Level(folder, iter(names), files, take_folders(self.known, folder), {})
+        tag = self.search.tag_of(folder)
+        return Level(folder, tag, iter(names), files, take_folders(self.known, folder), {})
 
     def visit(self, level: Level, name: str) -> Level | None:
         """Add the files in a subfolder to the group; return its own level if it has subfolders."""
@@ -283,14 +288,13 @@ class Walk:
         self, level: Level, folder: str, listing: FolderListing, entries: Entries
     ) -> None:
         """Add the pages in a folder to the group of its parent."""
-        tag = self.search.tag_of(level.folder) if listing.pages else None
         for name in listing.pages:
             path = f"{folder}/{name}"
             page = self.name_of(path)
             file = os.path.realpath(path) if self.follow_links else path
             try:
                 status = entries[name].stat() if entries else os.stat(file)
-                level.files.append(stamp_page(file, page, status, tag))
+                level.files.append(stamp_page(file, page, status, level.tag))
             except OSError as error:
                 self.search.reject("page", page, error, level.folder)
 

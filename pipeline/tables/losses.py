@@ -24,9 +24,11 @@ def count_losses(folder: Path, draft: Path, tag: str) -> Losses:
 
     Only pages, or stacks of indexes, that the draft rejects as a whole are counted.
     """
+    if not part_path(folder, SPEC_STACKS, tag).exists():
+        return {}
     rejects = read_draft(draft, REJECTS, tag)
     whole = rejects.filter(pl.col("item").is_null())
-    if whole.is_empty() or not part_path(folder, SPEC_STACKS, tag).exists():
+    if whole.is_empty():
         return {}
     try:
         old = read_part(folder, SPEC_STACKS, tag)
