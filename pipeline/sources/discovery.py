@@ -57,7 +57,7 @@ FEW_REASONS = 3
 class Level(NamedTuple):
     """A folder on the walk: its subfolders to visit, as known from earlier and as found now.
 
-    `tag` is the snapshot that the folder's name was asked for as, if it was.
+    `tag` is its name, if that was asked for as a snapshot: see `Search.tag_of`.
     """
 
     folder: str
@@ -229,6 +229,8 @@ class Walk:
         self.known = {} if self.follow_links else search.known(root)
         self.listings = {} if self.follow_links else search.listings.setdefault(root, {})
         self.outputs = outputs_below(search.out, root) if search.out else set()
+        if not self.follow_links:
+            self.outputs = {path for path in self.outputs if f"{path}/".startswith(f"{root}/")}
 
     def groups(self) -> Iterator[Group]:
         """Yield the groups of the source, then those behind links that were not found yet."""
@@ -262,7 +264,7 @@ class Walk:
     def visit(self, level: Level, name: str) -> Level | None:
         """Add the files in a subfolder to the group; return its own level if it has subfolders."""
         folder = f"{level.folder}/{name}"
-        if self.is_output(folder):
+        if self.outputs and self.is_output(folder):
             return None
         try:
             if self.follow_links and self.was_seen(folder):
@@ -276,6 +278,8 @@ class Walk:
         if self.follow_links:
             self.links += linked_folders(folder)
         self.add_pages(level, folder, listing, entries)
+        if not listing.folders:  # nearly every folder
+            return None
         names: Sequence[str] = listing.folders
         own: list[PageFile] = []
         # Only in a mirror are some names reserved; elsewhere they may be packages.
@@ -353,9 +357,7 @@ class Walk:
 
     def is_output(self, folder: str) -> bool:
         """Return whether a folder is one of our outputs."""
-        return bool(self.outputs) and (
-            (os.path.realpath(folder) if self.follow_links else folder) in self.outputs
-        )
+        return (os.path.realpath(folder) if self.follow_links else folder) in self.outputs
 
 
 def outputs_below(out: str, root: str) -> set[str]:

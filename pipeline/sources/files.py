@@ -14,7 +14,7 @@ from pipeline.sources.rejects import PageError, Reject, RejectCode
 MAX_PAGE_BYTES = 128 * 1024 * 1024
 # A file may change twice within one tick of its file system's clock, which is at most 2 s.
 TICK_NS = 2_000_000_000
-INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+INT64 = range(-(2**63), 2**63)
 
 
 class MirrorName(msgspec.Struct, frozen=True, array_like=True):
@@ -86,10 +86,10 @@ def file_times(status: os.stat_result) -> tuple[int, int]:
 
     State files store 64 bits, which is 1677 to 2262; file systems go further.
     """
-    return (
-        min(max(status.st_mtime_ns, INT64_MIN), INT64_MAX),
-        min(max(status.st_ctime_ns, INT64_MIN), INT64_MAX),
-    )
+    mtime, ctime = status.st_mtime_ns, status.st_ctime_ns
+    if mtime in INT64 and ctime in INT64:
+        return mtime, ctime
+    return min(max(mtime, INT64[0]), INT64[-1]), min(max(ctime, INT64[0]), INT64[-1])
 
 
 def check_inside(path: str, root: str) -> None:
