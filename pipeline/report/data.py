@@ -45,7 +45,9 @@ SNAPSHOT_TABLES = {
 NO_OVERLAP = f"{SNAPSHOT_TABLES['overlap']} limit 0"
 # Of the newest snapshot of each kind alone: it takes the closure of every spec.
 DEPENDENTS = "select tag, package, dependent_count from dependents where dependent_count > 0"
-NO_DEPENDENTS = pl.DataFrame(schema={"package": pl.String, "dependent_count": pl.Int64})
+NO_DEPENDENTS = pl.DataFrame(
+    schema={"tag": pl.String, "package": pl.String, "dependent_count": pl.Int64}
+)
 # Those of the views that are exported too.
 EXPORTED_TABLES = {
     "cells": "newest_versions",
@@ -56,7 +58,7 @@ EXPORTED_TABLES = {
     "packages": "package_snapshots",
     "stacks": "stack_coverage",
 }
-UNUSED = ("previous_tag", "covered_pct", "environment_count")
+UNUSED = ("tag", "previous_tag", "covered_pct", "environment_count")
 
 
 def data_file(tag: str) -> str:
@@ -119,8 +121,8 @@ def write_snapshot_data(
     """
     tables = {name: frames[name] for name in SNAPSHOT_TABLES}
     tables["dependents"] = NO_DEPENDENTS if dependents is None else dependents
-    for name, view in EXPORTED_TABLES.items():
-        tables[name] = list_as_text(frames[view].drop(UNUSED, strict=False))
+    tables |= {name: list_as_text(frames[view]) for name, view in EXPORTED_TABLES.items()}
+    tables = {name: frame.drop(UNUSED, strict=False) for name, frame in tables.items()}
     if dependents is None:
         tables["specs"] = tables["specs"].with_columns(pl.col("hash").str.head(PREFIX))
     write_file(folder, data_file(tag), tables, places)

@@ -1,6 +1,6 @@
 """Views as files for other tools: Parquet for each snapshot, and CSV.
 
-`parquet/VIEW/tag=TAG/rows.parquet` is written once per snapshot, and the CSV files from those, so
+`parquet/VIEW/TAG.parquet` is written once per snapshot, and the CSV files from those, so
 that each view is read once. Views with many rows have a file per snapshot, `csv/VIEW/TAG.csv.gz`,
 and in `csv/VIEW.csv` all rows of a short history, or those of the newest snapshot of a long one.
 """
@@ -40,7 +40,6 @@ OTHER_VIEWS = (
 )
 
 PARQUET, CSV = "parquet", "csv"
-ROWS = "rows.parquet"
 LEVEL = 5  # of compression: the next one takes twice the time for a twentieth less
 
 
@@ -58,7 +57,7 @@ def csv_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
 def snapshot_files(tag: str, views: list[str]) -> list[str]:
     """Return the paths, below the reports, of what `write_snapshot` writes."""
     return [
-        *(f"{PARQUET}/{view}/tag={tag}/{ROWS}" for view in [*views, *OTHER_VIEWS]),
+        *(f"{PARQUET}/{view}/{tag}.parquet" for view in [*views, *OTHER_VIEWS]),
         *(f"{CSV}/{view}/{tag}.csv.gz" for view in LARGE_VIEWS),
     ]
 
@@ -66,17 +65,14 @@ def snapshot_files(tag: str, views: list[str]) -> list[str]:
 def write_snapshot(folder: Path, tag: str, frames: Frames, views: list[str]) -> None:
     """Write one snapshot's rows of each view, as Parquet and those of large views as CSV."""
     for view in [*views, *OTHER_VIEWS]:
-        frame = frames[view]
-        path = folder / PARQUET / view / f"tag={tag}" / ROWS
-        path.parent.mkdir(parents=True, exist_ok=True)
+        (folder / PARQUET / view).mkdir(parents=True, exist_ok=True)
         content = io.BytesIO()
-        frame.write_parquet(content, compression="zstd", statistics=False)
+        frames[view].write_parquet(content, compression="zstd", statistics=False)
         # Not by Polars, to which a full disk is a fault of the data.
-        path.write_bytes(content.getbuffer())
+        (folder / PARQUET / view / f"{tag}.parquet").write_bytes(content.getbuffer())
     for view in LARGE_VIEWS:
         (folder / CSV / view).mkdir(parents=True, exist_ok=True)
-        text = csv_text(frames[view].select(pl.lit(tag).alias("tag"), pl.all()))
-        packed = gzip.compress(text.encode(), LEVEL, mtime=0)
+        packed = gzip.compress(csv_text(frames[view]).encode(), LEVEL, mtime=0)
         (folder / CSV / view / f"{tag}.csv.gz").write_bytes(packed)
 
 
@@ -109,13 +105,9 @@ def write_whole(
 
 
 def read_snapshots(folder: Path, view: str, tags: list[str]) -> pl.DataFrame:
-    """Return a view's rows of some snapshots, from their Parquet files, tag first."""
-    return pl.concat(
-        pl.read_parquet(
-            folder / PARQUET / view / f"tag={tag}" / ROWS, glob=False, hive_partitioning=False
-        ).select(pl.lit(tag).alias("tag"), pl.all())
-        for tag in tags or [NO_TAG]
-    )
+    """Return a view's rows of some snapshots, from their Parquet files."""
+    files = [folder / PARQUET / view / f"{tag}.parquet" for tag in tags or [NO_TAG]]
+    return pl.read_parquet(files, glob=False, hive_partitioning=False)
 
 
 def csv_text(frame: pl.DataFrame) -> str:

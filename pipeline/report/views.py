@@ -66,7 +66,6 @@ def read_query(
 
 
 def split_by_tag(frame: pl.DataFrame, tags: Iterable[str]) -> dict[str, pl.DataFrame]:
-    """Return each snapshot's rows of a frame, without its tag; none are an empty frame."""
-    empty = frame.clear().drop("tag")
-    parts = frame.partition_by("tag", as_dict=True, include_key=False, maintain_order=True)
-    return {tag: parts.get((tag,), empty) for tag in tags}
+    """Return each snapshot's rows of a frame; none are an empty frame."""
+    parts = frame.partition_by("tag", as_dict=True, maintain_order=True)
+    return {tag: parts.get((tag,), frame.clear()) for tag in tags}

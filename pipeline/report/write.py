@@ -182,9 +182,7 @@ def write_files(
         if not tags:
             # Files without a row, as the tables have them: what reads them finds the columns.
             empty = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]}
-            frames = read_views(connection, empty)
-            frames = {view: frame.drop("tag") for view, frame in frames.items()}
-            exports.write_snapshot(draft, NO_TAG, frames, views)
+            exports.write_snapshot(draft, NO_TAG, read_views(connection, empty), views)
         whole_views = {view: f"from {CATALOG}.{view}" for view in exports.WHOLE_VIEWS}
         newest_views = {view: f"from {view}" for view in exports.NEWEST_VIEWS}
         exported = read_views(connection, whole_views)
@@ -248,8 +246,7 @@ def write_snapshots(
             }
 
             dependents = {
-                tag: read_query(connection, DEPENDENTS, [tag]).drop("tag")
-                for tag in newest.intersection(batch)
+                tag: read_query(connection, DEPENDENTS, [tag]) for tag in newest.intersection(batch)
             }
             for future in written:
                 future.result()

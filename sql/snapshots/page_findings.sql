@@ -26,7 +26,7 @@ counted as (
         tag,
         package,
         'num_specs_by_stack',
-        list({item: stack, count: spec_count} order by stack)
+        list_sort(list({item: stack, count: spec_count}))
     from stack_counts
     group by all
 ),
@@ -38,7 +38,7 @@ per_page as (
         list(distinct compiler) as compilers,
         list(distinct os) as oss,
         list(distinct platform) as platforms,
-        list(distinct stack) as stacks,
+        list(distinct stack) filter (where stack is not null) as stacks,
         list(distinct target) as targets,
         list(distinct version) as versions
     from main.spec_stacks
@@ -71,6 +71,6 @@ select
     tag,
     package,
     fact,
-    -- Of `list_distinct`, because it leaves null out.
-    list_transform(list_sort(list_distinct(items)), lambda item: {item: item, count: 1::bigint})
-from listed;
+    list_transform(list_sort(items), lambda item: {item: item, count: 1::bigint})
+from listed
+where items is not null;
