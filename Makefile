@@ -20,7 +20,7 @@ PACKAGES ?=
 STAMP := $(VENV)/.stamp
 COVERAGE := $(VENV)/bin/cache-coverage
 DATABASE := $(OUT)/coverage.duckdb
-# The sample fills `outputs` only: any other OUT is a user's own, and may be misspelt.
+# Build from the sample only into `outputs`: another OUT is the user's own, and may be misspelt.
 MAY_BUILD := $(filter outputs,$(OUT))$(filter-out file,$(origin SOURCE))
 PIP := "$(VENV)/bin/python" -m pip -qq --disable-pip-version-check install
 # A query is passed in the environment, so that neither make nor a shell interprets a quote or dollar in
@@ -42,11 +42,11 @@ $(STAMP): pyproject.toml requirements-dev.txt
 	@$(PYTHON) -m venv --clear "$(VENV)" >&2
 	@$(PIP) --require-hashes -r requirements-dev.txt >&2
 	@$(PIP) --no-deps --no-build-isolation --editable . >&2
-# Where Python writes no bytecode, as in many containers, each worker would compile everything again.
+# Without bytecode, as in many containers, each worker process would compile everything again.
 	@"$(VENV)/bin/python" -m compileall -q pipeline
 	@touch "$@"
 
-# The command finds out what changed: it sees every page, make would see a folder.
+# The command detects changes itself: it looks at every page, make would only see a folder.
 tables: $(STAMP) ## read SOURCE into Parquet tables in OUT/tables
 	@"$(COVERAGE)" flatten $(SOURCE) --out "$(OUT)"
 
@@ -55,14 +55,14 @@ db: $(STAMP) ## load the tables and sql/ into OUT/coverage.duckdb
 	@[ -d "$(OUT)/tables/pages" ] || "$(COVERAGE)" flatten $(SOURCE) --out "$(OUT)"
 	@"$(COVERAGE)" build --out "$(OUT)"
 
-reports: tables ## all of it: SOURCE to tables, database and reports in OUT/reports
+reports: tables ## all steps: SOURCE to tables, database and reports in OUT/reports
 	@"$(COVERAGE)" build --out "$(OUT)"
 	@"$(COVERAGE)" report --out "$(OUT)"
 
-site: reports ## all of it, and OUT/site: a website with SQL in the browser
+site: reports ## all steps, and OUT/site: a website with SQL in the browser
 	@"$(COVERAGE)" site --out "$(OUT)"
 
-serve: $(STAMP) ## serve OUT/site on this machine for a look
+serve: $(STAMP) ## serve OUT/site on this machine
 	@"$(COVERAGE)" serve --out "$(OUT)"
 
 sql: $(STAMP) ## open an interactive SQL session on the database, read-only
@@ -77,7 +77,7 @@ PYTEST = "$(VENV)/bin/python" -m pytest -q -rs -n auto
 test: $(STAMP) ## run the tests, except slow ones
 	@$(PYTEST) -m "not slow"
 
-# The tests of the website use the npm packages that it pins.
+# The tests of the website use its pinned npm packages.
 NPM_PACKAGES = $(VENV)/npm/.stamp
 $(NPM_PACKAGES): pipeline/website/npm.py $(STAMP)
 	@rm -rf "$(@D)" && mkdir "$(@D)"
@@ -102,7 +102,7 @@ oldest: $(STAMP) ## run the quick tests with the oldest dependencies that pyproj
 	@"$(VENV)/oldest/bin/python" -m pip check >&2
 	@"$(VENV)/oldest/bin/python" -m pytest -q -rs -n auto -m "not slow"
 
-lint: $(STAMP) $(VENV)/.sql-linted ## check format, style, types and the layers of imports
+lint: $(STAMP) $(VENV)/.sql-linted ## check format, style, types and import layers
 	@"$(VENV)/bin/ruff" format --check --quiet .
 	@"$(VENV)/bin/ruff" check --quiet .
 	@"$(VENV)/bin/mypy" --no-error-summary
@@ -166,7 +166,7 @@ golden: $(STAMP) ## regenerate tests/golden, the report of the sample
 	@cp outputs/golden/reports/summary.md tests/golden/
 	@cp outputs/golden/reports/csv/*.csv tests/golden/csv/
 
-clean: ## remove what the pipeline and the checks made; distclean also .venv
+clean: ## remove generated files; distclean also removes .venv
 	@rm -rf outputs/tables outputs/reports outputs/site outputs/coverage.duckdb outputs/.tables.* outputs/.reports.* outputs/.site.* outputs/.coverage.duckdb.* outputs/.lock.*
 	@rm -rf outputs/dictionary outputs/golden dist
 	@rm -rf .pytest_cache .ruff_cache .mypy_cache .hypothesis
@@ -175,7 +175,7 @@ clean: ## remove what the pipeline and the checks made; distclean also .venv
 distclean: clean ## clean, and remove .venv too
 	@rm -rf "$(VENV)"
 
-# uv is installed apart, so that the environment stays as pinned.
+# uv is installed separately, so that the environment stays as pinned.
 PIN = "$(VENV)/pin/bin/uv" pip compile --quiet --universal --python-version 3.11 $(UPGRADE) \
 	--generate-hashes --no-emit-index-url --no-emit-find-links --no-header --no-annotate
 pins: $(STAMP) ## pin what pyproject.toml names; UPGRADE=--upgrade takes the newest versions

@@ -128,7 +128,7 @@ def test_several_sources_may_be_given(tmp_path: Path) -> None:
     made = make("tables", f"SOURCE='{folder}' {other}", f"OUT={tmp_path}/out")
 
     assert made.returncode == 0, made.stderr
-    assert "2 pages taken" in made.stderr
+    assert "2 pages accepted" in made.stderr
 
 
 def test_reports_makes_all_of_it(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def flatten(
             progress=progress,
         )
     say(
-        f"{out / 'tables'}: {counted(summary.page_count, 'page')} taken, "
+        f"{out / 'tables'}: {counted(summary.page_count, 'page')} accepted, "
         f"{counted(summary.spec_count, 'spec')} in {counted(summary.tag_count, 'snapshot')}"
     )
     if summary.lock_count:

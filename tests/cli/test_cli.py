@@ -35,7 +35,7 @@ def test_flatten_talks_to_stderr_alone(tmp_path: Path) -> None:
     result = run("flatten", SAMPLE, "--out", tmp_path / "out")
 
     assert result.stdout == ""
-    assert "30 pages taken" in result.stderr
+    assert "30 pages accepted" in result.stderr
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)

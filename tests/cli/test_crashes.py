@@ -459,7 +459,7 @@ def test_ctrl_c_ends_a_run_at_once_and_quietly(tmp_path: Path) -> None:
     source = write_pages(tmp_path / "in", pages)
     said: list[str] = []
     seconds = 0.2
-    while not said or "pages taken" not in said[-1]:
+    while not said or "pages accepted" not in said[-1]:
         command = [sys.executable, "-m", "pipeline", "flatten", str(source)]
         with subprocess.Popen(
             [*command, "--out", str(tmp_path / str(len(said)))],

@@ -41,7 +41,7 @@ def test_flatten_has_a_bar_on_a_terminal(source: Path, tmp_path: Path) -> None:
     assert "Traceback" not in screen
     assert re.search(r"reading pages: +0%.* 0/[1-3] \[.*pages/s\]", screen)
     last_line = screen.splitlines()[-1].rpartition("\r")[2]
-    assert last_line.endswith("3 pages taken, 3 specs in 1 snapshot")
+    assert last_line.endswith("3 pages accepted, 3 specs in 1 snapshot")
     assert "reading pages" not in last_line
 
 

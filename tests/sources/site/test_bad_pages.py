@@ -398,7 +398,7 @@ def test_every_code_has_a_case() -> None:
 
 
 def flatten(source: Path, *options: str) -> tuple[list[dict[str, Any]], list[str], str]:
-    """Run the command; give rejects, the pages taken, and what it said."""
+    """Run the command; return the rejects, the accepted pages, and what it said."""
     out = source.parent / "out"
     result = run_command("flatten", source, "--out", out, *options)
     assert result.returncode == 0, result.stderr
