@@ -16,7 +16,7 @@ from pipeline.warehouse.views import STEPS, View, load_views
 if TYPE_CHECKING:
     import duckdb
 
-BATCH_SPECS = 60_000  # bounds the memory
+BATCH_SPECS = 80_000  # bounds the memory
 # With more stacks a snapshot is alone, without its overlap, which grows with their square.
 MAX_STACKS = 200
 # What is read of all snapshots.

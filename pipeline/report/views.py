@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 Frames = dict[str, pl.DataFrame]
 # One query does not keep two processors busy all the time.
-READERS = 3
+READERS = 2
 
 
 def check_tables(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
