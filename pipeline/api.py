@@ -9,12 +9,13 @@ that each loads only what it needs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import duckdb
     import polars as pl
 
@@ -108,16 +109,10 @@ def tables(out: PathName = OUT) -> dict[str, pl.LazyFrame]:
     OutputError
         A table is missing.
     """
-    from pipeline.errors import OutputError
     from pipeline.outputs import TABLES_FOLDER
     from pipeline.schemas import TABLES
-    from pipeline.tables.parquet import scan_table
+    from pipeline.tables.parquet import check_tables, scan_table
 
     folder = Path(out) / TABLES_FOLDER
-    for table in TABLES:
-        if not (folder / table.name).is_dir():
-            raise OutputError(
-                f"{folder / table.name}: no such table; make it with "
-                f"'cache-coverage flatten SOURCE --out {out}'"
-            )
+    check_tables(folder)
     return {table.name: scan_table(folder, table) for table in TABLES}

@@ -133,11 +133,11 @@ def fetch(
         raise click.UsageError("give either URL or --mirrors FILE")
     if mirrors and len(tags) > 1:
         raise click.UsageError("--mirrors takes one --tag, the snapshot's name")
-    from pipeline.cli.progress import Bar
+    from pipeline.cli.progress import show_progress
     from pipeline.fetch.run import fetch_cache, fetch_mirrors
 
     options = make_options(**settings)
-    with closing(Bar(to, "fetching indexes", "indexes")) as bar:
+    with closing(show_progress(to, "fetching indexes", "indexes")) as bar:
         if url is not None:
             summary = fetch_cache(url, to, tags=tags, stacks=stacks, options=options, progress=bar)
         elif mirrors is not None:

@@ -72,16 +72,16 @@ def flatten(
     """
     if stack is not None and len(tags) != 1:
         raise click.UsageError("--stack needs exactly one --tag, the snapshot of the stack")
-    from pipeline.sources.locks.lock_file import is_lock_file
+    from pipeline.sources.locks.file_type import is_lock_file
 
     if lock_name is not None and sum(map(is_lock_file, sources)) != 1:
         raise click.UsageError("--name takes exactly one lock file; flatten each by itself")
     from pipeline import api
-    from pipeline.cli.progress import Bar
+    from pipeline.cli.progress import show_progress
     from pipeline.tables.workers import dask_executor
 
     with (
-        closing(Bar(out, "reading pages", "pages")) as progress,
+        closing(show_progress(out, "reading pages", "pages")) as progress,
         dask_executor(scheduler) if scheduler else nullcontext() as executor,
     ):
         summary = api.flatten(

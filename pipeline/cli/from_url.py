@@ -26,29 +26,28 @@ def update_from_url(
     In a cache with a list, `tags` and `stacks` are filters. A single mirror takes the first of each
     as its snapshot and stack; by default, the snapshot is named for its folder.
     """
-    from pipeline.cli.progress import Bar, say_waiting
+    from pipeline import api
+    from pipeline.cli.progress import say_waiting, show_progress
     from pipeline.fetch.run import fetch_cache
-    from pipeline.tables.refresh import refresh_tables
-    from pipeline.warehouse.build import build_warehouse
 
     to = out / FETCHED_FOLDER / cache_folder(url)
-    with closing(Bar(out, "fetching indexes", "indexes")) as bar:
+    with closing(show_progress(out, "fetching indexes", "indexes")) as bar:
         fetched = fetch_cache(
             url, to, tags=tags, stacks=stacks, names_mirror=True, options=options, progress=bar
         )
         bar.start_stage("reading pages", "pages")
         is_single = fetched.tag_count == 0
-        tables = refresh_tables(
-            [to],
-            out,
-            only=tags[:1] if is_single else (),
+        tables = api.flatten(
+            to,
+            out=out,
+            tags=tags[:1] if is_single else (),
             stack=stacks[0] if is_single and stacks else None,
             progress=bar,
         )
     say(describe_fetch(to, fetched))
     if tables.rejected:
         say(f"warning: {describe_rejects(tables, out)}")
-    build_warehouse(out, waits=lambda: say_waiting(out))
+    api.build(out, waits=lambda: say_waiting(out))
 
 
 def cache_folder(url: str) -> Path:

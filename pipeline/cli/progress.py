@@ -7,23 +7,43 @@ import shutil
 import sys
 from pathlib import Path
 
-from tqdm import tqdm
-
 from pipeline.cli.options import say
 from pipeline.progress import Progress
 from pipeline.text import is_terminal
 
-tqdm.monitor_interval = 0  # no monitoring thread
+
+class Messages(Progress):
+    """Prints warnings and waits, and shows no progress."""
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+
+    def wait(self) -> None:
+        """Show that the run waits for another one."""
+        say_waiting(self.out)
+
+    def warn(self, message: str) -> None:
+        """Print a warning."""
+        say(f"warning: {message}")
+
+    def start_stage(self, title: str, unit: str) -> None:
+        """Start another stage of the run."""
+
+    def close(self) -> None:
+        """End the run."""
 
 
-class Bar(Progress):
+class Bar(Messages):
     """Shows the progress of a run: items done of the total, their rate and the time left.
 
     The bar appears with the first item and is removed by `close`.
     """
 
     def __init__(self, out: Path, title: str, unit: str) -> None:
-        self.out = out
+        from tqdm import tqdm
+
+        tqdm.monitor_interval = 0  # no monitoring thread
+        super().__init__(out)
         self.total = 0
         self.byte_count = 0
         columns, lines = shutil.get_terminal_size()
@@ -35,12 +55,7 @@ class Bar(Progress):
             ncols=columns,
             nrows=lines,
             delay=1e-9,  # created with the first item
-            disable=not has_bars(),
         )
-
-    def wait(self) -> None:
-        """Show that the run waits for another one."""
-        say_waiting(self.out)
 
     def add_total(self, count: int) -> None:
         """Add to the total."""
@@ -67,12 +82,17 @@ class Bar(Progress):
 
     def warn(self, message: str) -> None:
         """Print a warning above the bar."""
-        with tqdm.external_write_mode(file=sys.stderr):
-            say(f"warning: {message}")
+        with self.bar.external_write_mode(file=sys.stderr):
+            super().warn(message)
 
     def close(self) -> None:
         """Remove the bar."""
         self.bar.close()
+
+
+def show_progress(out: Path, title: str, unit: str) -> Messages:
+    """Return a bar where stderr can show one, otherwise only messages."""
+    return Bar(out, title, unit) if has_bars() else Messages(out)
 
 
 def say_waiting(out: Path) -> None:

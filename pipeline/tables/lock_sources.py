@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pipeline.names import path_text
-from pipeline.sources.locks.lock_file import is_lock_file, read_lock
+from pipeline.sources.locks.file_type import is_lock_file
 
 LockPaths = dict[str, Path]  # by name
 
@@ -22,8 +22,11 @@ def split_locks(sources: Sequence[Path], name: str | None = None) -> tuple[LockP
     """
     paths = [source for source in sources if is_lock_file(source)]
     locks = {name: paths[0]} if name and paths else name_locks(paths)
-    for path in locks.values():
-        read_lock(path)  # Check them first: reading a cache may take minutes.
+    if locks:  # rarely, and it takes long to import
+        from pipeline.sources.locks.lock_file import read_lock
+
+        for path in locks.values():
+            read_lock(path)  # Check them first: reading a cache may take minutes.
     return locks, [source for source in sources if source not in paths]
 
 

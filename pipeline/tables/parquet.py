@@ -38,6 +38,22 @@ def table_glob(folder: Path, table: Table) -> str:
     return f"{glob.escape(str(folder))}/{table.name}/{'*/' if table.partitioned else ''}{PART}"
 
 
+def check_tables(folder: Path) -> None:
+    """Check that each table has its folder below `folder`.
+
+    Raises
+    ------
+    OutputError
+        One of them has none.
+    """
+    for table in TABLES:
+        if not (folder / table.name).is_dir():
+            raise OutputError(
+                f"{folder / table.name}: no such table; make it with "
+                f"'cache-coverage flatten SOURCE --out {folder.parent}'"
+            )
+
+
 def part_path(folder: Path, table: Table, tag: str | None = None) -> Path:
     """Return the path of a table below `folder`, or of its partition for `tag`."""
     if not table.partitioned:

@@ -10,14 +10,12 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import BrokenExecutor, Executor
-from contextlib import ExitStack
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from itertools import chain, count, islice
 from operator import attrgetter
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -37,22 +35,22 @@ from pipeline.sources.discovery import Search, no_page_of
 from pipeline.sources.files import PackedPages, PageFile, pack_pages, unpack_pages
 from pipeline.sources.listings import Listings
 from pipeline.sources.mirror.layout import is_snapshot
-from pipeline.sources.rejects import Reject, RejectCode
+from pipeline.sources.rejects import Reject
 from pipeline.tables.lock_sources import LockPaths, digest_locks, split_locks
+from pipeline.tables.run_sources import Sources
 from pipeline.tables.state import (
     GroupState,
     SearchState,
     State,
     TablesSummary,
-    digest_recent,
     fingerprint,
     is_unchanged,
-    stamp_blobs,
 )
+from pipeline.tables.tasks import Drafts, Owners, ReadTask, publish, read_group
 from pipeline.tables.workers import Task, Workers
 
-Drafts = dict[str, Path]  # by tag
-Owners = Mapping[str, Sequence[Path]]  # the drafts with rows of each tag
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
 
 
 def refresh_tables(
@@ -102,7 +100,7 @@ def refresh_tables(
     )
     run_sources = Sources(search.sources)
     groups = search.groups()
-    try:
+    with failures_reported(out):
         first = list(islice(groups, 1))  # Where there is no file, nothing is touched.
         with try_lock(lock_path(out, "run")) as is_alone:
             if is_alone:
@@ -110,10 +108,8 @@ def refresh_tables(
         with (
             hold_lock(lock_path(out, "run"), is_shared=bool(only), waits=progress.wait),
             Workers(executor, progress.advance) as workers,
-            ExitStack() as closing,
+            draft_folder(out) as drafts,
         ):
-            drafts = Path(tempfile.mkdtemp(prefix=f".{TABLES_FOLDER}.", dir=out))
-            closing.callback(shutil.rmtree, drafts, ignore_errors=True)
             # None: those of earlier runs are kept, as all that this run does not name.
             kept = locks if locks or (is_replacing and not only) else None
             refresh = Refresh(
@@ -122,16 +118,6 @@ def refresh_tables(
             for folder, files in chain(first, groups):
                 refresh.take_group(folder, files)
             return refresh.finish(search.rejects, search.listings)
-    except BrokenExecutor as error:
-        raise OutputError(
-            "a worker process died, perhaps out of memory; read fewer snapshots at once with --tag"
-        ) from error
-    except MemoryError as error:
-        raise OutputError(
-            f"{out}: unchanged, since memory ran out; read fewer snapshots at once with --tag"
-        ) from error
-    except OSError as error:
-        raise not_written(error, out) from error
 
 
 def refresh_locks(locks: LockPaths, out: Path, progress: Progress) -> TablesSummary:
@@ -144,23 +130,29 @@ def refresh_locks(locks: LockPaths, out: Path, progress: Progress) -> TablesSumm
     """
     state = State(out / TABLES_FOLDER)
     digest = digest_locks(locks, fingerprint())
-    try:
-        with (
-            hold_lock(lock_path(out, "run"), is_shared=True, waits=progress.wait),
-            hold_lock(lock_path(out, "publication"), waits=progress.wait),
-        ):
-            summary = state.read_summary()
-            if summary and state.read_locks() == digest:
-                return summary
-            drafts = Path(tempfile.mkdtemp(prefix=f".{TABLES_FOLDER}.", dir=out))
-            try:
-                with staged(out / TABLES_FOLDER, drafts / "staged") as tables:
-                    summary = publish(tables, {}, None, drafts, locks)
-                    State(tables).write_locks(digest)
-                    State(tables).write_summary(summary)
-            finally:
-                shutil.rmtree(drafts, ignore_errors=True)
+    with (
+        failures_reported(out),
+        hold_lock(lock_path(out, "run"), is_shared=True, waits=progress.wait),
+        hold_lock(lock_path(out, "publication"), waits=progress.wait),
+    ):
+        summary = state.read_summary()
+        if summary and state.read_locks() == digest:
             return summary
+        with (
+            draft_folder(out) as drafts,
+            staged(out / TABLES_FOLDER, drafts / "staged") as tables,
+        ):
+            summary = publish(tables, {}, None, drafts, locks)
+            State(tables).write_locks(digest)
+            State(tables).write_summary(summary)
+        return summary
+
+
+@contextmanager
+def failures_reported(out: Path) -> Iterator[None]:
+    """Raise OutputError where memory runs out, or a file below `out` can't be written."""
+    try:
+        yield
     except MemoryError as error:
         raise OutputError(
             f"{out}: unchanged, since memory ran out; read fewer snapshots at once with --tag"
@@ -169,70 +161,14 @@ def refresh_locks(locks: LockPaths, out: Path, progress: Progress) -> TablesSumm
         raise not_written(error, out) from error
 
 
-class Sources:
-    """The sources of a run: their real paths, and whether they are still what they were."""
-
-    def __init__(self, sources: Sequence[Path]) -> None:
-        self.roots = sorted({os.path.realpath(source) for source in sources})
-        self.inodes = [os.stat(root)[1:3] for root in self.roots]
-
-    def names(self) -> list[bytes]:
-        """Return the sources as state files hold them."""
-        return [os.fsencode(root) for root in self.roots]
-
-    def of_group(self, folder: str) -> list[bytes]:
-        """Return the sources that a group's folder is in, or that are in it."""
-        return [
-            os.fsencode(root)
-            for root in self.roots
-            if is_within(folder, root) or is_within(root, folder)
-        ]
-
-    def split(self, folder: str, files: Sequence[PageFile]) -> dict[str, Sequence[PageFile]]:
-        """Return groups of the files of a folder: one of each source if it is above them all.
-
-        Otherwise sources side by side, with pages and no folders, would pass for one. Indexes stay
-        together: those of one snapshot are decoded as one.
-        """
-        if any(is_within(folder, root) for root in self.roots):
-            return {folder: files}
-        groups: dict[str, list[PageFile]] = {}
-        for file in files:
-            path = os.fsdecode(file.path)
-            roots = (root for root in self.roots if is_within(path, root))
-            group = folder if file.mirror else f"{next(roots, folder)}/."
-            groups.setdefault(group, []).append(file)
-        return dict(groups)
-
-    def cover(self, paths: Iterable[bytes]) -> bool:
-        """Return whether each path is in one of the sources."""
-        return all(any(is_within(os.fsdecode(p), root) for root in self.roots) for p in paths)
-
-    def cover_group(self, folder: str, state: GroupState) -> bool:
-        """Return whether the sources have all the files that a group had when it was read."""
-        return self.cover([os.fsencode(folder)]) or self.cover(state.sources)
-
-    def missing(self, rejects: Iterable[Reject]) -> list[str]:
-        """Return sources that are gone or replaced, else what could not be read and is gone."""
-        return [
-            root
-            for root, inode in zip(self.roots, self.inodes, strict=True)
-            if not os.path.exists(root) or os.stat(root)[1:3] != inode
-        ] or [
-            reject.page
-            for reject in rejects
-            if reject.code == RejectCode.UNREADABLE
-            and not any(os.path.lexists(os.path.join(root, reject.page)) for root in self.roots)
-        ]
-
-
-def is_within(path: str, folder: str) -> bool:
-    """Return whether a path is a folder, or below it.
-
-    >>> is_within("/a/b", "/a"), is_within("/ab", "/a"), is_within("/a", "/")
-    (True, False, True)
-    """
-    return path == folder or path.startswith(folder.rstrip("/") + "/")
+@contextmanager
+def draft_folder(out: Path) -> Iterator[Path]:
+    """Yield a new folder below `out` for the drafts of a run, which is removed in the end."""
+    drafts = Path(tempfile.mkdtemp(prefix=f".{TABLES_FOLDER}.", dir=out))
+    try:
+        yield drafts
+    finally:
+        shutil.rmtree(drafts, ignore_errors=True)
 
 
 def may_hold(folder: str, files: Sequence[PageFile], only: frozenset[str]) -> bool:
@@ -242,72 +178,6 @@ def may_hold(folder: str, files: Sequence[PageFile], only: frozenset[str]) -> bo
     if any(file.mirror is None for file in files):
         return os.path.basename(folder) in only or not is_snapshot(folder)
     return any(file.mirror.tag in only for file in files if file.mirror)
-
-
-@dataclass(frozen=True)
-class ReadTask:
-    """What a worker needs to read a group: where tables are and the fields of its state."""
-
-    tables: Path
-    only: frozenset[str]
-    fingerprint: str
-    started_ns: int
-    sources: list[bytes]
-    pages: PackedPages
-
-
-class GroupResult(NamedTuple):
-    """What reading a group gave.
-
-    Its drafts, its state once they are published, why its first file was not accepted, and the
-    files that are gone since they were found.
-    """
-
-    drafts: Drafts
-    state: GroupState
-    fault: str | None
-    gone: list[str]
-
-
-def read_group(task: ReadTask, draft: Path) -> GroupResult:
-    """Read a group in a worker, which imports what that takes: the main process stays small."""
-    from pipeline.tables.parquet import part_paths
-    from pipeline.tables.partitions import draft_group
-
-    files = unpack_pages(task.pages)
-    # Before they are read, so that a change meanwhile is noticed by the next run.
-    digests = digest_recent(files, task.started_ns)
-    blobs = stamp_blobs(files)
-    group = draft_group(files, draft, task.only)
-    tags = list(group.drafts)
-    state = GroupState(
-        fingerprint=task.fingerprint,
-        sources=task.sources,
-        pages=task.pages,
-        page_count=group.page_count,
-        tags=tags,
-        parts=part_paths(task.tables, tags),
-        untagged=group.untagged,
-        digests=digests,
-        blobs=blobs,
-        # What could not be read may be readable the next time without any sign of it.
-        is_stale=not group.is_whole,
-    )
-    gone = [] if group.is_whole else [f.page for f in files if not os.path.lexists(f.path)]
-    return GroupResult(group.drafts, state, group.fault, gone)
-
-
-def publish(
-    tables: Path,
-    owners: Owners,
-    rejects: Sequence[Reject] | None,
-    drafts: Path,
-    locks: LockPaths | None,
-) -> TablesSummary:
-    """Publish drafts as `publish_drafts` does, likewise in a worker."""
-    from pipeline.tables.publish import publish_drafts
-
-    return publish_drafts(tables, owners, rejects, drafts, locks)
 
 
 class Refresh:

@@ -11,14 +11,15 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import Executor, Future, ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
-from multiprocessing import get_context, parent_process
 from threading import Thread
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from pipeline.errors import CoverageError
+from pipeline.errors import CoverageError, OutputError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future, ProcessPoolExecutor
 
 # Below this, starting processes takes longer than reading here.
 POOL_FILES = 6_000
@@ -62,12 +63,20 @@ class Workers:
             self.pool.shutdown(wait=False, cancel_futures=True)
 
     def submit(self, name: str, task: Task) -> None:
-        """Submit a task: it starts at once if there are workers by then."""
+        """Submit a task: it starts at once if there are workers by then.
+
+        Raises
+        ------
+        OutputError
+            A worker died.
+        """
         self.file_count += task.file_count
         self.waiting[name] = task
-        if self.executor is None and self.file_count > POOL_FILES:
-            self.executor = self.pool = start_pool()
-        if self.executor:
+        if self.executor is None and self.file_count <= POOL_FILES:
+            return
+        with deaths_reported():
+            if self.executor is None:
+                self.executor = self.pool = start_pool()
             for waiting, started in self.waiting.items():
                 self.futures[waiting] = self.start(self.executor, started)
             self.waiting.clear()
@@ -79,11 +88,21 @@ class Workers:
         return future
 
     def results(self) -> Iterator[tuple[str, Any]]:
-        """Yield the name and result of each task as it is done; without workers, run them here."""
-        names = {future: name for name, future in self.futures.items()}
-        self.futures.clear()
-        for future in as_completed(names):
-            yield names[future], future.result()
+        """Yield the name and result of each task as it is done; without workers, run them here.
+
+        Raises
+        ------
+        OutputError
+            A worker died.
+        """
+        if self.futures:
+            from concurrent.futures import as_completed
+
+            names = {future: name for name, future in self.futures.items()}
+            self.futures.clear()
+            with deaths_reported():
+                for future in as_completed(names):
+                    yield names[future], future.result()
         while self.waiting:
             name = next(iter(self.waiting))
             task = self.waiting.pop(name)
@@ -92,8 +111,24 @@ class Workers:
             yield name, result
 
 
+@contextmanager
+def deaths_reported() -> Iterator[None]:
+    """Raise OutputError where a worker died, as of too little memory."""
+    from concurrent.futures import BrokenExecutor
+
+    try:
+        yield
+    except BrokenExecutor as error:
+        raise OutputError(
+            "a worker process died, perhaps out of memory; read fewer snapshots at once with --tag"
+        ) from error
+
+
 def start_pool() -> ProcessPoolExecutor:
     """Start a pool with a process per processor."""
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
     count = os.cpu_count() or 1
     # Not forked: a process with threads, as Polars has them, may hang when it is forked.
     pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=prepare_worker)
@@ -157,6 +192,8 @@ def prepare_worker() -> None:
 
 def exit_with_parent() -> None:
     """Exit when the parent process ends, even if it was killed."""
+    from multiprocessing import parent_process
+
     parent = parent_process()
     if parent:
         parent.join()

@@ -1,31 +1,17 @@
-"""Build the database: write a draft, check it, and replace the old one with one rename."""
+"""Build the database if it is out of date, and replace the old one with one rename."""
 
 from __future__ import annotations
 
 import hashlib
-import os
-import re
-import shutil
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
-import duckdb
-
-from pipeline.errors import CheckError, OutputError, not_written
+from pipeline.errors import CheckError, not_written
 from pipeline.outputs import DATABASE, TABLES_FOLDER, clear_drafts, draft_path, hold_lock, lock_path
-from pipeline.schemas import TABLES
 from pipeline.tables.state import State, fingerprint
-from pipeline.warehouse.checks import check_files, check_warehouse
-from pipeline.warehouse.database import create_views, load_tables, quote
-from pipeline.warehouse.views import view_files
+from pipeline.warehouse.views import check_files, view_files
 
-# The oldest client that has to open the file; a newer storage format would lock users out.
-STORAGE_VERSION = "v1.4.0"
 READ_ONLY = 0o444
-SPECIAL = re.compile(r"[*?\[\]{}=\\]")
-LOADING_MEBIBYTES = 225  # of memory per processor, for the rows of some row groups
 
 
 def build_warehouse(
@@ -44,12 +30,10 @@ def build_warehouse(
     CheckError
         The new database fails a check; the old one is kept.
     """
-    for table in TABLES:
-        if not (out / TABLES_FOLDER / table.name).is_dir():
-            raise OutputError(
-                f"{out / TABLES_FOLDER / table.name}: no such table; make it with "
-                f"'cache-coverage flatten SOURCE --out {out}'"
-            )
+    if not (out / TABLES_FOLDER).is_dir():  # otherwise they are checked when they are read
+        from pipeline.tables.parquet import check_tables
+
+        check_tables(out / TABLES_FOLDER)
     state = State(out / TABLES_FOLDER)
     try:
         with (
@@ -62,10 +46,12 @@ def build_warehouse(
             (out / f"{DATABASE}.wal").unlink(missing_ok=True)
             if is_current(out) and not every_snapshot:
                 return False
+            # DuckDB and Polars take longer to import than all of a run that has nothing to do.
+            from pipeline.warehouse.draft import write_draft
+
             try:
                 draft = draft_path(out, DATABASE)
-                with literal_paths(out, draft) as (tables, database):
-                    build_draft(tables, database, every_snapshot=every_snapshot)
+                write_draft(out, draft, every_snapshot=every_snapshot)
                 # Clients open files for writing by default, and would leave a write-ahead log.
                 draft.chmod(draft.stat().st_mode & READ_ONLY)
                 draft.replace(out / DATABASE)
@@ -79,57 +65,7 @@ def build_warehouse(
         ) from error
     except OSError as error:
         raise not_written(error, out / DATABASE) from error
-    except duckdb.Error as error:
-        words = " ".join(str(error).split())  # DuckDB's messages may have several lines.
-        raise OutputError(
-            f"{out / DATABASE}: could not be built: {words}; free some space if needed; if "
-            f"a table is damaged, remove {out / TABLES_FOLDER} and flatten again"
-        ) from error
     return True
-
-
-@contextmanager
-def literal_paths(out: Path, draft: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield paths of the tables and of the draft that DuckDB takes literally.
-
-    DuckDB interprets patterns and partitions (`name=value`) in paths, without a way to escape them;
-    it reads a backslash as a slash, and a question mark ends the name of a database. If OUT has any
-    of these in its path, a temporary folder gets a link to the tables, and the draft.
-    """
-    if not SPECIAL.search(str(out.resolve())):
-        yield out / TABLES_FOLDER, draft
-        return
-    with TemporaryDirectory(prefix="cache-coverage-") as place:
-        tables = Path(place, TABLES_FOLDER)
-        tables.symlink_to((out / TABLES_FOLDER).resolve(), target_is_directory=True)
-        yield tables, Path(place, DATABASE)
-        shutil.move(Path(place, DATABASE), draft)
-
-
-def build_draft(tables: Path, draft: Path, *, every_snapshot: bool) -> None:
-    """Write the database of the tables to a draft, and check it."""
-    config: dict[str, str | bool | int | float | list[str]] = {
-        # Spill to the folder of the draft, not to the current directory.
-        "temp_directory": f"{draft}.tmp",
-        # Queries do not rely on an order of a table's rows, and preserving one takes time.
-        "preserve_insertion_order": "false",
-    }
-    with duckdb.connect(config=config) as connection:
-        connection.execute(
-            f"attach {quote(str(draft))} as warehouse (storage_version '{STORAGE_VERSION}')"
-        )
-        connection.execute("use warehouse")
-        # Write rows to disk as they come; without a limit, DuckDB would buffer many of them.
-        threads = max(2, os.cpu_count() or 1)
-        connection.execute(f"set memory_limit = '{threads * LOADING_MEBIBYTES} MiB'")
-        load_tables(connection, tables)
-        connection.execute("reset memory_limit")
-        connection.begin()  # One transaction, since DuckDB writes to disk at each commit.
-        create_views(connection)
-        connection.commit()
-        check_warehouse(connection, every_snapshot=every_snapshot)
-        connection.execute("use memory")
-        connection.execute("detach warehouse")
 
 
 def is_current(out: Path) -> bool:

@@ -6,13 +6,12 @@ snapshot at a time: by default, only for the newest of each line.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipeline.errors import CheckError
 from pipeline.rows import Rows, render_table
 from pipeline.warehouse.database import run_query
-from pipeline.warehouse.views import CHECKS, SQL_FOLDER, header
+from pipeline.warehouse.views import check_files, header
 
 if TYPE_CHECKING:
     import duckdb
@@ -25,11 +24,6 @@ NEWEST_TAGS = """
     where tag not in (select previous_tag from steps.snapshot_tags where previous_tag is not null)
     order by tag
 """
-
-
-def check_files() -> list[Path]:
-    """Return the files of checks; the header of each says what its query proves without a row."""
-    return sorted((SQL_FOLDER / CHECKS).glob("*.sql"))
 
 
 def check_warehouse(connection: duckdb.DuckDBPyConnection, *, every_snapshot: bool = False) -> None:

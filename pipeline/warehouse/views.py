@@ -86,6 +86,11 @@ def view_files() -> list[Path]:
     return sorted(file for file in SQL_FOLDER.glob("*/*.sql") if file.parent.name != CHECKS)
 
 
+def check_files() -> list[Path]:
+    """Return the files of checks; the header of each says what its query proves without a row."""
+    return sorted((SQL_FOLDER / CHECKS).glob("*.sql"))
+
+
 def parse_view(file: Path) -> View:
     """Read one file of sql/.
 

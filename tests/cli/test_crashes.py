@@ -34,7 +34,7 @@ SLOW = (
     "select count(*) from range(1_000_000_000_000_000) as a(i) where i % 7 = 3 and i * i % 11 = 5"
 )
 SLOW_BUILD = f"""
-from pipeline.warehouse import build
+from pipeline.warehouse import build, draft
 from pipeline.__main__ import main
 
 build.is_current = lambda _: False
@@ -46,7 +46,7 @@ def check(connection, **_):
     connection.execute({SLOW!r})
 
 
-build.check_warehouse = check
+draft.check_warehouse = check
 sys.argv[:] = ["cache-coverage", "build", *sys.argv[1:]]
 main()
 """

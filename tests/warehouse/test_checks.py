@@ -13,8 +13,7 @@ import polars as pl
 import pytest
 
 from pipeline.schemas import TABLES
-from pipeline.warehouse.checks import check_files
-from pipeline.warehouse.views import SQL_FOLDER, header, load_views
+from pipeline.warehouse.views import SQL_FOLDER, check_files, header, load_views
 from tests.conftest import run_command
 from tests.rows import open_views
 from tests.writing import make_hash, make_spec, site_page, write_pages

@@ -18,7 +18,6 @@ newer cache has them.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
@@ -29,6 +28,7 @@ import msgspec
 
 from pipeline.errors import SourceError
 from pipeline.names import path_text
+from pipeline.sources.locks.file_type import FILE_TYPE
 from pipeline.sources.mirror.index import (
     LANGUAGES,
     Architecture,
@@ -42,11 +42,9 @@ from pipeline.sources.mirror.index import (
 )
 from pipeline.sources.rejects import PageError, RejectCode, shown
 
-FILE_TYPE = "spack-lockfile"
 VERSIONS = range(1, 8)
 FIRST_WITH_DAG_HASHES = 4  # whose hashes are those of caches since Spack 0.18
 MAX_LOCK_BYTES = 128 * 1024 * 1024
-PEEK_BYTES = 64 * 1024  # enough to see the file type, wherever `_meta` is in the file
 USED_DEPTYPES = {"link", "run"}  # link and run dependencies
 CONCRETIZE = "name a spack.lock that 'spack concretize' wrote"
 
@@ -153,23 +151,6 @@ DOCUMENT_DECODER = msgspec.json.Decoder(Document)
 NODE_DECODER = msgspec.json.Decoder(Node)
 OLD_NODE_DECODER = msgspec.json.Decoder(OldNode)
 NAMED_NODE_DECODER = msgspec.json.Decoder(dict[str, OldNode])
-
-
-def is_lock_file(path: Path) -> bool:
-    """Return whether a file is meant as a lock file, by its name or its metadata."""
-    if not path.is_file():
-        return False
-    if path.suffix == ".lock":
-        return True
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(PEEK_BYTES)
-            if not head.lstrip().startswith(b"{"):
-                return False
-            stream.seek(max(0, os.fstat(stream.fileno()).st_size - PEEK_BYTES))
-            return f'"{FILE_TYPE}"'.encode() in head + stream.read()
-    except OSError:
-        return False
 
 
 def read_lock(path: Path) -> LockFile:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from pipeline.errors import SourceError
-from pipeline.sources.locks.lock_file import is_lock_file, read_lock
+from pipeline.sources.locks.file_type import is_lock_file
+from pipeline.sources.locks.lock_file import read_lock
 from pipeline.tables.locks import read_locks
 from tests.locks import Need, Node, lock_document, write_lock
 from tests.writing import SAMPLE, make_hash
