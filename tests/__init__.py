@@ -1,1 +1,1 @@
-"""Proofs of what the pipeline promises."""
+"""Tests of what the pipeline promises."""

@@ -1,4 +1,4 @@
-"""What many tests share: the command line, and the outputs of the sample."""
+"""Fixtures shared by many tests: the command line, and the outputs of the sample."""
 
 from __future__ import annotations
 
@@ -38,12 +38,12 @@ def run_command(*arguments: object, **options: object) -> subprocess.CompletedPr
 def run_session(
     out: Path, text: str, *options: str, **settings: Any
 ) -> subprocess.CompletedProcess[str]:
-    """Run `cache-coverage sql` on what a script would pipe into it."""
+    """Run `cache-coverage sql` with a script on standard input."""
     return run_command("sql", "--out", out.resolve(), *options, input=text, **settings)
 
 
 def run_on_terminal(*arguments: object, typed: str = "", **options: Any) -> tuple[int, str]:
-    """Run `cache-coverage` on a terminal; give its status and what was written there.
+    """Run `cache-coverage` on a terminal; return its status and the terminal's output.
 
     `typed` is what a user would type. Of its streams `options` may send some elsewhere, as those of
     Popen.
@@ -67,13 +67,13 @@ def run_on_terminal(*arguments: object, typed: str = "", **options: Any) -> tupl
 
 @pytest.fixture(scope="session")
 def run() -> Run:
-    """Give the way to run `cache-coverage`."""
+    """Return the function that runs `cache-coverage`."""
     return run_command
 
 
 @pytest.fixture(scope="session")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the outputs of the sample, made by the three commands in turn."""
+    """Return the outputs of the sample, made by the three commands."""
     folder = tmp_path_factory.mktemp("sample") / "out"
     locks = sorted((SAMPLE.parent / "environments").glob("*.lock"))
     for command in (["flatten", SAMPLE, *locks], ["build"], ["report"]):
@@ -83,7 +83,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def mirror_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the outputs of the small build cache and installation, made by two commands in turn."""
+    """Return the outputs of the small build cache and installation, made by two commands."""
     folder = tmp_path_factory.mktemp("mirror") / "out"
     sources = (SAMPLE.parent / "mirror", SAMPLE.parent / "installation")
     for command in (["flatten", *sources], ["build"]):

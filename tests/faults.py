@@ -1,4 +1,4 @@
-"""Run `cache-coverage` with a fault: at its N-th step on the files of a folder it dies or fails.
+"""Run `cache-coverage` with a fault: it is killed, or fails, at its Nth step on files of a folder.
 
 Run as `python -m tests.faults FAULT N FOLDER COMMAND...`. FAULT is `kill` or an `errno` name as
 ENOSPC. A step is whatever changes the folder and goes through Python: a file opened to write, a
@@ -19,7 +19,7 @@ WRITES = os.O_WRONLY | os.O_RDWR
 
 
 def main() -> None:
-    """Put the fault in place and run the command."""
+    """Install the fault and run the command."""
     fault, number, folder, *command = sys.argv[1:]
     step_count = 0
     pid = os.getpid()

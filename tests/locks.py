@@ -15,7 +15,7 @@ FLAGS: dict[str, Any] = {"cflags": [], "cxxflags": []}
 
 @dataclass(frozen=True)
 class Need:
-    """A dependency on the node of a name, and what for."""
+    """A dependency on the node of a name, with its types."""
 
     name: str
     deptypes: Sequence[str] = ("build", "link")
@@ -24,7 +24,7 @@ class Need:
 
 @dataclass(frozen=True)
 class Node:
-    """A node of a lock file: its hash goes by its number."""
+    """A node of a lock file, whose hash is made from its number."""
 
     name: str
     number: int
@@ -40,7 +40,7 @@ class Node:
 
     @property
     def hash(self) -> str:
-        """The hash that newer lock files key it by."""
+        """The hash, which is the key in newer lock files."""
         return make_hash(self.number)
 
     @property
@@ -78,7 +78,7 @@ def lock_document(
 
 
 def node_form(node: Node, by_name: dict[str, Node], version: int) -> dict[str, Any]:
-    """Write a node in the form of a version."""
+    """Return a node in the format of a version."""
     form: dict[str, Any] = {
         "version": node.version,
         "arch": {
@@ -114,7 +114,7 @@ def node_form(node: Node, by_name: dict[str, Node], version: int) -> dict[str, A
 
 
 def edge_form(need: Need, found: Node, version: int) -> dict[str, Any]:
-    """Write a dependency in the form of a version."""
+    """Return a dependency in the format of a version."""
     if version == 3:
         return {
             "name": need.name,
@@ -128,7 +128,7 @@ def edge_form(need: Need, found: Node, version: int) -> dict[str, Any]:
 
 
 def write_lock(path: Path, document: Any) -> Path:
-    """Write a lock file; text stays as it is."""
+    """Write a lock file; text is written as is."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(document if isinstance(document, str) else json.dumps(document))
     return path

@@ -1,4 +1,4 @@
-"""A few rows for a test of a view: what matters is given, the rest has a default."""
+"""Rows for tests of views: what matters is given, the rest has defaults."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Spec:
     provided_virtuals: Sequence[str] | None = None
 
     def rows(self) -> list[dict[str, Any]]:
-        """Give the spec's rows of spec_stacks: one a stack, or one without."""
+        """Return the spec's rows of spec_stacks: one per stack, or one without."""
         name, _, version = self.compiler.partition("@")
         common = vars(self) | {
             "compiler_name": name,
@@ -74,7 +74,7 @@ class Spec:
 
 
 def page(package: str = "zlib", tag: str = WEEK_1, **declared: Any) -> dict[str, Any]:
-    """Give a row of pages that declares no more than is given, as `compilers` or `spec_count`."""
+    """Return a row of pages that declares only what is given, as `compilers` or `spec_count`."""
     zeros = dict.fromkeys(
         ("entry_count", "spec_count", "spec_stack_count", "rejected_count", "byte_count"), 0
     )
@@ -91,7 +91,7 @@ def needs(
     version: str | None = None,
     path: str | None = None,
 ) -> dict[str, Any]:
-    """Give a row of dependencies, each spec's hash its package's name; glibc is the host's."""
+    """Return a row of dependencies; each spec's hash is its package's name; glibc is external."""
     return {
         "tag": tag,
         "hash": name,
@@ -106,13 +106,13 @@ def needs(
 
 
 def spec_stacks(specs: Iterable[Spec]) -> pl.DataFrame:
-    """Give table spec_stacks of these specs."""
+    """Return table spec_stacks of these specs."""
     rows = [row for spec in specs for row in spec.rows()]
     return pl.DataFrame(rows, schema=SPEC_STACKS.schema)
 
 
 def load_frames(connection: duckdb.DuckDBPyConnection, **frames: pl.DataFrame) -> None:
-    """Create every table from the frame of its name, empty where none is given."""
+    """Create every table from the frame of its name, by default empty."""
     for table in TABLES:
         frame = table.conform(frames.get(table.name, table.empty))
         connection.register("frame", frame.to_arrow())
@@ -127,7 +127,7 @@ def open_views(
     dependencies: Iterable[dict[str, Any]] = (),
     rejects: Iterable[dict[str, Any]] = (),
 ) -> duckdb.DuckDBPyConnection:
-    """Open a fresh database in memory with these rows and every view."""
+    """Open a new in-memory database with these rows and every view."""
     connection = duckdb.connect()
     load_frames(
         connection,
@@ -142,7 +142,7 @@ def open_views(
 
 
 def replace_specs(connection: duckdb.DuckDBPyConnection, specs: Iterable[Spec]) -> None:
-    """Put these specs in the place of those that a database has."""
+    """Replace the specs of a database."""
     connection.register("frame", spec_stacks(specs).to_arrow())
     connection.execute("delete from spec_stacks")
     connection.execute("insert into spec_stacks by name from frame")
@@ -152,5 +152,5 @@ def replace_specs(connection: duckdb.DuckDBPyConnection, specs: Iterable[Spec]) 
 def ask(
     connection: duckdb.DuckDBPyConnection, query: str, parameters: Sequence[str] = ()
 ) -> list[Row]:
-    """Give the rows of a query, sorted: a view has no order of its own."""
+    """Return the rows of a query, sorted, since views have no order."""
     return connection.execute(f"from ({query}) order by all", list(parameters)).fetchall()

@@ -1,4 +1,4 @@
-"""The benchmark runs, and its corpus is the same each time; nothing here looks at a time."""
+"""The benchmark runs, and its corpus is deterministic; no test here depends on time."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_the_corpus_is_always_the_same(tmp_path: Path) -> None:
-    """The same arguments give the same pages to the byte."""
+    """The same arguments yield the same pages to the byte."""
     for name in ("one", "two"):
         assert len(write_corpus(tmp_path / name, 2, 3)) == 2
 
@@ -36,7 +36,7 @@ def test_the_corpus_is_always_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_benchmark_prints_every_measure() -> None:
-    """On a tiny corpus each command and view has its line."""
+    """On a tiny corpus, each command and view has its line."""
     size = ["--snapshots", "2", "--packages", "3", "--records", "9", "--runs", "1"]
     result = subprocess.run(
         [sys.executable, "-m", "tests.benchmarks.bench", *size],
@@ -53,7 +53,7 @@ def test_the_benchmark_prints_every_measure() -> None:
 
 @pytest.mark.parametrize("peer", ["PyYAML's C loader", "DuckDB alone"])
 def test_a_peer_does_the_same_work(peer: str, tmp_path: Path) -> None:
-    """A peer finds the very rows that the pipeline finds; of pandas the benchmark asks as much."""
+    """A peer has exactly the pipeline's rows; the benchmark checks the same for pandas."""
     write_corpus(tmp_path / "corpus", 2, 3)
     refresh_tables([tmp_path / "corpus"], tmp_path / "out")
     ours = read_table(tmp_path / "out" / "tables", SPEC_STACKS, "tag", "hash", "stack")

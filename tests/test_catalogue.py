@@ -1,4 +1,4 @@
-"""The documents are true: what README and docs/ show, promise and name as proof."""
+"""The documents are true: README and docs/ show real output, and name existing tests as proof."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GUARANTEES = [
 
 @pytest.mark.parametrize("file", view_files(), ids=lambda file: file.stem)
 def test_every_view_has_its_header(file: Path) -> None:
-    """A file of sql/ says what it is in a sentence, then its grain and what it reads."""
+    """Every file of sql/ has a header with a sentence, the grain and what it reads."""
     lines = header(file.read_text())
 
     assert re.fullmatch(r"[A-Z`][^\n]{10,}\.", lines[0])
@@ -34,14 +34,14 @@ def test_every_view_has_its_header(file: Path) -> None:
 
 @pytest.mark.parametrize("name", main.commands)
 def test_every_command_is_in_the_readme(name: str) -> None:
-    """Each command has its help and its line in README."""
+    """Each command has help and a line in README."""
     assert main.commands[name].help
     assert f"`cache-coverage {name}" in README
 
 
 @pytest.mark.parametrize("row", GUARANTEES, ids=[row.split("|")[1] for row in GUARANTEES])
 def test_every_guarantee_has_its_tests(row: str) -> None:
-    """What is named as proof exists: each test, and each target of make."""
+    """The tests and make targets named as proof exist."""
     proofs = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row)
     assert proofs
 
@@ -53,14 +53,14 @@ def test_every_guarantee_has_its_tests(row: str) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page: Path) -> None:
-    """Each link of a document to a file of the repository finds it."""
+    """Every relative link in a document leads to a file."""
     targets = re.findall(r"\]\((?!https?:)([^)#]+)", page.read_text())
 
     assert [target for target in targets if not (page.parent / target).exists()] == []
 
 
 def test_the_readmes_queries_run(sample: Path) -> None:
-    """Every query of README gives rows on the sample, or is the one that should find nothing."""
+    """Every query in README has rows on the sample, except the one that should find none."""
     queries = re.findall(r"```sql\n(.*?)```", README, re.DOTALL)
 
     with open_warehouse(sample) as connection:
@@ -71,7 +71,7 @@ def test_the_readmes_queries_run(sample: Path) -> None:
 
 
 def test_the_readmes_five_lines_are_what_report_prints(sample: Path, run: Run) -> None:
-    """README shows what `make reports` says of the sample."""
+    """README shows what `make reports` prints for the sample."""
     lines = run("report", "--out", sample).stdout.splitlines()
 
     for line in lines[1:]:
@@ -79,5 +79,5 @@ def test_the_readmes_five_lines_are_what_report_prints(sample: Path, run: Run) -
 
 
 def test_sql_stands_beside_the_package() -> None:
-    """The views are found in a checkout."""
+    """In a checkout, the views are found."""
     assert SQL_FOLDER == ROOT / "sql"

@@ -33,13 +33,13 @@ print(notebook.cells[-1].outputs[-1].data["text/plain"])
 
 @pytest.fixture
 def folder(sample: Path, tmp_path: Path) -> Path:
-    """Give a folder in which `outputs` are those of the sample."""
+    """Return a folder in which `outputs` are those of the sample."""
     (tmp_path / "outputs").symlink_to(sample)
     return tmp_path
 
 
 def run_example(kind: str, text: str, folder: Path, **options: str) -> str:
-    """Run an example with the clients installed; return what it prints."""
+    """Run an example with the installed clients; return what it prints."""
     command = {"sh": ["bash", "-euc", text], "python": [sys.executable, "-c", text]}[kind]
     path = os.pathsep.join([str(CLIENTS / "bin"), str(VENV / "bin"), os.environ["PATH"]])
     result = subprocess.run(

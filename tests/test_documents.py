@@ -1,4 +1,4 @@
-"""The documents say what is so: the dictionary is current, and every query of the cookbook runs."""
+"""The documents are current: the dictionary, and every query in the cookbook runs."""
 
 from __future__ import annotations
 
@@ -27,13 +27,13 @@ WITHOUT_ROWS = {"What is in a stack but missing from root?", "Which pages could 
 
 
 def test_the_dictionary_is_current(sample: Path) -> None:
-    """DICTIONARY.md is what the database says of itself; `make dictionary` makes it anew."""
+    """DICTIONARY.md is generated from the database; `make dictionary` updates it."""
     with open_warehouse(sample) as connection:
         assert write_dictionary(connection) == DICTIONARY
 
 
 def test_every_column_is_described_in_the_database(sample: Path) -> None:
-    """An explorer sees what each column of a table or view means."""
+    """Explorers show a description for each column of a table or view."""
     query = "select table_name, column_name from duckdb_columns() where comment is null"
     with open_warehouse(sample) as connection:
         assert run_query(connection, f"{query} and not internal").values == []
@@ -53,13 +53,13 @@ def test_a_column_without_a_description_is_refused(monkeypatch: pytest.MonkeyPat
 
 
 def test_every_question_of_the_cookbook_has_its_query() -> None:
-    """No section lacks the query that answers it."""
+    """Each section has a query."""
     assert len(RECIPES) == COOKBOOK.count("\n## ")
 
 
 @pytest.mark.parametrize(("question", "query"), RECIPES, ids=[name for name, _ in RECIPES])
 def test_a_recipe_runs(sample: Path, mirror_sample: Path, question: str, query: str) -> None:
-    """Each query answers on its sample; those that look for faults find none there."""
+    """Each query has rows on its sample, except those that look for faults."""
     with open_warehouse(mirror_sample if MIRROR_TAG in query else sample) as connection:
         rows = run_query(connection, query).values
 
@@ -67,7 +67,7 @@ def test_a_recipe_runs(sample: Path, mirror_sample: Path, question: str, query: 
 
 
 def test_the_stack_to_add_is_the_one_that_adds(sample: Path) -> None:
-    """The recipe counts just the packages of the other stack that `e4s` has not."""
+    """The recipe counts exactly the packages of the other stack that `e4s` lacks."""
     by_hand = """
         select stack, count(distinct package) filter (
             where package not in (

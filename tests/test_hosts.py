@@ -1,4 +1,4 @@
-"""How Spack names the operating system of a machine."""
+"""Spack's names for the operating system of a machine."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pipeline import hosts
 def test_this_os_is_named_as_spack_does(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, name: str | None
 ) -> None:
-    """The distribution with its major version, Ubuntu with both; None where either is missing."""
+    """The distribution with its major version, Ubuntu with both; None if either is missing."""
     monkeypatch.setattr("platform.system", lambda: "Linux")
     monkeypatch.setattr(hosts, "OS_RELEASE", tmp_path / "os-release")
     (tmp_path / "os-release").write_text(text)
@@ -33,7 +33,7 @@ def test_this_os_is_named_as_spack_does(
 
 
 def test_a_mac_is_named_for_its_release(monkeypatch: pytest.MonkeyPatch) -> None:
-    """By its major version; a release that nobody knows yet has no name."""
+    """By its major version; an unknown release has no name."""
     monkeypatch.setattr("platform.system", lambda: "Darwin")
     for version, name in (("15.1", "sequoia"), ("26.0", "tahoe"), ("99.0", None)):
         monkeypatch.setattr("platform.mac_ver", lambda version=version: (version, (), ""))

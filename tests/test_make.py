@@ -1,4 +1,4 @@
-"""The Makefile: it lists itself, hands on what it is given unread, and installs what is pinned."""
+"""The Makefile lists its targets, passes arguments verbatim, and installs what is pinned."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SMALL = "tests/pages/_cache/develop-2025-03-16/zlib/specs.md"
 
 
 def run_make(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """Run make with nothing of the make, or of the user's parameters, that runs the tests."""
+    """Run make without the variables of an outer make or of the user."""
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -48,12 +48,12 @@ def make(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
 
 
 def pins(file: str) -> dict[str, str]:
-    """Give the packages that a file of requirements pins, with their versions."""
+    """Return the packages pinned in a requirements file, with their versions."""
     return dict(PINNED.findall((ROOT / file).read_text()))
 
 
 def test_help_lists_every_target() -> None:
-    """`make` alone prints each target with its text."""
+    """`make` alone prints each target with its description."""
     lines = make().stdout.splitlines()
 
     assert {line.split()[0] for line in lines} == set(PHONY)
@@ -61,7 +61,7 @@ def test_help_lists_every_target() -> None:
 
 
 def test_every_rule_is_declared_phony_or_is_a_file() -> None:
-    """No target lacks its .PHONY, which would make it depend on a file of its name."""
+    """No target lacks its .PHONY, which would make it depend on a file of that name."""
     targets = re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE)
 
     assert sorted(targets) == sorted(PHONY)
@@ -71,7 +71,7 @@ def test_every_rule_is_declared_phony_or_is_a_file() -> None:
     "text", ['it\'s "so"', "$HOME $$ $(", "`id`; a & b | c > d # %", "a\\b\\", "a\n\n  ×"]
 )
 def test_query_hands_on_any_text(sample: Path, text: str) -> None:
-    """Quotes, dollars, backticks and line ends reach DuckDB as they are, from wherever Q is set."""
+    """Quotes, dollars, backticks and line ends reach DuckDB unchanged, wherever Q is set."""
     query = "select '{}' as text".format(text.replace("'", "''"))
 
     given = make("query", f"Q={query}", f"OUT={sample}", "FORMAT=json")
@@ -84,7 +84,7 @@ def test_query_hands_on_any_text(sample: Path, text: str) -> None:
 
 @pytest.mark.slow
 def test_query_runs_nothing_but_itself(tmp_path: Path) -> None:
-    """No text of a query is run by make or by a shell, nor on the way to a missing database."""
+    """Neither make nor a shell interprets the query, even if the database has to be built."""
     out, trace = tmp_path / "out", tmp_path / "trace"
     command = f"touch {trace}"
     query = f"select $(shell {command}) $$({command}) $({command}) `{command}` \"; '; {command} #"
@@ -98,7 +98,7 @@ def test_query_runs_nothing_but_itself(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_query_makes_what_is_missing_and_prints_rows_alone(tmp_path: Path) -> None:
-    """Where there is no database a query first makes it, and the tables, silently."""
+    """Without a database, it and the tables are made first, silently."""
     out = tmp_path / "a folder"
     question = ("query", "Q=select count(*) as n from pages", f"OUT={out}", "FORMAT=csv")
 
@@ -110,7 +110,7 @@ def test_query_makes_what_is_missing_and_prints_rows_alone(tmp_path: Path) -> No
 
 
 def test_a_misspelt_out_is_not_answered_from_the_sample(tmp_path: Path) -> None:
-    """Only where SOURCE is named, or OUT is not, a query makes what is missing."""
+    """Missing outputs are only made if SOURCE is given, or OUT is not."""
     result = make("query", "Q=from pages", f"OUT={tmp_path}/out")
 
     assert result.returncode != 0
@@ -119,7 +119,7 @@ def test_a_misspelt_out_is_not_answered_from_the_sample(tmp_path: Path) -> None:
 
 
 def test_several_sources_may_be_given(tmp_path: Path) -> None:
-    """SOURCE is one or more, and one with a space is quoted."""
+    """SOURCE is one or more; one with a space is quoted."""
     folder = tmp_path / "my pages"
     folder.mkdir()
     shutil.copy(ROOT / SMALL, folder)
@@ -132,7 +132,7 @@ def test_several_sources_may_be_given(tmp_path: Path) -> None:
 
 
 def test_reports_makes_all_of_it(tmp_path: Path) -> None:
-    """`make reports` goes from pages to a report, and says so in five lines."""
+    """`make reports` goes from pages to a report, and prints five lines."""
     result = make("reports", f"OUT={tmp_path}")
 
     assert len(result.stdout.splitlines()) == 5
@@ -140,7 +140,7 @@ def test_reports_makes_all_of_it(tmp_path: Path) -> None:
 
 
 def test_a_failure_is_a_failure(tmp_path: Path) -> None:
-    """What a command refuses, make refuses."""
+    """If the command fails, so does make."""
     result = make("tables", f"SOURCE={tmp_path}/nowhere", f"OUT={tmp_path}/out")
 
     assert result.returncode != 0
@@ -167,7 +167,7 @@ def test_an_old_python_is_named_before_anything_is_made(tmp_path: Path) -> None:
 
 
 def test_every_dependency_has_a_lower_bound_that_is_tested() -> None:
-    """What `make oldest` installs is the lowest version that pyproject.toml allows."""
+    """`make oldest` installs the lowest versions that pyproject.toml allows."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     oldest = pins("requirements-oldest.txt")
 
@@ -178,7 +178,7 @@ def test_every_dependency_has_a_lower_bound_that_is_tested() -> None:
 
 
 def test_pins_hold_what_the_project_names() -> None:
-    """Both files pin what pyproject.toml names, in one version, with hashes and no index host."""
+    """Both files pin the dependencies in pyproject.toml, with hashes and no index host."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())
     core, everything = pins("requirements.txt"), pins("requirements-dev.txt")
     named = [re.split(r"[\[<>=]", name)[0] for name in project["project"]["dependencies"]]

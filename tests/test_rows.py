@@ -1,4 +1,4 @@
-"""Rows as text: each format to the letter, and nothing in it that controls a terminal."""
+"""Rows as text: each format exactly, with nothing that controls a terminal."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ a|b,3,0.3333333333333333,"[""x"", ""y""]",2025-03-30,true,
 
 @pytest.mark.parametrize("output_format", GOLDEN)
 def test_each_format_to_the_letter(output_format: str) -> None:
-    """One set of rows, written in each format."""
+    """The same rows, rendered in each format."""
     assert render_rows(ROWS, output_format) == GOLDEN[output_format]
 
 
 def test_a_narrow_terminal_breaks_no_word() -> None:
-    """Texts are folded between words as far as it helps; a hash stays whole, however wide."""
+    """Text is folded between words if that helps; a hash is never broken."""
     rows = Rows(("hash", "stacks"), [("abcdefgh" * 4, ["e4s", "radiuss", "hep"])])
 
     assert (
@@ -71,7 +71,7 @@ def test_a_narrow_terminal_breaks_no_word() -> None:
 
 @pytest.mark.parametrize("columns", [1, 30, 35, 36, 37, 48, 60, 200])
 def test_a_terminal_of_any_width_shows_all(columns: int) -> None:
-    """Not a word is lost or broken, and where words let it, no line is wider than the terminal."""
+    """No word is lost or broken, and lines fit the terminal if words allow it."""
     rows = Rows(
         ("some name", "many words", "n"),
         [("x" * 12, ["e4s", "radiuss", "hep"], 3), ("one two", ["e4s"] * 9, 123456)],
@@ -104,13 +104,13 @@ def test_a_terminal_of_any_width_shows_all(columns: int) -> None:
     ],
 )
 def test_no_rows_are_an_answer_too(output_format: str, text: str) -> None:
-    """A query that finds nothing prints its columns."""
+    """A query without rows prints its columns."""
     assert render_rows(Rows(("a",), []), output_format) == text
 
 
 @pytest.mark.parametrize("output_format", GOLDEN)
 def test_a_column_name_is_text_too(output_format: str) -> None:
-    """On a terminal no column name, as a `pivot` makes them of values, controls it or is markup."""
+    """On a terminal, no column name (a `pivot` makes them from values) controls it or is markup."""
     text = render_rows(Rows(("a|<b>\x1b[2J",), [(1,)]), output_format, width=80)
 
     assert "\x1b" not in text
@@ -119,7 +119,7 @@ def test_a_column_name_is_text_too(output_format: str) -> None:
 
 
 def test_csv_on_a_terminal_escapes_and_in_a_pipe_is_exact() -> None:
-    """Only a terminal obeys control characters; cells that a spreadsheet would run stay exact."""
+    """Control characters are escaped only on a terminal; formula-like cells stay exact."""
     rows = Rows(("a",), [("\x1b[2J",), ("=1+1",), ("+shared",)])
 
     assert render_rows(rows, "csv") == "a\n\x1b[2J\n=1+1\n+shared\n"
@@ -127,7 +127,7 @@ def test_csv_on_a_terminal_escapes_and_in_a_pipe_is_exact() -> None:
 
 
 def test_wide_characters_keep_columns_aligned() -> None:
-    """A character that takes two columns of a terminal, or none, is counted as such."""
+    """Characters of width two, or zero, are counted as such."""
     rows = Rows(("a", "b"), [("猫", 1), ("e\u0301", 2)])
 
     assert render_rows(rows, "table").splitlines()[2:4] == [" 猫   1", " e\u0301    2"]
@@ -135,7 +135,7 @@ def test_wide_characters_keep_columns_aligned() -> None:
 
 @pytest.mark.parametrize("output_format", GOLDEN)
 def test_nested_lists_are_printed_at_any_depth_of_duckdb(output_format: str) -> None:
-    """DuckDB nests some 900 levels; each format has them."""
+    """DuckDB nests up to about 900 levels; each format has them."""
     value: list[object] = [1]
     for _ in range(900):
         value = [value]
@@ -144,14 +144,14 @@ def test_nested_lists_are_printed_at_any_depth_of_duckdb(output_format: str) -> 
 
 
 def test_maps_and_large_numbers_are_json() -> None:
-    """Keys become text, and an integer of any size stays one."""
+    """Keys become strings, and integers of any size stay integers."""
     rows = Rows(("a", "b"), [({datetime.date(2025, 3, 30): 1}, 2**100)])
 
     assert json.loads(render_rows(rows, "json")) == [{"a": {"2025-03-30": 1}, "b": 2**100}]
 
 
 def test_fractions_that_json_lacks_are_null() -> None:
-    """Infinity and not-a-number are no JSON."""
+    """JSON has no infinity and no NaN."""
     rows = Rows(("a",), [(float("nan"),), ([float("inf")],)])
 
     assert render_rows(rows, "json") == '[{"a": null},\n {"a": [null]}]\n'

@@ -17,7 +17,7 @@ Spec = dict[str, Any]
 
 
 def make_spec(number: int = 0, /, **changes: Any) -> Spec:
-    """Give an entry of `spec_details` as pages since 2025-03-30 have it, its hash by number."""
+    """Return an entry of `spec_details` as in pages since 2025-03-30, with its hash by number."""
     return {
         "hash": make_hash(number),
         "compiler": "gcc@11.4.0",
@@ -32,7 +32,7 @@ def make_spec(number: int = 0, /, **changes: Any) -> Spec:
 
 
 def make_hash(number: int) -> str:
-    """Give a valid hash for a number."""
+    """Return a valid hash for a number."""
     letters = "abcdefghijklmnopqrstuvwxyz234567"
     digits = []
     for _ in range(32):
@@ -42,7 +42,7 @@ def make_hash(number: int) -> str:
 
 
 def make_meta(specs: list[Spec]) -> dict[str, Any]:
-    """Count the summary of specs as the site does."""
+    """Return the summary of specs as the site counts it."""
     return {
         "num_specs": len(specs),
         "num_specs_by_stack": dict(Counter(stack for spec in specs for stack in spec["stacks"])),
@@ -61,7 +61,7 @@ def site_page(
     specs: list[Any] | None = None,
     meta: Any = None,
 ) -> str:
-    """Write a page just as the site does."""
+    """Return a page exactly as the site writes it."""
     specs = [make_spec()] if specs is None else specs
     meta = make_meta(specs) if meta is None else meta
     return (
@@ -77,7 +77,7 @@ def yaml_page(
     *,
     flow: bool = False,
 ) -> str:
-    """Write the same page as any YAML writer would."""
+    """Return the same page as any YAML writer would write it."""
     specs = [make_spec()] if specs is None else specs
     values = {
         "title": package,
@@ -90,7 +90,7 @@ def yaml_page(
 
 
 def write_pages(folder: Path, pages: Mapping[str, str | bytes]) -> Path:
-    """Write pages at their paths below `folder`; give the folder."""
+    """Write pages at their paths below `folder`; return the folder."""
     for name, text in pages.items():
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -1,1 +1,1 @@
-"""Measurements: nothing here fails for time."""
+"""Benchmarks; nothing here fails because of time."""

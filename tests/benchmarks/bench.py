@@ -1,4 +1,4 @@
-"""Measure the commands and the views on a generated corpus, beside the floor, in turn in one run.
+"""Measure the commands and views on a generated corpus, interleaved with the floor.
 
 Run as `make bench` or `python -m tests.benchmarks.bench --snapshots N --packages N`. Machines are
 shared: what counts are the ratios to the floor, taken pair by pair, and their medians.
@@ -52,7 +52,7 @@ VIEW_GOALS = (0.2, 2.0)  # seconds: for the newest snapshot, and for the whole h
 
 @dataclass(frozen=True)
 class Run:
-    """One run of a command as a whole process; its memory is that of its largest process."""
+    """One run of a command as a process of its own; its memory is that of its largest process."""
 
     seconds: float
     peak_mebibytes: float
@@ -60,7 +60,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Measure:
-    """What is measured: a command, what to do before each run, and its goals.
+    """A benchmark: a command, what to do before each run, and its goals.
 
     `ratio_goal` is in times the floor, `seconds_goal` in seconds, `peak_goal` in MiB.
     """
@@ -85,7 +85,7 @@ def run_command(command: Sequence[str]) -> Run:
 
 
 def flattens(corpus: Path, out: Path) -> list[Measure]:
-    """Give the runs of `flatten`, each on what the one before it left."""
+    """Return the runs of `flatten`, each on the outputs of the one before."""
     flatten = [*PIPELINE, "flatten", str(corpus), "--out", str(out)]
     page = next(corpus.rglob("*.md"))
     empty = partial(shutil.rmtree, out, ignore_errors=True)
@@ -97,7 +97,7 @@ def flattens(corpus: Path, out: Path) -> list[Measure]:
 
 
 def jobs(corpus: Path, out: Path) -> list[Measure]:
-    """Return the runs of all three commands in a row, as `make reports` has them."""
+    """Return the runs of all three commands in sequence, as in `make reports`."""
     flatten, *others = (
         shlex.join([*PIPELINE, *command, "--out", str(out)])
         for command in (["flatten", str(corpus)], ["build"], ["report"])
@@ -119,7 +119,7 @@ def jobs(corpus: Path, out: Path) -> list[Measure]:
 
 
 def measures(corpus: Path, out: Path) -> list[Measure]:
-    """Return what is measured in turn, each on what the one before it left."""
+    """Return the benchmarks in order, each on the outputs of the one before."""
     return [
         Measure(FLOOR, [PYTHON, "-m", "tests.benchmarks.floor", str(corpus)]),
         *flattens(corpus, out),
@@ -131,7 +131,7 @@ def measures(corpus: Path, out: Path) -> list[Measure]:
 
 
 def run_in_turn(listed: Sequence[Measure], run_count: int) -> dict[str, list[Run]]:
-    """Run what is measured, one after the other, and that so many times; give the runs by name."""
+    """Run the benchmarks in turn, several times; return the runs by name."""
     runs: dict[str, list[Run]] = {measure.name: [] for measure in listed}
     for _ in range(run_count):
         for measure in listed:
@@ -141,7 +141,7 @@ def run_in_turn(listed: Sequence[Measure], run_count: int) -> dict[str, list[Run
 
 
 def measure_commands(corpus: Path, out: Path, run_count: int) -> dict[str, float]:
-    """Print a line a command: seconds, ratio to the floor, memory, goals; give the peaks in MiB."""
+    """Print a line per command (seconds, ratio, memory, goals); return the peaks in MiB."""
     page_count, spec_count = read_plainly(str(corpus))
     print(f"corpus: {page_count:,} pages, {spec_count:,} specs; medians of {run_count} runs\n")
     listed = measures(corpus, out)
@@ -179,19 +179,19 @@ def measure_commands(corpus: Path, out: Path, run_count: int) -> dict[str, float
 
 
 def at_most(goal: float | None, unit: str = "") -> str:
-    """Write a goal, if there is one."""
+    """Return the text of a goal, if there is one."""
     return "" if goal is None else f"≤ {goal}{unit}"
 
 
 def exceeds(value: float, goal: float | None) -> bool:
-    """Whether a goal is missed."""
+    """Return whether a goal is missed."""
     return goal is not None and value > goal
 
 
 def measure_growth(
     share: Path, out: Path, peaks: dict[str, float], more_count: int, run_count: int
 ) -> None:
-    """Print how the memory of `flatten` grows, from a share to so many more snapshots' `peaks`."""
+    """Print the growth of `flatten`'s memory from a share of the snapshots to all of them."""
     runs = run_in_turn(flattens(share, out), run_count)
     count = len(list((share / "_cache").iterdir()))
     print(
@@ -204,7 +204,7 @@ def measure_growth(
 
 
 def measure_peers(share: Path, folder: Path, libraries: str, run_count: int) -> None:
-    """Print a line for the pipeline and each of its peers, which find the same rows, on a share."""
+    """Print a line for the pipeline and for each peer, which find the same rows, on a share."""
     page_count, spec_count = read_plainly(str(share))
     ours, theirs = folder / "ours", folder / "theirs.parquet"
     commands = {
@@ -232,7 +232,7 @@ def measure_peers(share: Path, folder: Path, libraries: str, run_count: int) -> 
 
 
 def copy_share(corpus: Path, share: Path, tags: Sequence[str]) -> Path:
-    """Copy some snapshots of the corpus; give the copy."""
+    """Copy some snapshots of the corpus; return the path of the copy."""
     for tag in tags:
         shutil.copytree(corpus / "_cache" / tag, share / "_cache" / tag)
     return share
@@ -251,7 +251,7 @@ def count_rows(tables: Path) -> int:
 
 
 def measure_index(folder: Path, record_count: int, run_count: int) -> None:
-    """Print what the largest index of a build cache takes, against merely parsing it."""
+    """Print the cost of the largest index of a build cache, relative to parsing it."""
     index = write_index(folder / "mirror" / "develop" / "e4s", record_count)
     flatten = [*PIPELINE, "flatten", str(folder / "mirror"), "--out", str(folder / "indexed")]
     parse = [PYTHON, "-c", PARSE, str(index)]
@@ -270,7 +270,7 @@ def measure_index(folder: Path, record_count: int, run_count: int) -> None:
 
 
 def measure_sample(folder: Path, run_count: int) -> None:
-    """Print what the pages that the project ships take, where workers would cost most."""
+    """Print the cost of the shipped sample pages, for which workers would cost most."""
     flatten = [*PIPELINE, "flatten", str(SAMPLE), "--out", str(folder / "sample")]
     seconds = []
     for _ in range(run_count):
@@ -280,7 +280,7 @@ def measure_sample(folder: Path, run_count: int) -> None:
 
 
 def measure_views(out: Path, tags: Sequence[str], run_count: int) -> None:
-    """Print a line a view: seconds for the newest snapshot and for the whole history."""
+    """Print a line per view: seconds for the newest snapshot and for the whole history."""
     import duckdb
 
     from pipeline.outputs import DATABASE
@@ -316,7 +316,7 @@ def measure_views(out: Path, tags: Sequence[str], run_count: int) -> None:
 
 
 def measure_query(connection: duckdb.DuckDBPyConnection, query: str, run_count: int) -> float:
-    """Give the median seconds that a query takes, its rows written down in full."""
+    """Return the median seconds of a query whose rows are written to a table."""
     seconds = []
     for _ in range(run_count):
         started = time.perf_counter()
@@ -326,7 +326,7 @@ def measure_query(connection: duckdb.DuckDBPyConnection, query: str, run_count: 
 
 
 def main() -> None:
-    """Print the figures of the size asked for."""
+    """Print the measurements for the given corpus size."""
     parser = argparse.ArgumentParser(description="Measure the pipeline on a generated corpus.")
     parser.add_argument("--snapshots", type=int, default=48)
     parser.add_argument("--packages", type=int, default=1200)

@@ -1,4 +1,4 @@
-"""A generated history of the build cache, as large as asked, shaped like the real one.
+"""Generate a history of the build cache of any size, shaped like the real one.
 
 What the real pages teach is kept: a root index beside the stacks, environments of unequal
 size, a few specs that repeat within a cell, and snapshots of which one differs from the last
@@ -26,7 +26,7 @@ FLAGS = ("cflags", "cppflags", "cxxflags", "fflags", "ldflags", "ldlibs")
 
 @dataclass(frozen=True)
 class Build:
-    """What one CI job builds for: a stack with its compiler, os and target."""
+    """The configuration of a CI job: a stack with its compiler, os and target."""
 
     stack: str
     compiler: str
@@ -75,12 +75,12 @@ VARIANTS = (
 
 
 def snapshot_tags(count: int) -> list[str]:
-    """Give the tags of so many weekly snapshots in a row."""
+    """Return the tags of consecutive weekly snapshots."""
     return [f"develop-{FIRST_SNAPSHOT + datetime.timedelta(weeks=week)}" for week in range(count)]
 
 
 def write_corpus(folder: Path, snapshots: int, packages: int) -> list[str]:
-    """Write `snapshots` x `packages` pages below `folder`, the way the site lays them out.
+    """Write `snapshots` x `packages` pages below `folder`, with the site's layout.
 
     Returns the tags, oldest first.
     """
@@ -95,7 +95,7 @@ def write_corpus(folder: Path, snapshots: int, packages: int) -> list[str]:
 
 
 def page_text(package: str, tag: str, specs: list[dict[str, object]]) -> str:
-    """Write specs as a page of the site, its summary counted from them."""
+    """Return specs as a page of the site, with a summary counted from them."""
     stacks = [stack for spec in specs for stack in spec["stacks"]]  # type: ignore[attr-defined]
     meta = {
         "compilers": sorted({spec["compiler"] for spec in specs}),  # type: ignore[type-var]
@@ -114,7 +114,7 @@ def page_text(package: str, tag: str, specs: list[dict[str, object]]) -> str:
 
 
 def _history(number: int, snapshots: int) -> list[list[dict[str, object]]]:
-    """Give one package's specs in each snapshot, the later made from the earlier."""
+    """Return the specs of a package in each snapshot, each derived from the one before."""
     rng = random.Random(number)
     count = max(1, round(rng.expovariate(1 / MEAN_SPECS_PER_PACKAGE)))
     weights = [build.weight for build in BUILDS]
@@ -140,7 +140,7 @@ def _history(number: int, snapshots: int) -> list[list[dict[str, object]]]:
 
 
 def _variants(rng: random.Random) -> tuple[str, ...]:
-    """Give a list of some common variants, and one of the package's own."""
+    """Return a list of some common variants, and one specific to the package."""
     common = rng.sample(VARIANTS, rng.randint(3, len(VARIANTS) - 2))
     return (*common, f"{rng.choice('+~')}feature_{rng.randrange(1000)}")
 
@@ -169,7 +169,7 @@ def _hash(rng: random.Random) -> str:
 
 
 def write_index(mirror: Path, record_count: int) -> Path:
-    """Write the index of a mirror of layout 2, each record of about 5 kB; give its path."""
+    """Write an index of a mirror of layout 2, with records of about 5 kB; return its path."""
     rng = random.Random(record_count)
     hashes = [_hash(rng) for _ in range(record_count)]
     path = mirror / "build_cache" / "index.json"

@@ -1,4 +1,4 @@
-"""The floor: what one plain process needs to open each page, read it and parse its two JSON lines.
+"""The floor: a plain process that opens each page, reads it and parses its two JSON lines.
 
 Run as `python -m tests.benchmarks.floor FOLDER`; prints the number of pages and of specs.
 """
@@ -12,7 +12,7 @@ import orjson
 
 
 def read_plainly(folder: str) -> tuple[int, int]:
-    """Read every page below `folder` with the fastest JSON library there is."""
+    """Read every page below `folder` with the fastest JSON library available."""
     page_count = spec_count = 0
     for parent, _, names in os.walk(folder):
         for name in names:

@@ -1,4 +1,4 @@
-"""Time `lock` on a lock file of 1,200 specs and a snapshot of 60,000, made up; goal: under 2 s.
+"""Time `lock` on a generated lock file of 1,200 specs and snapshot of 60,000; goal: under 2 s.
 
 Run as `python -m tests.benchmarks.locks`.
 """
@@ -28,7 +28,7 @@ QUERY = f"""
 
 
 def make_specs(chance: random.Random) -> list[Spec]:
-    """Return the specs of a snapshot, of some dozens a package."""
+    """Return the specs of a snapshot, a few dozen per package."""
     return [
         Spec(
             make_hash(number),
@@ -90,7 +90,7 @@ def make_lock(chance: random.Random, specs: list[Spec]) -> list[dict[str, Any]]:
 
 
 def main() -> None:
-    """Print the seconds of each run, and the states that came out."""
+    """Print the seconds of each run, and the states found."""
     chance = random.Random(1)
     specs = make_specs(chance)
     connection = open_views(specs)

@@ -1,4 +1,4 @@
-"""What else could flatten pages: each as its users would write it, to one row per spec and stack.
+"""Other ways to flatten pages, as their users would, to one row per spec and stack.
 
 Run as `python peers.py NAME FOLDER FILE`; writes FILE as Parquet, without checks, canonical forms,
 rejects or partitions. `make bench` gives it an environment of its own.
@@ -48,7 +48,7 @@ def flatten_with_pandas(folder: Path, file: Path) -> None:
 
 
 def flatten_with_duckdb(folder: Path, file: Path) -> None:
-    """Flatten with DuckDB alone: its reader of texts and its JSON functions."""
+    """Flatten with DuckDB alone: its text reader and its JSON functions."""
     import duckdb
 
     duckdb.execute(

@@ -1,4 +1,4 @@
-"""Measure the website of a generated cache: time to make it, its size, and its first query.
+"""Measure the website of a generated cache: time to write it, its size, and its first query.
 
 `make bench-site` runs it. The first query is timed in Chromium on loopback, from the start of the
 navigation to its rows, several times, each with an empty browser cache. Parquet files can't be held
@@ -37,7 +37,7 @@ def time_command(*arguments: str) -> float:
 
 
 def time_first_query(browser: Browser, address: str) -> tuple[float, int]:
-    """Open a shared link; return the seconds to its rows, and the bytes that came for it."""
+    """Open a shared link; return the seconds to its rows, and the bytes downloaded."""
     context = browser.new_context()
     page = context.new_page()
     sizes: list[int] = []
@@ -58,7 +58,7 @@ def folder_bytes(folder: Path) -> int:
 
 
 def main() -> None:
-    """Print each measure beside its goal."""
+    """Print each measurement with its goal."""
     parser = argparse.ArgumentParser(description="Measure the website of a generated cache.")
     parser.add_argument("--snapshots", type=int, default=12)
     parser.add_argument("--packages", type=int, default=1360)

@@ -1,4 +1,4 @@
-"""The commands as users run them: what they print where, what they leave, how they end."""
+"""The commands as users run them: output, files and exit statuses."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.writing import SAMPLE, make_hash, make_spec, site_page, write_pages
 
 
 def snapshot(folder: Path) -> dict[str, bytes]:
-    """Give every file below a folder with its bytes."""
+    """Return all files below a folder with their bytes."""
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
@@ -40,7 +40,7 @@ def test_flatten_talks_to_stderr_alone(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_tables_are_read_whole_by_each_reader(sample: Path, table: Table) -> None:
-    """DuckDB, Polars and PyArrow read a table alike, with their own Hive options."""
+    """DuckDB, Polars and PyArrow read the same rows, with their own Hive options."""
     row_count = count_rows_of_each_reader(sample, table)
 
     # Pages tell no dependencies, and the sample has nothing to refuse.
@@ -49,7 +49,7 @@ def test_tables_are_read_whole_by_each_reader(sample: Path, table: Table) -> Non
 
 
 def test_tables_without_a_snapshot_are_read_whole_by_each_reader(tmp_path: Path) -> None:
-    """So they are where no page was taken, and none refused could tell its tag; and after that."""
+    """Also if no page was accepted and no reject has a tag, and after such a run."""
     source = write_pages(tmp_path / "in", {"a.md": "no page"})
     run("flatten", source, "--out", tmp_path / "out")
 
@@ -70,7 +70,7 @@ def test_tables_without_a_snapshot_are_read_whole_by_each_reader(tmp_path: Path)
 
 
 def count_rows_of_each_reader(out: Path, table: Table) -> int:
-    """Read a table with each reader; give the number of the rows that all of them see."""
+    """Read a table with each reader; return the number of rows, the same for all."""
     folder = out / "tables" / table.name
     columns = sorted(column.name for column in table.columns)
     by_polars = pl.read_parquet(folder, hive_partitioning=True).select(columns)
@@ -85,14 +85,14 @@ def count_rows_of_each_reader(out: Path, table: Table) -> int:
 
 
 def test_stored_rows_are_sorted_by_key(sample: Path) -> None:
-    """Within a partition spec_stacks stands in the order of package, hash and stack."""
+    """Within a partition, spec_stacks is sorted by package, hash and stack."""
     for part in (sample / "tables" / "spec_stacks").glob("*/*.parquet"):
         keys = pl.read_parquet(part, hive_partitioning=False).select("package", "hash", "stack")
         assert keys.rows() == sorted(keys.rows())
 
 
 def test_report_says_it_in_five_lines(sample: Path) -> None:
-    """Where the reports are and what they say: five lines on stdout."""
+    """The command prints where the reports are and a summary, in five lines on stdout."""
     lines = run("report", "--out", sample).stdout.splitlines()
 
     assert len(lines) == 5
@@ -102,7 +102,7 @@ def test_report_says_it_in_five_lines(sample: Path) -> None:
 
 
 def test_nothing_is_left_lying_about(sample: Path) -> None:
-    """Beside tables, database and reports there is nothing in the folder."""
+    """OUT has only the tables, the database and the reports."""
     assert sorted(path.name for path in sample.iterdir()) == [
         "coverage.duckdb",
         "reports",
@@ -120,7 +120,7 @@ def test_nothing_is_left_lying_about(sample: Path) -> None:
 def test_a_source_without_pages_is_refused(
     sample: Path, tmp_path: Path, sources: list[str], words: str
 ) -> None:
-    """Exit 1 with a message, and the outputs that were there stay to the byte."""
+    """Exit 1 with a message, and existing outputs are unchanged to the byte."""
     (tmp_path / "empty").mkdir()
     before = snapshot(sample)
 
@@ -132,7 +132,7 @@ def test_a_source_without_pages_is_refused(
 
 
 def test_rejects_are_a_warning_or_with_strict_status_3(tmp_path: Path) -> None:
-    """A broken page never stops the run: its reason is kept, the rest is written."""
+    """A broken page never stops the run: its reason is recorded, the rest is written."""
     source = write_pages(
         tmp_path / "in",
         {
@@ -159,7 +159,7 @@ def test_rejects_are_a_warning_or_with_strict_status_3(tmp_path: Path) -> None:
 
 
 def test_a_source_of_broken_pages_only_gives_empty_tables(tmp_path: Path) -> None:
-    """Tables without a row are tables, down to the report."""
+    """Empty tables work in every step up to the report."""
     source = write_pages(tmp_path / "in", {"a.md": "", "b.md": "x"})
 
     for command in (["flatten", source], ["build"], ["report"]):
@@ -171,7 +171,7 @@ def test_a_source_of_broken_pages_only_gives_empty_tables(tmp_path: Path) -> Non
 
 
 def test_a_page_alone_and_several_sources(tmp_path: Path) -> None:
-    """A source may be one page; of several, a page given twice is read once."""
+    """A source may be a single page; a page in several sources is read once."""
     page = SAMPLE / "_cache/develop-2025-03-16/py-packaging/specs.md"
 
     run("flatten", page, "--out", tmp_path / "one")
@@ -184,7 +184,7 @@ def test_a_page_alone_and_several_sources(tmp_path: Path) -> None:
 
 
 def test_of_two_sources_pages_the_first_is_kept(tmp_path: Path) -> None:
-    """Where two sources have a page of one name, the later one's goes by its whole path."""
+    """If two sources have a page of the same path, the later one gets its absolute path as name."""
     for name, number in (("one", 1), ("two", 2)):
         write_pages(tmp_path / name, {"q.md": site_page(specs=[make_spec(number)])})
 
@@ -197,7 +197,7 @@ def test_of_two_sources_pages_the_first_is_kept(tmp_path: Path) -> None:
 
 
 def test_a_snapshot_spread_over_folders_is_one_partition(tmp_path: Path) -> None:
-    """What counts is the tag that pages name, not their folder; duplicates are found across."""
+    """The tag in the page counts, not its folder; duplicates are found across folders."""
     source = write_pages(
         tmp_path / "in",
         {
@@ -215,7 +215,7 @@ def test_a_snapshot_spread_over_folders_is_one_partition(tmp_path: Path) -> None
 
 
 def test_snapshots_of_other_sources_go_on_request_alone(tmp_path: Path) -> None:
-    """A second run keeps what other sources gave, and says so; --replace names what goes."""
+    """A second run keeps snapshots of other sources and says so; --replace removes them."""
     first = write_pages(tmp_path / "1", {"a.md": site_page("a", "v1.0.0")})
     second = write_pages(tmp_path / "2", {"a.md": site_page("a", "v2.0.0")})
     run("flatten", first, "--out", tmp_path / "out")
@@ -240,7 +240,7 @@ def test_snapshots_of_other_sources_go_on_request_alone(tmp_path: Path) -> None:
     ],
 )
 def test_a_missing_step_is_named(tmp_path: Path, command: list[str], words: str) -> None:
-    """What lacks its input says which command makes it, and makes nothing."""
+    """A command without its input names the command that makes it, and writes nothing."""
     result = run(*command, "--out", tmp_path / "out")
 
     assert result.returncode == 1
@@ -250,7 +250,7 @@ def test_a_missing_step_is_named(tmp_path: Path, command: list[str], words: str)
 
 @pytest.mark.parametrize("arguments", [[], ["flatten"], ["query"], ["nonsense"], ["build", "--x"]])
 def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
-    """What is asked wrongly ends with status 2 and the usage."""
+    """Wrong usage exits with status 2 and the usage."""
     result = run(*arguments)
 
     assert result.returncode == 2
@@ -258,7 +258,7 @@ def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
 
 
 def test_build_does_nothing_where_nothing_changed(tmp_path: Path) -> None:
-    """A database that is current stays; a changed table, or a damaged database, is built anew."""
+    """A current database is kept; after a changed table, or if damaged, it is rebuilt."""
     page = write_pages(tmp_path / "in", {"a/zlib/specs.md": site_page()}) / "a/zlib/specs.md"
     out = tmp_path / "out"
     count = ["query", "select count(*) from specs", "--out", out, "--format", "csv"]
@@ -282,7 +282,7 @@ QUERY = "select tag, package_count, stack_count from snapshots order by tag limi
 
 
 def test_query_prints_each_format(sample: Path) -> None:
-    """The same rows in four formats, on stdout."""
+    """The same rows are printed to stdout in four formats."""
     expected = [("develop-2025-03-16", 10), ("develop-2025-03-23", 10)]
     as_json = json.loads(run("query", QUERY, "--out", sample, "--format", "json").stdout)
     as_csv = csv.DictReader(
@@ -316,7 +316,7 @@ def test_query_prints_each_format(sample: Path) -> None:
     ],
 )
 def test_query_reads_the_database_and_nothing_else(sample: Path, sql: str) -> None:
-    """A query that is wrong, or reaches sample, is status 1 with DuckDB's reason."""
+    """A query that is wrong, or not limited to the database, is status 1 with DuckDB's reason."""
     result = run("query", sql, "--out", sample)
 
     assert result.returncode == 1
@@ -325,7 +325,7 @@ def test_query_reads_the_database_and_nothing_else(sample: Path, sql: str) -> No
 
 
 def test_sql_is_a_session_of_an_older_client(sample: Path) -> None:
-    """`sql` runs DuckDB 1.4's own client: it opens the file and answers from every view."""
+    """`sql` runs DuckDB 1.4's own client, which opens the file and reads every view."""
     views = "select schema_name || '.' || view_name from duckdb_views() where not internal"
     names = run_session(sample, f".mode list\n.headers off\n{views};\n").stdout.split()
     assert "main.snapshots" in names
@@ -351,7 +351,7 @@ def test_sql_is_a_session_of_an_older_client(sample: Path) -> None:
     ],
 )
 def test_sql_reads_the_database_and_nothing_else(sample: Path, text: str) -> None:
-    """The session can't change anything, nor reach other files, extensions or a shell."""
+    """The session can't change anything, or access other files, extensions or a shell."""
     result = run_session(sample, text + "\n")
 
     assert "Error" in result.stderr or "cannot be used" in result.stderr
@@ -359,7 +359,7 @@ def test_sql_reads_the_database_and_nothing_else(sample: Path, text: str) -> Non
 
 
 def test_the_database_answers_wherever_it_is(sample: Path, tmp_path: Path) -> None:
-    """Copied away alone and renamed, it gives what it gave."""
+    """A renamed copy elsewhere, without the tables, has the same rows."""
     copy = tmp_path / "copied.duckdb"
     copy.write_bytes((sample / "coverage.duckdb").read_bytes())
 
@@ -372,7 +372,7 @@ def test_the_database_answers_wherever_it_is(sample: Path, tmp_path: Path) -> No
 
 
 def test_every_table_and_view_has_a_comment(sample: Path) -> None:
-    """An explorer sees what each table, column and view is."""
+    """An explorer shows a description of each table, column and view."""
     with duckdb.connect(str(sample / "coverage.duckdb"), read_only=True) as connection:
         for listing in (
             "select view_name, comment from duckdb_views() where not internal",
@@ -395,7 +395,7 @@ def test_help_answers_for_every_command() -> None:
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_shells_complete_commands(shell: str) -> None:
-    """README's line makes a shell complete the names of commands."""
+    """With README's line, the shell completes the names of commands."""
     command = Path(sys.executable).with_name("cache-coverage")
     words = {"COMP_WORDS": "cache-coverage fl", "COMP_CWORD": "1" if shell != "fish" else "fl"}
     answers = [
@@ -414,7 +414,7 @@ def test_shells_complete_commands(shell: str) -> None:
 
 
 def test_help_loads_nothing_heavy() -> None:
-    """`--help` must be quick: no dataframe or database library is imported for it."""
+    """`--help` is quick: it imports no dataframe or database library."""
     code = (
         "import sys; sys.argv = ['x', '--help']\n"
         "try:\n import pipeline.__main__\nexcept SystemExit: pass\n"
@@ -429,7 +429,7 @@ def test_help_loads_nothing_heavy() -> None:
 
 
 def test_an_output_that_cannot_be_written_is_said(tmp_path: Path) -> None:
-    """Where OUT is a file, the message names it, and nothing is lost."""
+    """If OUT is a file, the message names it, and nothing is lost."""
     (tmp_path / "file").write_text("mine")
 
     result = run("flatten", SAMPLE, "--out", tmp_path / "file" / "out")
@@ -447,7 +447,7 @@ def test_an_output_that_cannot_be_written_is_said(tmp_path: Path) -> None:
 def test_output_that_finds_no_room_is_said(
     sample: Path, tmp_path: Path, command: list[str]
 ) -> None:
-    """Status 1, and what the system says of it."""
+    """Status 1 with the system's message."""
     out = Path(shutil.copytree(sample, tmp_path / "out"))
     options = [] if command[-1].startswith("-") else ["--out", str(out)]
     with Path("/dev/full").open("w") as full:
@@ -507,7 +507,7 @@ def run_in_encoding(encoding: str, *arguments: object) -> bytes:
 
 @pytest.mark.parametrize("output_format", ["csv", "json", "markdown"])
 def test_data_is_utf_8_in_any_locale(sample: Path, output_format: str) -> None:
-    """CSV, JSON and Markdown are files for others, whatever a terminal here can show."""
+    """CSV, JSON and Markdown are UTF-8, whatever the terminal's encoding."""
     output = run_in_encoding(
         "latin-1", "query", NOT_ASCII, "--out", sample, "--format", output_format
     )
@@ -518,7 +518,7 @@ def test_data_is_utf_8_in_any_locale(sample: Path, output_format: str) -> None:
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "koi8-r"])
 def test_a_table_is_in_the_locales_encoding(sample: Path, encoding: str) -> None:
-    """What the encoding lacks is escaped."""
+    """Characters that the encoding lacks are escaped."""
     output = run_in_encoding(encoding, "query", NOT_ASCII, "--out", sample).decode(encoding)
 
     assert ("naïve" if encoding in ("latin-1", "cp1252") else "na\\xefve") in output
@@ -538,7 +538,7 @@ def test_a_table_is_in_the_locales_encoding(sample: Path, encoding: str) -> None
     ids=lambda command: command[0],
 )
 def test_no_encoding_gives_a_traceback(sample: Path, command: list[str]) -> None:
-    """Messages, help and answers come out where stdout has eight bits."""
+    """Messages, help and rows are printed to stdout with any 8-bit encoding."""
     out = [sample] if command[-1] == "--out" else []
 
     assert run_in_encoding("koi8-r", *command, *out)
@@ -546,7 +546,7 @@ def test_no_encoding_gives_a_traceback(sample: Path, command: list[str]) -> None
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
 def test_who_wants_no_output_gets_none(sample: Path, closed: str) -> None:
-    """A caller may close stdout and stderr; what was asked for is done."""
+    """The caller may close stdout and stderr; the command still runs."""
     command = f"{sys.executable} -m pipeline query 'from snapshots' --out {sample} {closed}"
 
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
@@ -557,7 +557,7 @@ def test_who_wants_no_output_gets_none(sample: Path, closed: str) -> None:
 
 @pytest.mark.parametrize("arguments", [["query", "select '\udcff'"], ["build", "--out", "\udcff"]])
 def test_what_is_no_text_is_wrong_usage(sample: Path, arguments: list[str]) -> None:
-    """Status 2, as DuckDB and Parquet's writers know nothing but UTF-8."""
+    """Status 2 for bytes that are not UTF-8, which DuckDB and Parquet require."""
     result = run(*arguments, *(["--out", sample] if "query" in arguments else []))
 
     assert result.returncode == 2

@@ -1,4 +1,4 @@
-"""Runs that are killed, or whose disk is full: the old outputs or the new, never a mixture."""
+"""Runs that are killed, or whose disk is full, leave old or new outputs, never a mixture."""
 
 from __future__ import annotations
 
@@ -92,18 +92,18 @@ class Scene:
         self.restore()
 
     def restore(self) -> None:
-        """Go back to where the command has not run yet."""
+        """Restore the state before the command."""
         shutil.rmtree(self.out)
         shutil.copytree(self.folder / "kept", self.out, copy_function=shutil.copy2)
 
     def finish(self) -> None:
-        """Make all outputs, without a fault, in this process."""
+        """Build all outputs, without a fault, in this process."""
         refresh_tables([self.source], self.out)
         build_warehouse(self.out)
         write_reports(self.out)
 
     def run(self) -> None:
-        """Run the command without a fault, in this process."""
+        """Run the command, without a fault, in this process."""
         if self.command[0] == "flatten":
             refresh_tables([self.source], self.out)
         elif self.command[0] == "build":
@@ -112,7 +112,7 @@ class Scene:
             write_reports(self.out)
 
     def read(self) -> object:
-        """Read whole what the command makes."""
+        """Read all outputs of the command."""
         if self.command[0] == "flatten":
             return read_all(self.out)
         if self.command[0] == "report":
@@ -123,12 +123,12 @@ class Scene:
             return connection.execute("from specs order by all").fetchall()
 
     def run_with_fault(self, fault: str, number: int) -> subprocess.CompletedProcess[str]:
-        """Run the command with a fault at its N-th step."""
+        """Run the command with a fault at its Nth step."""
         command = ["tests.faults", fault, str(number), str(self.out), *self.command]
         return run_module(*command, "--out", str(self.out))
 
     def assert_whole(self) -> None:
-        """Hold what a fault left against both states, and let the next run make up for it."""
+        """Compare the outputs after a fault with both states, and let the next run finish."""
         assert self.read() in (self.old, self.new)
         self.run()
         assert self.read() == self.new
@@ -152,12 +152,12 @@ def run_module(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="module", params=COMMANDS)
 def scene(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Scene:
-    """Give the scene for each command."""
+    """Return the scene for each command."""
     return Scene(tmp_path_factory.mktemp("crash"), request.param)
 
 
 def steps(scene: Scene, stride: int) -> list[int]:
-    """Give some of the command's steps, and each of the last, where all is put into its place."""
+    """Return some of the command's steps, and all of the last ones, which publish the outputs."""
     result = scene.run_with_fault("kill", 10_000)
     assert result.returncode == 0, result.stderr
     scene.restore()
@@ -167,14 +167,14 @@ def steps(scene: Scene, stride: int) -> list[int]:
 
 
 def test_a_kill_at_any_step_leaves_old_or_new(scene: Scene) -> None:
-    """SIGKILL at a step on a file of OUT: whole outputs, and the next run clears up."""
+    """After SIGKILL at a step on files of OUT, outputs are complete; the next run cleans up."""
     for number in steps(scene, stride=6):
         assert scene.run_with_fault("kill", number).returncode == -signal.SIGKILL
         scene.assert_whole()
 
 
 def test_a_kill_at_any_time_leaves_old_or_new(scene: Scene) -> None:
-    """SIGKILL from outside, at moments spread over the whole run, native code included."""
+    """The same for SIGKILL from outside, at times spread over the run, native code included."""
     command = [sys.executable, "-m", "pipeline", *scene.command, "--out", str(scene.out)]
     started = time.perf_counter()
     subprocess.run(command, check=True, capture_output=True)
@@ -196,7 +196,7 @@ def test_a_kill_at_any_time_leaves_old_or_new(scene: Scene) -> None:
 
 
 def test_a_failure_at_any_step_leaves_old_or_new(scene: Scene) -> None:
-    """A write that fails ends with status 1 and a message, and takes its draft with it."""
+    """A failed write exits with status 1 and a message, and removes its draft."""
     failures = []
     for number in steps(scene, stride=9):
         result = scene.run_with_fault("ENOSPC", number)
@@ -217,7 +217,7 @@ def test_a_failure_at_any_step_leaves_old_or_new(scene: Scene) -> None:
 
 @pytest.mark.parametrize("byte_count", [0, 2_000, 200_000])
 def test_files_that_may_not_grow(scene: Scene, byte_count: int) -> None:
-    """Where no file may be longer than so much, native writers fail too: the same promise."""
+    """The same with a limit on file sizes, which makes native writers fail too."""
 
     def limit() -> None:
         resource.setrlimit(resource.RLIMIT_FSIZE, (byte_count, byte_count))
@@ -232,7 +232,7 @@ def test_files_that_may_not_grow(scene: Scene, byte_count: int) -> None:
 @pytest.mark.parametrize("name", ["pages", "rejects", "spec_stacks", "targets"])
 @pytest.mark.parametrize("bytes_left", [0, 100])
 def test_a_table_that_somebody_damaged_is_named(tmp_path: Path, name: str, bytes_left: int) -> None:
-    """A Parquet file cut short ends every command that needs it with status 1 and its name."""
+    """A truncated Parquet file ends every command that needs it with status 1 and its name."""
     source = write_pages(tmp_path / "in", {"a/zlib/specs.md": site_page()})
     out = tmp_path / "out"
     run_command("flatten", source, "--out", out)
@@ -275,7 +275,7 @@ def can_mount() -> bool:
 @pytest.mark.skipif(not can_mount(), reason="nobody may mount a small disk here")
 @pytest.mark.parametrize("free_kibibytes", [0, 24, 150, 1000])
 def test_a_full_disk_leaves_old_or_new(scene: Scene, free_kibibytes: int) -> None:
-    """On a disk that fills up while it writes, a command says so, and all is as it was."""
+    """If the disk fills up, the command says so, and the outputs are unchanged."""
     disk = scene.folder / "disk"
     disk.mkdir(exist_ok=True)
     script = (
@@ -317,7 +317,7 @@ def read_tree(folder: Path) -> dict[str, str]:
 def test_a_folder_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, can_exchange: bool
 ) -> None:
-    """What is new is there, what is gone is gone, and no draft is left, on any file system."""
+    """New files are there, removed ones are gone, and no draft is left, on any file system."""
     if not can_exchange:
         monkeypatch.setattr(outputs, "exchange", lambda one, other: False)
     folder = write_tree(tmp_path / "folder", {"a": "1", "b/c": "2", "b/d": "3", "e/f/g": "4"})
@@ -332,7 +332,7 @@ def test_a_folder_is_replaced(
 def test_what_is_remembered_of_files_comes_after_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Wherever a change file by file ends, what is hidden is new only if all the rest is."""
+    """If a file-by-file replacement is interrupted, hidden files are new only if all others are."""
     monkeypatch.setattr(outputs, "exchange", lambda one, other: False)
     old = {"a": "1", "b/c": "2", "gone/d": "3", ".state/x": "old"}
     new = {"a": "5", "b/c": "6", "come/e": "7", ".state/x": "new"}
@@ -355,7 +355,7 @@ def test_what_is_remembered_of_files_comes_after_them(
 def stopping(
     function: Callable[..., Any], steps: Iterator[int], last_step: int
 ) -> Callable[..., Any]:
-    """Have a function interrupted once so many steps are done."""
+    """Return a function that raises an interrupt after a number of steps."""
 
     def step(*arguments: Any, **options: Any) -> Any:
         if next(steps) >= last_step:
@@ -366,7 +366,7 @@ def stopping(
 
 
 def test_this_file_system_exchanges_folders(tmp_path: Path) -> None:
-    """The one step that all of this rests on is there where tests run."""
+    """The tests run on a file system with an atomic exchange of folders."""
     one = write_tree(tmp_path / "one", {"a": "1"})
     other = write_tree(tmp_path / "other", {"b": "2"})
 
@@ -375,7 +375,7 @@ def test_this_file_system_exchanges_folders(tmp_path: Path) -> None:
 
 
 def test_a_link_to_a_folder_stays_one(tmp_path: Path) -> None:
-    """Tables or reports that a user put elsewhere by a link stay there."""
+    """Tables or reports behind a user's symbolic link stay there."""
     folder = write_tree(tmp_path / "elsewhere", {"a": "1"})
     (tmp_path / "link").symlink_to(folder)
 
@@ -386,7 +386,7 @@ def test_a_link_to_a_folder_stays_one(tmp_path: Path) -> None:
 
 
 def test_all_outputs_without_an_exchange(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a file system that knows no exchange the same tables, database and reports come out."""
+    """On a file system without atomic exchange, the outputs are the same."""
     monkeypatch.setattr(outputs, "exchange", lambda one, other: False)
     scene = Scene(tmp_path, "flatten")
 
@@ -398,7 +398,7 @@ def test_all_outputs_without_an_exchange(tmp_path: Path, monkeypatch: pytest.Mon
 def test_tables_on_a_file_system_without_links(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a file can have but one name, tables are copied."""
+    """On a file system without hard links, tables are copied."""
 
     def refuse(*_: object) -> None:
         raise OSError(1, "Operation not permitted")
@@ -412,7 +412,7 @@ def test_tables_on_a_file_system_without_links(
 
 
 def test_what_any_killed_run_left_is_cleared(tmp_path: Path) -> None:
-    """Drafts of whatever run, by whatever process, are gone after the next run of its command."""
+    """Drafts of any killed process are removed by the next run of the same command."""
     scene = Scene(tmp_path, "report")
     (scene.out / ".coverage.duckdb.1").write_text("half")
     (scene.out / ".coverage.duckdb.1.wal").write_text("half")
@@ -431,7 +431,7 @@ def test_what_any_killed_run_left_is_cleared(tmp_path: Path) -> None:
 
 
 def test_workers_end_with_a_run_that_is_killed() -> None:
-    """No worker outlives its run: what they all have of it, its stdout, is closed soon after."""
+    """No worker outlives its run: their common stdout is closed soon after."""
     script = (
         "import time\n"
         "from pipeline.tables.workers import start_pool\n"
@@ -450,7 +450,7 @@ def test_workers_end_with_a_run_that_is_killed() -> None:
 
 
 def test_ctrl_c_ends_a_run_at_once_and_quietly(tmp_path: Path) -> None:
-    """It reaches all processes of a terminal; only the run itself speaks, and none stays behind."""
+    """Ctrl-C reaches all processes; only the run prints a message, and no process is left."""
     pages: dict[str, str | bytes] = {
         f"{tag}/p{number}/specs.md": site_page(f"p{number}", tag)
         for tag in (OLD, NEW)
@@ -480,7 +480,7 @@ def test_ctrl_c_ends_a_run_at_once_and_quietly(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("command", ["query", "build"])
 def test_ctrl_c_ends_what_duckdb_does(tmp_path: Path, command: str) -> None:
-    """A query ends with the process; a build says so, and leaves nothing half made."""
+    """Ctrl-C ends a query's process; a build prints a message and leaves no partial file."""
     refresh_tables([write_pages(tmp_path / "in", {"a.md": site_page()})], tmp_path / "out")
     build_warehouse(tmp_path / "out")
     arguments = ["-c", SLOW_BUILD] if command == "build" else ["-m", "pipeline", "query", SLOW]

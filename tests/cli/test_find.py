@@ -15,14 +15,14 @@ MIRROR_TAG = "develop-2024-10-20"
 
 
 def find(out: Path, *arguments: str) -> tuple[list[dict[str, Any]], str]:
-    """Run `find`; return its rows and what it says."""
+    """Run `find`; return its rows and its messages."""
     result = run("find", *arguments, "--out", out, "--format", "json")
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout), result.stderr
 
 
 def query(out: Path, sql: str) -> list[str]:
-    """Return the hashes that a query gives, sorted."""
+    """Return the hashes that a query selects, sorted."""
     rows = json.loads(run("query", sql, "--out", out, "--format", "json").stdout)
     return sorted(row["hash"] for row in rows)
 
@@ -44,7 +44,7 @@ def query(out: Path, sql: str) -> list[str]:
     ],
 )
 def test_find_lists_the_specs_that_satisfy(sample: Path, spec: str, condition: str) -> None:
-    """The specs of the newest weekly snapshot that an equal query finds."""
+    """The result is that of an equivalent SQL query on the newest weekly snapshot."""
     rows, said = find(sample, spec)
 
     found = query(sample, f"select hash from specs where tag = '{NEWEST}' and {condition}")
@@ -53,7 +53,7 @@ def test_find_lists_the_specs_that_satisfy(sample: Path, spec: str, condition: s
 
 
 def test_find_has_the_columns_of_a_spec(sample: Path) -> None:
-    """Each row tells where the spec is, and what it is."""
+    """Each row has the spec's snapshot and attributes."""
     (row,), _ = find(sample, "rocblas@6.3")
 
     assert row == {
@@ -71,7 +71,7 @@ def test_find_has_the_columns_of_a_spec(sample: Path) -> None:
 
 
 def test_find_looks_into_other_snapshots(sample: Path) -> None:
-    """--tag names one, or all."""
+    """--tag names one snapshot, or all."""
     assert {row["tag"] for row in find(sample, "swig", "--tag", "develop-2025-03-23")[0]} == {
         "develop-2025-03-23"
     }
@@ -83,7 +83,7 @@ def test_find_looks_into_other_snapshots(sample: Path) -> None:
 
 
 def test_find_keeps_to_what_a_host_can_use(sample: Path) -> None:
-    """Of its own os, for its own target or an ancestor of that."""
+    """With a host, specs are of its os, and of its target or an ancestor of it."""
     rows, _ = find(sample, "adiak", "--os", "ubuntu22.04", "--target", "zen4")
 
     usable = json.loads(
@@ -106,7 +106,7 @@ def test_find_keeps_to_what_a_host_can_use(sample: Path) -> None:
 
 
 def test_find_says_what_it_cannot_tell(sample: Path) -> None:
-    """Pages tell no dependencies: the answer says so, and how many specs that concerns."""
+    """Dependencies of specs from pages are unknown: the message says so, and for how many specs."""
     rows, said = find(sample, "adiak ^mpi")
 
     assert rows == []
@@ -116,7 +116,7 @@ def test_find_says_what_it_cannot_tell(sample: Path) -> None:
 
 
 def test_find_knows_dependencies_of_a_build_cache(mirror_sample: Path) -> None:
-    """`^` looks into what is linked or run, at any depth, and into direct build dependencies."""
+    """`^` matches transitive link and run dependencies, and direct build dependencies."""
     by_sql = query(
         mirror_sample,
         "select distinct hash from dependencies where dependency_name = 'gmake' "
@@ -144,7 +144,7 @@ def test_find_knows_dependencies_of_a_build_cache(mirror_sample: Path) -> None:
 def test_find_refuses_what_it_cannot_read(
     sample: Path, spec: str, status: int, problem: str
 ) -> None:
-    """Wrong or unsupported grammar is wrong usage, with its place; an unknown package is told."""
+    """Wrong or unsupported grammar is wrong usage, with the position; so are unknown packages."""
     result = run("find", spec, "--out", sample)
 
     assert (result.returncode, result.stdout) == (status, "")

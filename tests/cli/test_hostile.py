@@ -1,4 +1,4 @@
-"""Names and queries that mean harm: no path, SQL or markup, and no way out."""
+"""Hostile names and queries become no path, SQL or markup, and can't escape the database."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MARKUP = "<script>alert(1)</script>|`x`[a](javascript:b)'; drop table pages; --"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a folder with a file that no query may read."""
+    """Return a folder with a file that no query may read."""
     path = tmp_path_factory.mktemp("cage")
     (path / "secret.csv").write_text("word\nopen sesame\n")
     return path
@@ -108,7 +108,7 @@ DOT_COMMANDS = (
 
 @pytest.mark.parametrize("case", QUERIES)
 def test_query_stays_in_its_cage(sample: Path, folder: Path, case: str) -> None:
-    """Whatever would read or write a file, load code or reach the network is status 1."""
+    """A query that would access a file, load code or use the network is status 1."""
     before = (sample / "coverage.duckdb").read_bytes()
 
     result = run_command("query", QUERIES[case], "--out", sample, cwd=folder)
@@ -123,7 +123,7 @@ def test_query_stays_in_its_cage(sample: Path, folder: Path, case: str) -> None:
 
 @pytest.mark.parametrize("text", [*(f"{query};" for query in QUERIES.values()), *DOT_COMMANDS])
 def test_sql_stays_in_its_cage(sample: Path, folder: Path, tmp_path: Path, text: str) -> None:
-    """The session refuses the same, and every command of its own that leaves the database."""
+    """The session refuses the same, and its own commands that access files or a shell."""
     before = (sample / "coverage.duckdb").read_bytes()
 
     result = run_session(
@@ -146,7 +146,7 @@ TAGS = ("NULL", "null", "true", "nan", "1e5", "0x10", "2025.01", "a+b", "a_b", "
 
 @pytest.fixture(scope="module")
 def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give all outputs of pages whose names and values mean harm, as far as they are taken."""
+    """Return all outputs of pages with hostile names and values, as far as they are accepted."""
     folder = tmp_path_factory.mktemp("hostile")
     evil_spec = make_spec(1, versions=[EVIL], variants=[EVIL, MARKUP], tarball=MARKUP, stacks=["e"])
     pages: dict[str, str | bytes] = {
@@ -182,7 +182,7 @@ def hostile(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_names_never_become_paths(hostile: Path) -> None:
-    """A partition is its tag, letter by letter, to each reader; a tag that is a path is none."""
+    """A partition is the exact tag in each reader; a tag that is a path is refused."""
     tags = sorted({*TAGS, "develop"} - {"-"})
     folders = sorted(path.name for path in (hostile / "tables" / "spec_stacks").iterdir())
     glob = f"{hostile}/tables/spec_stacks/**/*.parquet"
@@ -206,7 +206,7 @@ def test_names_never_become_paths(hostile: Path) -> None:
 
 
 def test_hostile_names_are_refused(hostile: Path) -> None:
-    """What could be a path, SQL or markup is a bad-value before it is any of these."""
+    """Anything that could be a path, SQL or markup is rejected as bad-value."""
     rejects = pl.read_parquet(hostile / "tables" / "rejects").sort("page")
     refused = rejects.filter(pl.col("page").str.starts_with("refused/"))
 
@@ -217,7 +217,7 @@ def test_hostile_names_are_refused(hostile: Path) -> None:
 @pytest.mark.parametrize("output_format", ["table", "markdown", "json"])
 @pytest.mark.parametrize("name", ["specs", "variants", "rejects", "package_coverage"])
 def test_no_format_steers_a_terminal(hostile: Path, name: str, output_format: str) -> None:
-    """Escapes, control characters and marks of direction are written out in every cell."""
+    """Escape sequences, control characters and bidirectional marks are escaped in every cell."""
     result = run_command("query", f"from {name}", "--out", hostile, "--format", output_format)
 
     assert result.returncode == 0
@@ -226,7 +226,7 @@ def test_no_format_steers_a_terminal(hostile: Path, name: str, output_format: st
 
 
 def test_json_stays_exact(hostile: Path) -> None:
-    """What is written out in JSON reads back as what it was."""
+    """Escaped values in JSON decode to the original."""
     query = f"select version from specs where hash = '{make_hash(1)}' and tag = 'develop'"
     result = run_command("query", query, "--out", hostile, "--format", "json")
 
@@ -235,7 +235,7 @@ def test_json_stays_exact(hostile: Path) -> None:
 
 @pytest.mark.parametrize("output_format", ["table", "csv", "json", "markdown"])
 def test_nothing_hostile_reaches_a_terminal(hostile: Path, output_format: str) -> None:
-    """On a real terminal no format lets a value steer it."""
+    """On a real terminal, no format lets a value control it."""
     _, text = run_on_terminal("query", "from specs", "--out", hostile, "--format", output_format)
 
     assert make_hash(1) in text.replace("\n", "") or output_format == "table"
@@ -261,7 +261,7 @@ MESSAGES: list[list[Any]] = [
 
 @pytest.mark.parametrize("arguments", MESSAGES, ids=lambda arguments: arguments[0][:8])
 def test_no_message_steers_a_terminal(sample: Path, tmp_path: Path, arguments: list[Any]) -> None:
-    """Names of files, tags, packages and columns are written out in messages, too."""
+    """Names of files, tags, packages and columns are escaped in messages too."""
     has_out = "--out" in arguments or arguments[0] in ("flatten", MESSAGES[-3][0], MESSAGES[-1][0])
     result = run_command(*arguments, *([] if has_out else ["--out", sample]), cwd=tmp_path)
 
@@ -270,7 +270,7 @@ def test_no_message_steers_a_terminal(sample: Path, tmp_path: Path, arguments: l
 
 @pytest.mark.slow
 def test_a_folder_of_a_hostile_name_works(tmp_path: Path) -> None:
-    """OUT may have quotes, percent signs and escapes in its name; what is said has none."""
+    """OUT may have quotes, percent signs and escapes in its name; messages escape them."""
     out = tmp_path / f"a 'b' \"c\" %d {{e}} [f] * {EVIL}"
     out.mkdir()
 
@@ -282,7 +282,7 @@ def test_a_folder_of_a_hostile_name_works(tmp_path: Path) -> None:
 
 
 def test_markup_stays_text_in_the_reports(hostile: Path) -> None:
-    """No value opens an element, a link or a cell of its own in the page or the summary."""
+    """No value starts an element, link or cell in the page or the summary."""
     html = (hostile / "reports" / "index.html").read_text()
     summary = (hostile / "reports" / "summary.md").read_text()
 

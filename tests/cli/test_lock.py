@@ -43,7 +43,7 @@ LOCK = lock_document(NODES, ["app", "tool"])
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the outputs of two snapshots that hold some of the lock file."""
+    """Return the outputs of two snapshots that have some specs of the lock file."""
     folder = tmp_path_factory.mktemp("lock")
     zlib, tool = make_spec(1), make_spec(4, stacks=["hep"], compiler="none")
     hdf5 = make_spec(9, compiler="none", variants=["~hl", "build_system=cmake", "~ipo", "+shared"])
@@ -62,14 +62,14 @@ def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def lock(out: Path, *arguments: object) -> tuple[list[dict[str, Any]], str]:
-    """Run `lock`; return its rows and what it says."""
+    """Run `lock`; return its rows and its messages."""
     result = run("lock", *arguments, "--out", out, "--format", "json")
     assert result.returncode == 0, result.stderr
     return json.loads(result.stdout), result.stderr
 
 
 def test_lock_tells_what_a_snapshot_holds(out: Path, tmp_path: Path) -> None:
-    """Every spec has its state and its reason; one line sums the lock file up."""
+    """Every spec has a state and a reason; one line summarizes the lock file."""
     path = write_lock(tmp_path / "spack.lock", LOCK)
 
     rows, said = lock(out, path)
@@ -97,7 +97,7 @@ def test_lock_tells_what_a_snapshot_holds(out: Path, tmp_path: Path) -> None:
 
 
 def test_lock_keeps_to_a_snapshot_and_stacks(out: Path, tmp_path: Path) -> None:
-    """--tag and --stack narrow what counts; stacks may be several."""
+    """--tag and --stack restrict what counts; --stack may be repeated."""
     path = write_lock(tmp_path / "spack.lock", LOCK)
 
     assert f"1 of 4 specs from {OLD} (25.0 %)" in lock(out, path, "--tag", OLD)[1]
@@ -107,7 +107,7 @@ def test_lock_keeps_to_a_snapshot_and_stacks(out: Path, tmp_path: Path) -> None:
 
 
 def test_lock_judges_for_another_host(out: Path, tmp_path: Path) -> None:
-    """--os and --target take the place of the lock file's own."""
+    """--os and --target replace those of the lock file."""
     path = write_lock(tmp_path / "spack.lock", LOCK)
 
     rows, _ = lock(out, path, "--os", "rhel8", "--target", "zen4")
@@ -118,7 +118,7 @@ def test_lock_judges_for_another_host(out: Path, tmp_path: Path) -> None:
 
 
 def test_lock_reads_several_files_and_old_ones(out: Path, tmp_path: Path) -> None:
-    """Each has its line; of a lock file from before Spack 0.18 it is said that hashes differ."""
+    """Each has its line; one from before Spack 0.18 gets a warning that its hashes differ."""
     new = write_lock(tmp_path / "new/spack.lock", LOCK)
     old = write_lock(tmp_path / "old/spack.lock", lock_document(NODES, ["app"], version=2))
 
@@ -131,7 +131,7 @@ def test_lock_reads_several_files_and_old_ones(out: Path, tmp_path: Path) -> Non
 
 
 def test_lock_ranks_all_snapshots(out: Path, tmp_path: Path) -> None:
-    """--tag all has a row for each snapshot and each stack of it, the best first."""
+    """--tag all has a row per snapshot and per stack, the best first."""
     path = write_lock(tmp_path / "spack.lock", LOCK)
 
     rows, said = lock(out, path, "--tag", "all")
@@ -150,7 +150,7 @@ def test_lock_ranks_all_snapshots(out: Path, tmp_path: Path) -> None:
 
 
 def test_lock_can_fail_under_a_share(out: Path, tmp_path: Path) -> None:
-    """Status 4 tells a lower share; rows and the line are printed all the same."""
+    """Status 4 for a smaller share; rows and summary are printed all the same."""
     path = write_lock(tmp_path / "spack.lock", LOCK)
 
     enough = run("lock", path, "--fail-under", 50, "--out", out)
@@ -164,7 +164,7 @@ def test_lock_can_fail_under_a_share(out: Path, tmp_path: Path) -> None:
 
 
 def test_lock_prints_trees(out: Path, tmp_path: Path) -> None:
-    """--tree has each root's tree with states and reasons, and sums what is downloaded."""
+    """--tree prints each root's tree with states and reasons, and the bytes to download."""
     path = write_lock(tmp_path / "spack.lock", LOCK)
 
     result = run("lock", path, "--tree", "--out", out)
@@ -196,7 +196,7 @@ def test_lock_prints_trees(out: Path, tmp_path: Path) -> None:
 def test_lock_refuses_what_is_not_there(
     out: Path, tmp_path: Path, arguments: list[str], status: int, problem: str
 ) -> None:
-    """Unknown names are told with the closest; options that exclude each other are wrong usage."""
+    """Unknown names are refused with the closest ones; exclusive options are wrong usage."""
     path = write_lock(tmp_path / "spack.lock", LOCK)
 
     result = run("lock", path, *arguments, "--out", out)
@@ -219,7 +219,7 @@ def test_a_file_that_is_no_lock_file_is_told(out: Path, tmp_path: Path) -> None:
 
 
 def test_lock_coverage_gives_the_rows_of_the_command(out: Path, tmp_path: Path) -> None:
-    """A lock file that is flattened beside pages answers in SQL as the command does."""
+    """For a flattened lock file, the macro has the same rows as the command."""
     path = write_lock(tmp_path / "spack.lock", LOCK)
     pages = out.parent / "in"
 
@@ -233,7 +233,7 @@ def test_lock_coverage_gives_the_rows_of_the_command(out: Path, tmp_path: Path) 
 
 
 def lock_rows(out: Path) -> list[list[Any]]:
-    """Return lock and package of table lock_specs, and how many specs the cache has."""
+    """Return lock and package of table lock_specs, and the number of specs of the cache."""
     assert run("build", "--out", out).returncode == 0
     query = (
         "select lock, count(*) as n from lock_specs group by all "
@@ -245,7 +245,7 @@ def lock_rows(out: Path) -> list[list[Any]]:
 
 @pytest.mark.slow
 def test_lock_files_alone_leave_the_snapshots(out: Path, tmp_path: Path) -> None:
-    """They may come after the cache, before it or with it; a run without them leaves them."""
+    """They may be read after, before or with the cache; runs without any keep them."""
     path, pages, outputs = (
         write_lock(tmp_path / "spack.lock", LOCK),
         out.parent / "in",
@@ -269,7 +269,7 @@ def test_lock_files_alone_leave_the_snapshots(out: Path, tmp_path: Path) -> None
 
 
 def test_a_lock_file_is_read_again_when_it_changed(out: Path, tmp_path: Path) -> None:
-    """Its content decides; nothing is written where it is as it was."""
+    """Its content decides; nothing is written if it is unchanged."""
     path = write_lock(tmp_path / "spack.lock", LOCK)
     outputs = tmp_path / "out"
     table = outputs / "tables/lock_specs/part-0.parquet"

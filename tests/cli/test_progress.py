@@ -1,4 +1,4 @@
-"""The bars that a terminal shows; everywhere else there is none."""
+"""Progress bars are shown on a terminal, and nowhere else."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ PACKAGES = ("adiak", "bzip2", "zlib")
 
 
 def show_bar(*arguments: object) -> tuple[int, str]:
-    """Run `cache-coverage` with a terminal as its stderr; give its status and what that shows."""
+    """Run `cache-coverage` with a terminal as stderr; return its status and what is shown."""
     wide = os.environ | {"TERM": "xterm", "COLUMNS": "120"}
     return run_on_terminal(*arguments, stdout=subprocess.DEVNULL, env=wide)
 
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Give a source of a few pages."""
+    """Return a source of a few pages."""
     return write_pages(
         tmp_path / "in", {f"v1.0.0/{name}/specs.md": site_page(name, "v1.0.0") for name in PACKAGES}
     )
 
 
 def test_flatten_has_a_bar_on_a_terminal(source: Path, tmp_path: Path) -> None:
-    """It shows pages of their total, the rate and the time left, and is gone in the end."""
+    """It shows pages of the total, the rate and the time left, and is removed at the end."""
     status, screen = show_bar("flatten", source, "--out", tmp_path / "out")
 
     assert status == 0
@@ -46,7 +46,7 @@ def test_flatten_has_a_bar_on_a_terminal(source: Path, tmp_path: Path) -> None:
 
 
 def test_a_run_without_news_has_no_bar(source: Path, tmp_path: Path) -> None:
-    """Where nothing is to be read, there is nothing to show."""
+    """If there is nothing to read, no bar is shown."""
     refresh_tables([source], tmp_path / "out")
 
     status, screen = show_bar("flatten", source, "--out", tmp_path / "out")
@@ -56,7 +56,7 @@ def test_a_run_without_news_has_no_bar(source: Path, tmp_path: Path) -> None:
 
 
 def test_fetch_has_a_bar_on_a_terminal(tmp_path: Path) -> None:
-    """It shows indexes of their total."""
+    """It shows indexes of the total."""
     with serve() as site:
         site.files["build_cache/index.json"] = b'{"database": {"version": "7", "installs": {}}}'
 
@@ -72,7 +72,7 @@ def test_fetch_has_a_bar_on_a_terminal(tmp_path: Path) -> None:
 def test_every_page_found_is_read(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pool_pages: int
 ) -> None:
-    """The bar is told of as many pages read as found, by a pool's workers and by one process."""
+    """Progress counts as many pages read as found, with a pool and with one process."""
     told = {"total": 0, "done": 0}
 
     class Counter(Progress):

@@ -1,4 +1,4 @@
-"""The ways to give `query` a query, and where its rows go."""
+"""The ways to pass a query to `query`, and the outputs that it writes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def ask(sample: Path, *arguments: object, **options: object) -> list[dict[str, o
 
 
 def test_a_query_may_begin_with_a_comment(sample: Path, tmp_path: Path) -> None:
-    """As an argument, from a file and from standard input it gives the same rows."""
+    """As an argument, in a file and on standard input, with the same rows."""
     file = tmp_path / "q.sql"
     file.write_text(QUERY)
 
@@ -54,7 +54,7 @@ def test_a_query_may_begin_with_a_comment(sample: Path, tmp_path: Path) -> None:
     "view", [view for view in load_views() if view.kind == "view"], ids=lambda view: view.name
 )
 def test_any_view_of_sql_can_be_pasted(view: View, sample: Path) -> None:
-    """The file that defines a view is the query of its rows."""
+    """The file of a view is also a query for its rows."""
     text = without_definition(view.file.read_text())
 
     with open_warehouse(sample) as connection:
@@ -65,7 +65,7 @@ def test_any_view_of_sql_can_be_pasted(view: View, sample: Path) -> None:
 
 
 def test_a_check_of_sql_can_be_pasted(sample: Path) -> None:
-    """Its parameter is the newest weekly snapshot, or the one that --tag names."""
+    """Its parameter is the newest weekly snapshot, or that of --tag."""
     file = SQL_FOLDER / "checks" / "gaps_fill_up.sql"
 
     newest = run_command("query", "--file", file, "--out", sample)
@@ -80,7 +80,7 @@ def test_a_check_of_sql_can_be_pasted(sample: Path) -> None:
 
 @pytest.mark.parametrize("name", ["rows.csv", "rows.json", "rows.parquet", "rows.md"])
 def test_rows_go_to_a_file(name: str, sample: Path, tmp_path: Path) -> None:
-    """The name's ending says the format; nothing is printed, and Parquet keeps the types."""
+    """The suffix selects the format; nothing is printed, and Parquet keeps the types."""
     file = tmp_path / name
 
     result = run_command("query", QUERY, "-o", file, "--out", sample)
@@ -111,7 +111,7 @@ def test_rows_go_to_a_file(name: str, sample: Path, tmp_path: Path) -> None:
 def test_what_is_no_query_is_told(
     arguments: list[str], status: int, said: str, sample: Path, tmp_path: Path
 ) -> None:
-    """Wrong usage is 2, a query that fails 1, and neither leaves a file."""
+    """Wrong usage is status 2, a failed query 1, and neither leaves a file."""
     result = run_command("query", *arguments, "--out", sample, cwd=tmp_path)
 
     assert (result.returncode, said in result.stderr) == (status, True), result.stderr

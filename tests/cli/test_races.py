@@ -1,4 +1,4 @@
-"""Several commands on one OUT at once: each waits its turn, and nobody reads what is half there."""
+"""Several commands on one OUT at once: each waits its turn; readers never see partial outputs."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ TURNS = {
 
 @pytest.mark.parametrize("turn", TURNS)
 def test_the_second_waits_and_says_so(source: Path, out: Path, turn: str) -> None:
-    """While the other is at work nothing changes; afterwards the second does all it has to."""
+    """Nothing changes while the other runs; then the second does all its work."""
     lock, is_shared, name = TURNS[turn]
     change(source)
     if name in ("build", "report"):
@@ -101,7 +101,7 @@ def test_the_second_waits_and_says_so(source: Path, out: Path, turn: str) -> Non
 
 
 def test_some_share_their_locks(source: Path, out: Path) -> None:
-    """Runs on tags of their own do not wait for each other, nor do different commands."""
+    """Runs on different tags do not wait for each other, nor do different commands."""
     with hold_lock(lock_path(out, "run"), is_shared=True):
         flattened = run_command("flatten", source, "--tag", TAG, "--out", out)
     with hold_lock(lock_path(out, "publication"), is_shared=True):
@@ -117,7 +117,7 @@ def test_some_share_their_locks(source: Path, out: Path) -> None:
     ("lock", "command"), [("run", "flatten"), ("build", "build"), ("reports", "report")]
 )
 def test_a_dead_process_keeps_no_lock(source: Path, out: Path, lock: str, command: str) -> None:
-    """A run that was killed while it held the lock stops nobody."""
+    """A run that was killed while it held the lock blocks nobody."""
     code = (
         "import sys, time; from pathlib import Path; from pipeline.outputs import hold_lock\n"
         "with hold_lock(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
@@ -140,7 +140,7 @@ def test_a_dead_process_keeps_no_lock(source: Path, out: Path, lock: str, comman
 
 
 def test_all_at_once(source: Path, out: Path) -> None:
-    """Three of each command side by side all end well, and leave whole and current outputs."""
+    """Three of each command side by side all succeed, and leave complete and current outputs."""
     change(source)
 
     runs = [
@@ -160,7 +160,7 @@ def test_all_at_once(source: Path, out: Path) -> None:
 
 
 def test_reports_of_a_lone_database(out: Path, tmp_path: Path) -> None:
-    """Three reports at once on a database without tables take turns, and leave nothing else."""
+    """Three reports at once on a database without tables take turns, and leave no other files."""
     lone = tmp_path / "lone"
     lone.mkdir()
     shutil.copy(out / "coverage.duckdb", lone)
@@ -176,7 +176,7 @@ def test_reports_of_a_lone_database(out: Path, tmp_path: Path) -> None:
     ("lock", "command"), [("run", "flatten"), ("build", "build"), ("reports", "report")]
 )
 def test_a_lock_file_is_no_link(source: Path, out: Path, lock: str, command: str) -> None:
-    """Where somebody put a link in its place, the run says so and leaves what it leads to alone."""
+    """A symbolic link in place of the lock file is refused, and its target is untouched."""
     target = write_pages(out.parent, {"precious": "text"}) / "precious"
     lock_path(out, lock).symlink_to(target)
 
@@ -188,7 +188,7 @@ def test_a_lock_file_is_no_link(source: Path, out: Path, lock: str, command: str
 
 
 def test_builds_never_see_half_a_publication(source: Path, out: Path) -> None:
-    """While snapshots come and go, every build passes its own checks."""
+    """While snapshots come and go, every build passes its checks."""
     other = source.parent / "other"
     write_pages(
         other,
@@ -211,7 +211,7 @@ def test_builds_never_see_half_a_publication(source: Path, out: Path) -> None:
 
 
 def test_a_reader_breaks_no_build_and_keeps_what_it_had(source: Path, out: Path) -> None:
-    """Whoever has the database open, as a library or as a session, reads on in the old one."""
+    """A library or session with the database open keeps reading the old one."""
     database = out / "coverage.duckdb"
     session = subprocess.Popen(
         [sys.executable, "-m", "pipeline", "sql", "--out", str(out)],

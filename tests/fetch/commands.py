@@ -1,4 +1,4 @@
-"""Running `cache-coverage fetch` in the test's own process, which takes a tenth of the time."""
+"""Run `cache-coverage fetch` in the test's own process, which takes a tenth of the time."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def run_fetch(*arguments: object, environment: Mapping[str, str] | None = None) 
 
 
 def tree(folder: Path) -> dict[str, bytes]:
-    """Return what lies below a folder by path, but for what fetch keeps for itself."""
+    """Return the files below a folder by path, without fetch's own state."""
     left = sorted(path.name for path in (folder / ".fetch").iterdir())
     assert set(left) <= {"lock", "seen.json"}
     return {

@@ -1,4 +1,4 @@
-"""A real registry on 127.0.0.1 with what a real Spack 1.2 pushed, in `tests/fetch/registry`.
+"""A real registry on 127.0.0.1 with what Spack 1.2 pushed, in `tests/fetch/registry`.
 
 That is the index and the image manifest of each spec; the images' configurations and layers, which
 nobody here reads, were left out. So the registry's storage is written as its filesystem driver has
@@ -55,7 +55,7 @@ class Storage:
         self.link(f"_manifests/tags/{tag}/index/{digest.replace(':', '/')}", digest)
 
     def link(self, path: str, digest: str) -> None:
-        """Write one of the files by which a repository names blobs."""
+        """Write a file with which a repository refers to a blob."""
         file = self.repository / path / "link"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(digest)
@@ -66,7 +66,7 @@ class Storage:
 
 
 def push_cache(folder: Path) -> Storage:
-    """Write the storage of a registry with what was pushed."""
+    """Write the storage of a registry with the pushed cache."""
     storage = Storage(folder)
     storage.put_layer((PUSHED / "index.json").read_bytes())
     for file in PUSHED.glob("*.spack.json"):
@@ -76,7 +76,7 @@ def push_cache(folder: Path) -> Storage:
 
 @contextmanager
 def serve_registry(folder: Path, *, is_private: bool = False) -> Iterator[str]:
-    """Run a registry on a storage, and yield its HOST:PORT; skip the test where there is none."""
+    """Run a registry on a storage, and yield its HOST:PORT; skip the test if none is installed."""
     program = shutil.which("docker-registry")
     if program is None and not (os.environ.get(REQUIRED) or os.environ.get("CI")):
         pytest.skip("no docker-registry: tests of registries are skipped; apt-get install it")

@@ -1,4 +1,4 @@
-"""A build cache on 127.0.0.1 for tests: files with validators, and answers as bad as they come."""
+"""A build cache on 127.0.0.1 for tests: files with validators, and faulty responses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LAYOUT_3 = "v3/manifests/index/index.manifest.json"
 
 
 class Asked(NamedTuple):
-    """A request, and the status that was its answer; 0 for none that is whole."""
+    """A request, and the status of its response; 0 for an incomplete one."""
 
     path: str
     headers: dict[str, str]
@@ -26,13 +26,13 @@ class Asked(NamedTuple):
 
 
 class Handler(BaseHTTPRequestHandler):
-    """One request at a site."""
+    """One request to a site."""
 
     protocol_version = "HTTP/1.1"
     site: Site
 
     def do_GET(self) -> None:
-        """Answer as told; without a word, with the file at that path."""
+        """Respond as told or, by default, with the file at that path."""
         path = self.path.lstrip("/")
         told = self.site.answers[path]
         answer = told.pop(0) if told else send_file
@@ -44,7 +44,7 @@ class Handler(BaseHTTPRequestHandler):
                 self.site.asked.append(Asked(path, dict(self.headers), self.sent))
 
     def send(self, status: int, body: bytes = b"", **headers: str) -> None:
-        """Send an answer; underscores in headers' names stand for hyphens."""
+        """Send a response; underscores in header names stand for hyphens."""
         self.sent = status
         self.send_response(status)
         for name, value in {"Content_Length": str(len(body)), **headers}.items():
@@ -60,7 +60,7 @@ Answer = Callable[[Handler], None]
 
 
 class Site:
-    """The files of a cache by path, and how to answer, next and in turn, for some of them."""
+    """The files of a cache by path, and prepared responses for some of them, in order."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -73,7 +73,7 @@ class Site:
 
     @contextmanager
     def counted(self) -> Iterator[None]:
-        """Count the requests that are answered at a time."""
+        """Count the concurrent requests."""
         with self.lock:
             self.open_count += 1
             self.most_open = max(self.most_open, self.open_count)
@@ -84,7 +84,7 @@ class Site:
                 self.open_count -= 1
 
     def statuses(self) -> Counter[tuple[str, int]]:
-        """Count the answers since the last call by path and status."""
+        """Count the responses since the last call by path and status."""
         # A client may have its answer before this server has noted it.
         end = time.monotonic() + 1
         while self.open_count and time.monotonic() < end:
@@ -93,7 +93,7 @@ class Site:
         return Counter((one.path, one.status) for one in asked)
 
     def lists(self, snapshots: dict[str, list[str]]) -> None:
-        """Put up a list of snapshots, each with its stacks' files, those of root below `root/`."""
+        """Publish a list of snapshots with their stacks' files, those of root below `root/`."""
         listed = {
             tag: [
                 {
@@ -107,7 +107,7 @@ class Site:
         self.files[LIST] = json.dumps(listed).encode()
 
     def puts_layout_3(self, mirror: str, *indexes: tuple[int, bytes], **changes: Any) -> list[str]:
-        """Put up a mirror of layout 3 with indexes of some versions; give their blobs' paths."""
+        """Publish a mirror of layout 3 with indexes of some versions; return its blobs' paths."""
         data, paths = [], []
         for version, content in indexes:
             checksum = hashlib.sha256(content).hexdigest()
@@ -158,12 +158,12 @@ def send_file(handler: Handler) -> None:
 
 
 def status(code: int, body: bytes = b"", **headers: str) -> Answer:
-    """Answer so."""
+    """Return a response with this status."""
     return lambda handler: handler.send(code, body, **headers)
 
 
 def cut_off(handler: Handler) -> None:
-    """Promise a file, send half of it, and hang up."""
+    """Announce a file, send half of it, and close the connection."""
     content = handler.site.files[handler.path.lstrip("/")]
     handler.send_response(200)
     handler.send_header("Content-Length", str(len(content)))
@@ -173,7 +173,7 @@ def cut_off(handler: Handler) -> None:
 
 
 def cut_off_unannounced(handler: Handler) -> None:
-    """Send half of a file of which nobody knows the length, and hang up."""
+    """Send half of a file of unannounced length, and close the connection."""
     content = handler.site.files[handler.path.lstrip("/")]
     handler.send_response(200)
     handler.send_header("Connection", "close")
@@ -182,7 +182,7 @@ def cut_off_unannounced(handler: Handler) -> None:
 
 
 def stall(handler: Handler) -> None:
-    """Send half of a file, and then nothing more."""
+    """Send half of a file, then nothing more."""
     content = handler.site.files[handler.path.lstrip("/")]
     handler.send_response(200)
     handler.send_header("Content-Length", str(len(content)))
@@ -194,5 +194,5 @@ def stall(handler: Handler) -> None:
 
 
 def hang_up(handler: Handler) -> None:
-    """Say nothing at all."""
+    """Close the connection without a response."""
     handler.close_connection = True

@@ -1,4 +1,4 @@
-"""Buckets by their own protocols: S3 by moto's server, the others by what their clients ask."""
+"""Buckets through their own APIs: S3 on moto's server, the others by their clients' requests."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ NO_KEYS = dict.fromkeys(("AWS_PROFILE", "AWS_ENDPOINT_URL", "AWS_REGION"), "")
 
 @pytest.fixture(scope="module")
 def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Run a real S3 server; give its URL."""
+    """Run an S3 server; return its URL."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     log = (tmp_path_factory.mktemp("moto") / "log").open("wb")
@@ -45,7 +45,7 @@ def endpoint(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 def make_bucket(endpoint: str, name: str) -> S3Store:
-    """Make a bucket; moto has buckets where none was made only for its own client."""
+    """Create a bucket; by default, moto has buckets only for its own client."""
     import http.client
 
     connection = http.client.HTTPConnection(endpoint.removeprefix("http://"))
@@ -63,7 +63,7 @@ def make_bucket(endpoint: str, name: str) -> S3Store:
 
 
 def upload(store: S3Store, folder: Path, prefix: str) -> None:
-    """Put a folder's files into a bucket."""
+    """Upload the files of a folder to a bucket."""
     for file in folder.rglob("*"):
         if file.is_file():
             key = f"{prefix}/{file.relative_to(folder).as_posix()}".lstrip("/")
@@ -71,7 +71,7 @@ def upload(store: S3Store, folder: Path, prefix: str) -> None:
 
 
 def fetch(url: str, to: Path, *options: object, **environment: str) -> tuple[int, str]:
-    """Fetch from a bucket without retries, with keys in the environment unless it has others."""
+    """Fetch from a bucket without retries, with keys in the environment by default."""
     return run_fetch(
         *(url, "--to", to, "--retries", 0, "--timeout", 5, *options),
         environment=KEYS | NO_KEYS | environment,
@@ -79,7 +79,7 @@ def fetch(url: str, to: Path, *options: object, **environment: str) -> tuple[int
 
 
 def test_a_mirror_in_a_bucket(endpoint: str, tmp_path: Path) -> None:
-    """What a real Spack pushed comes with sizes, and on the next run only what changed."""
+    """A mirror pushed by Spack is fetched with sizes; the next run fetches only what changed."""
     store = make_bucket(endpoint, "ours")
     upload(store, HEP, "spack/hep")
     options = ("--endpoint-url", endpoint, "--sizes")
@@ -101,7 +101,7 @@ def test_a_mirror_in_a_bucket(endpoint: str, tmp_path: Path) -> None:
 
 
 def test_a_list_in_a_bucket(endpoint: str, tmp_path: Path) -> None:
-    """A list leads to its own bucket, and to another only with --allow-host."""
+    """URLs in a list are followed in their own bucket; others need --allow-host."""
     store = make_bucket(endpoint, "listed")
     other = make_bucket(endpoint, "other")
     obstore.put(store, f"a/{LAYOUT_2}", index("a"))
@@ -125,7 +125,7 @@ def test_a_list_in_a_bucket(endpoint: str, tmp_path: Path) -> None:
 
 
 def test_views_in_a_bucket_are_found(endpoint: str, tmp_path: Path) -> None:
-    """A bucket can be listed, so views of an index come without being named."""
+    """A bucket can be listed, so views of an index are found without --view."""
     store = make_bucket(endpoint, "viewed")
     upload(store, HEP, "")
     view = "v3/manifests/index/gpu/index.manifest.json"
@@ -139,7 +139,7 @@ def test_views_in_a_bucket_are_found(endpoint: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("files", ["v3/manifests/spec/zlib/x.json", "build_cache/linux-u/x.json"])
 def test_a_bucket_without_an_index(endpoint: str, tmp_path: Path, files: str) -> None:
-    """Where there are specs and no index, the message says what to run."""
+    """If there are specs but no index, the message says what to run."""
     name = f"bare-{files.split('/')[0].replace('_', '-')}"
     obstore.put(make_bucket(endpoint, name), f"m/{files}", b"{}")
 
@@ -153,7 +153,7 @@ def test_a_bucket_without_an_index(endpoint: str, tmp_path: Path, files: str) ->
 
 
 def test_a_bucket_that_is_not_there(endpoint: str, tmp_path: Path) -> None:
-    """Exit 1 with each URL that was asked."""
+    """Exit 1 with each URL that was requested."""
     code, said = fetch("s3://nobodys/m", tmp_path, "--endpoint-url", endpoint)
 
     assert code == 1
@@ -162,14 +162,14 @@ def test_a_bucket_that_is_not_there(endpoint: str, tmp_path: Path) -> None:
 
 @pytest.fixture
 def store_site() -> Iterator[Site]:
-    """Give an object store with one mirror in layout 2, as any protocol reads it by path."""
+    """Return an object store with one mirror of layout 2, readable by any protocol."""
     with serve() as site:
         site.files[f"bucket/m/{LAYOUT_2}"] = index("good")
         yield site
 
 
 def authorizations(site: Site) -> set[str]:
-    """Return the kinds of credentials with which a site was asked."""
+    """Return the kinds of credentials in the requests to a site."""
     return {asked.headers.get("authorization", "none").split("/")[0] for asked in site.asked}
 
 
@@ -206,7 +206,7 @@ def test_keys_come_from_options_environment_and_profile(store_site: Site, tmp_pa
 
 
 def test_an_unknown_profile_is_told(tmp_path: Path) -> None:
-    """Exit 1 with the files that were looked through."""
+    """Exit 1 with the files that were searched."""
     code, said = fetch("s3://bucket/m", tmp_path, AWS_PROFILE="nobody", HOME=str(tmp_path))
 
     assert code == 1
@@ -223,7 +223,7 @@ def test_an_unknown_profile_is_told(tmp_path: Path) -> None:
 def test_other_clouds_by_their_endpoints(
     store_site: Site, tmp_path: Path, scheme: str, path: str, environment: dict[str, str]
 ) -> None:
-    """Buckets of Google and Azure are read unsigned where the environment has no credentials."""
+    """Google's and Azure's buckets are read unsigned without credentials in the environment."""
     when = "Sun, 30 Mar 2025 04:00:00 GMT"
     store_site.answers[path] = [status(200, index("good"), Last_Modified=when, ETag='"x"')]
     url = f"{scheme}://bucket/m/{LAYOUT_2}"
@@ -259,7 +259,7 @@ def test_azure_needs_an_account(tmp_path: Path) -> None:
     ids=["500", "429", "403", "401", "stall", "cut off", "no index"],
 )
 def test_what_fails_is_told(store_site: Site, tmp_path: Path, answer: Any, words: str) -> None:
-    """Exit 1 with the object's URL and what was found; the index of before stays."""
+    """Exit 1 with the object's URL and the problem; the previous index is kept."""
     url, endpoint = f"s3://bucket/m/{LAYOUT_2}", ("--endpoint-url", store_site.url)
     fetch(url, tmp_path, *endpoint)
     store_site.files[f"bucket/m/{LAYOUT_2}"] = index("newer")
@@ -277,7 +277,7 @@ def test_what_fails_is_told(store_site: Site, tmp_path: Path, answer: Any, words
 def test_without_the_extra_the_message_says_how_to_get_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Exit 1 with the extra's name, and the way over HTTP."""
+    """Exit 1 with the name of the extra, and the alternative over HTTP."""
     monkeypatch.setitem(sys.modules, "obstore.store", None)
 
     code, said = fetch("s3://bucket/m", tmp_path)

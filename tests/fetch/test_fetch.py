@@ -1,4 +1,4 @@
-"""Fetching from a cache on 127.0.0.1, by the command: what is asked, what comes, what fails."""
+"""Fetch from a cache on 127.0.0.1 with the command: requests, downloads and failures."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ ENVIRONMENT = os.environ | {"NO_PROXY": "*", "no_proxy": "*"}
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    """Give a cache with one snapshot of three stacks in layout 2."""
+    """Return a cache with one snapshot of three stacks in layout 2."""
     with serve() as site:
         site.lists({TAG: [f"root/{LAYOUT_2}", f"e4s/{LAYOUT_2}", f"radiuss/{LAYOUT_2}"]})
         for path in (ROOT, E4S, RADIUSS):
@@ -54,17 +54,17 @@ def site() -> Iterator[Site]:
 
 
 def index(text: str) -> bytes:
-    """Give an index that differs from others by a text."""
+    """Return an index that differs from others by a text."""
     return json.dumps({"database": {"version": "7", "installs": {}, "text": text}}).encode()
 
 
 def fetch(site: Site, to: Path, *options: object, url: str | None = None) -> tuple[int, str]:
-    """Run `cache-coverage fetch`; give its exit status and what it said."""
+    """Run `cache-coverage fetch`; return its exit status and messages."""
     return run_fetch(url or site.url, "--to", to, "--s3-host", site.url, *options)
 
 
 def test_a_cache_comes_as_it_is(site: Site, tmp_path: Path) -> None:
-    """The tree is the cache's own: its list and each index, root's in the snapshot's folder."""
+    """The tree is that of the cache: its list and all indexes, root's in the snapshot's folder."""
     assert fetch(site, tmp_path) == (
         0,
         f"{tmp_path}: 3 indexes of 1 snapshot, 3 new or changed (0.0 MB)\n",
@@ -73,7 +73,7 @@ def test_a_cache_comes_as_it_is(site: Site, tmp_path: Path) -> None:
 
 
 def test_a_second_run_brings_only_what_changed(site: Site, tmp_path: Path) -> None:
-    """Each file is asked for with its validator, and only the one that changed is sent again."""
+    """Each file is requested with its validator, and only the changed one is sent again."""
     fetch(site, tmp_path)
     site.statuses()
     site.files[E4S] = index("changed")
@@ -89,7 +89,7 @@ def test_a_second_run_brings_only_what_changed(site: Site, tmp_path: Path) -> No
 
 
 def test_last_modified_is_a_validator_too(site: Site, tmp_path: Path) -> None:
-    """A server without ETag is asked whether the file was modified since."""
+    """Without an ETag, the request has If-Modified-Since."""
     when = "Sun, 30 Mar 2025 04:00:00 GMT"
     site.answers[E4S] = [status(200, site.files[E4S], Last_Modified=when), status(304)]
 
@@ -104,7 +104,7 @@ def test_last_modified_is_a_validator_too(site: Site, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("harm", ["removed", "written"])
 def test_a_file_that_was_touched_here_comes_again(site: Site, tmp_path: Path, harm: str) -> None:
-    """A validator counts only while the file that it belongs to lies there as it came."""
+    """A validator is used only while the local file is unmodified."""
     fetch(site, tmp_path)
     file = tmp_path / E4S
     before = file.read_bytes()
@@ -117,7 +117,7 @@ def test_a_file_that_was_touched_here_comes_again(site: Site, tmp_path: Path, ha
 
 
 def test_layout_3_brings_the_highest_known_version(site: Site, tmp_path: Path) -> None:
-    """Of an index in versions 5, 8, 9 and 10 the ninth is brought, and its manifest as it is."""
+    """Of index versions 5, 8, 9 and 10, version 9 is downloaded, and the manifest as it is."""
     mirror = f"{TAG}/e4s/"
     versions = [(number, index(str(number))) for number in (8, 9, 10, 5)]
     paths = site.puts_layout_3(mirror, *versions)
@@ -130,7 +130,7 @@ def test_layout_3_brings_the_highest_known_version(site: Site, tmp_path: Path) -
 
 
 def test_a_list_may_name_the_blob(site: Site, tmp_path: Path) -> None:
-    """From a blob's address the mirror follows, whose manifest tells what is current."""
+    """From the URL of a blob, the mirror is derived, whose manifest names the current blob."""
     mirror = f"{TAG}/e4s/"
     old = site.puts_layout_3(mirror, (8, index("old")))[0]
     site.lists({TAG: [old.removeprefix(f"{TAG}/")]})
@@ -141,7 +141,7 @@ def test_a_list_may_name_the_blob(site: Site, tmp_path: Path) -> None:
 
 
 def test_a_blob_that_is_there_is_not_asked_for(site: Site, tmp_path: Path) -> None:
-    """A blob's name is its content: a second run asks for manifests, a new blob ousts the old."""
+    """Blobs are content-addressed: a second run requests manifests; a new blob replaces the old."""
     old = site.puts_layout_3("mirror/", (8, index("old")))[0]
     url = f"{site.url}/mirror"
     fetch(site, tmp_path, url=url)
@@ -165,7 +165,7 @@ def test_a_blob_that_is_there_is_not_asked_for(site: Site, tmp_path: Path) -> No
 
 
 def test_gzip_blobs_are_kept_as_they_are(site: Site, tmp_path: Path) -> None:
-    """A blob's checksum is of the compressed bytes, so nothing is unpacked on the way."""
+    """A blob's checksum is of the compressed bytes, so it is stored compressed."""
     content = gzip.compress(index("packed"))
     (path,) = site.puts_layout_3("", (8, content), compression="gzip")
     site.answers[path] = [status(200, content, Content_Encoding="gzip")]
@@ -176,7 +176,7 @@ def test_gzip_blobs_are_kept_as_they_are(site: Site, tmp_path: Path) -> None:
 
 
 def test_an_index_may_come_packed(site: Site, tmp_path: Path) -> None:
-    """An index of layout 2 that is sent by Content-Encoding gzip is kept unpacked."""
+    """An index of layout 2 sent with Content-Encoding gzip is stored decompressed."""
     packed = gzip.compress(site.files[E4S])
     site.answers[E4S] = [status(200, packed, Content_Encoding="gzip")]
 
@@ -186,7 +186,7 @@ def test_an_index_may_come_packed(site: Site, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", ["", f"/{LAYOUT_2}", "/"])
 def test_a_single_mirror_is_the_tree_itself(site: Site, tmp_path: Path, path: str) -> None:
-    """A private mirror has no list: its index comes to the tree's own folder."""
+    """A private mirror has no list: its index goes to the tree's own folder."""
     code, said = fetch(site, tmp_path, url=f"{site.url}/{TAG}/e4s{path}")
 
     assert (code, said) == (0, f"{tmp_path}: 1 index, 1 new or changed (0.0 MB)\n")
@@ -194,7 +194,7 @@ def test_a_single_mirror_is_the_tree_itself(site: Site, tmp_path: Path, path: st
 
 
 def test_both_layouts_of_a_mirror_are_downloaded(site: Site, tmp_path: Path) -> None:
-    """Where a mirror has both layouts, as one that Spack 1.0 continued, both are kept."""
+    """If a mirror has both layouts, because Spack 1.0 continued it, both are downloaded."""
     url = f"{site.url}/{TAG}/e4s"
     fetch(site, tmp_path, url=url)
     (blob,) = site.puts_layout_3(f"{TAG}/e4s/", (8, index("new")))
@@ -204,7 +204,7 @@ def test_both_layouts_of_a_mirror_are_downloaded(site: Site, tmp_path: Path) -> 
 
 
 def test_a_layout_that_a_mirror_gives_up_goes(site: Site, tmp_path: Path) -> None:
-    """What the mirror no longer has is removed here, once the other layout was downloaded."""
+    """A layout that the mirror no longer has is removed once the other is downloaded."""
     url = f"{site.url}/{TAG}/e4s"
     fetch(site, tmp_path, url=url)
     (blob,) = site.puts_layout_3(f"{TAG}/e4s/", (8, index("new")))
@@ -215,7 +215,7 @@ def test_a_layout_that_a_mirror_gives_up_goes(site: Site, tmp_path: Path) -> Non
 
 
 def test_s3_may_hide_what_is_not_there(site: Site, tmp_path: Path) -> None:
-    """A private bucket answers 403 for a list and a layout that it lacks."""
+    """A private bucket returns 403 for a missing list or layout."""
     for path in (LIST, LAYOUT_3):
         site.answers[f"{TAG}/e4s/{path}"] = [status(403)]
 
@@ -224,7 +224,7 @@ def test_s3_may_hide_what_is_not_there(site: Site, tmp_path: Path) -> None:
 
 
 def test_no_cache_at_an_address(site: Site, tmp_path: Path) -> None:
-    """Exit 1, and each address that was tried."""
+    """Exit 1 with each URL that was tried."""
     code, said = fetch(site, tmp_path, url=f"{site.url}/nowhere")
 
     assert code == 1
@@ -234,7 +234,7 @@ def test_no_cache_at_an_address(site: Site, tmp_path: Path) -> None:
 
 
 def test_tags_and_stacks_choose(site: Site, tmp_path: Path) -> None:
-    """Only what is named is asked for; the list comes whole."""
+    """Only selected stacks are requested; the list is kept in full."""
     site.lists({TAG: [f"e4s/{LAYOUT_2}", f"root/{LAYOUT_2}"], "develop": [f"e4s/{LAYOUT_2}"]})
 
     assert fetch(site, tmp_path, "--tag", TAG, "--stack", "root", "--stack", "e4s")[0] == 0
@@ -256,13 +256,13 @@ def test_tags_and_stacks_choose(site: Site, tmp_path: Path) -> None:
 def test_an_unknown_name_is_refused(
     site: Site, tmp_path: Path, options: list[str], words: str
 ) -> None:
-    """Exit 1 with the names that come closest, and no index is asked for."""
+    """Exit 1 with the closest names, and no index is requested."""
     assert fetch(site, tmp_path, *options) == (1, f"error: {words}\n")
     assert site.statuses() == {(LIST, 200): 1}
 
 
 def test_a_single_mirror_has_nothing_to_choose_from(site: Site, tmp_path: Path) -> None:
-    """Exit 1 for --tag where there is no list."""
+    """Exit 1 for --tag without a list."""
     code, said = fetch(site, tmp_path, "--tag", TAG, url=f"{site.url}/{TAG}")
 
     assert code == 1
@@ -285,7 +285,7 @@ def test_a_single_mirror_has_nothing_to_choose_from(site: Site, tmp_path: Path) 
     ids=["503", "500", "429", "cut off", "cut off unannounced", "stall", "hang up", "bad gzip"],
 )
 def test_what_may_pass_is_tried_again(site: Site, tmp_path: Path, answer: Answer) -> None:
-    """After a bad answer the next is taken, and the index is whole."""
+    """After a transient failure, the next response is used, and the index is complete."""
     site.answers[E4S] = [answer]
 
     assert fetch(site, tmp_path, "--timeout", "0.5") == (
@@ -299,7 +299,7 @@ def test_what_may_pass_is_tried_again(site: Site, tmp_path: Path, answer: Answer
 @pytest.mark.slow
 @pytest.mark.parametrize("answer", ["wrong", "short"])
 def test_a_damaged_blob_is_tried_again(site: Site, tmp_path: Path, answer: str) -> None:
-    """A blob with another checksum or length than its manifest says is not taken."""
+    """A blob with another checksum or length than in its manifest is not accepted."""
     (path,) = site.puts_layout_3("mirror/", (8, index("good")))
     content = site.files[path]
     site.answers[path] = [
@@ -312,7 +312,7 @@ def test_a_damaged_blob_is_tried_again(site: Site, tmp_path: Path, answer: str) 
 
 @pytest.mark.slow
 def test_a_server_is_waited_for_as_long_as_it_asks(site: Site, tmp_path: Path) -> None:
-    """Between an answer with Retry-After and the next request lie that many seconds."""
+    """After a response with Retry-After, the next request waits that many seconds."""
     times = []
 
     def refuse(handler: Handler) -> None:
@@ -352,7 +352,7 @@ def test_a_server_is_waited_for_as_long_as_it_asks(site: Site, tmp_path: Path) -
 def test_what_fails_is_told_and_the_rest_stays(
     site: Site, tmp_path: Path, answer: Answer, found: str, attempts: int
 ) -> None:
-    """Exit 1 with the address and what was found there; the index of before and others' stay."""
+    """Exit 1 with the URL and the problem; the previous index and those of others are kept."""
     fetch(site, tmp_path)
     before = site.files[E4S]
     site.files[E4S], site.files[RADIUSS] = index("newer"), index("newer, too")
@@ -369,7 +369,7 @@ def test_what_fails_is_told_and_the_rest_stays(
 
 
 def test_many_failures_are_counted(site: Site, tmp_path: Path) -> None:
-    """Ten are told, of the others how many they are."""
+    """Ten are listed, the others counted."""
     stacks = [f"s{number}/{LAYOUT_2}" for number in range(12)]
     site.lists({"develop": stacks})
     for path in stacks:
@@ -402,7 +402,7 @@ def test_many_failures_are_counted(site: Site, tmp_path: Path) -> None:
 def test_a_manifest_that_cannot_be_followed(
     site: Site, tmp_path: Path, changes: dict[str, object], words: str
 ) -> None:
-    """Exit 1 with what is wrong; neither the manifest nor a blob is kept."""
+    """Exit 1 with the problem; neither the manifest nor a blob is kept."""
     (path,) = site.puts_layout_3("mirror/", (8, index("good")), **changes)
     site.files[f"mirror/blobs/sha256/00/{'0' * 64}"] = site.files[path]
 
@@ -415,7 +415,7 @@ def test_a_manifest_that_cannot_be_followed(
 
 
 def test_a_blob_that_is_not_there(site: Site, tmp_path: Path) -> None:
-    """A manifest whose blob is missing is an error, not a mirror that is missing."""
+    """A manifest whose blob is missing is an error, not a missing mirror."""
     (path,) = site.puts_layout_3("mirror/", (8, index("gone")))
     del site.files[path]
 
@@ -428,7 +428,7 @@ def test_a_blob_that_is_not_there(site: Site, tmp_path: Path) -> None:
 
 
 def test_a_missing_stack_is_a_warning(site: Site, tmp_path: Path) -> None:
-    """A stack that is listed but not there is told, and the index of it that was here goes."""
+    """A stack that is listed but missing is a warning, and its local index is removed."""
     fetch(site, tmp_path)
     del site.files[E4S]
 
@@ -445,7 +445,7 @@ def test_a_missing_stack_is_a_warning(site: Site, tmp_path: Path) -> None:
 
 
 def test_where_all_is_missing_nothing_is_removed(site: Site, tmp_path: Path) -> None:
-    """No stack at all is an error, as under a wrong --s3-host, and what is here stays."""
+    """If all stacks are missing, as with a wrong --s3-host, exit 1; local files are kept."""
     fetch(site, tmp_path)
     before = tree(tmp_path)
 
@@ -457,7 +457,7 @@ def test_where_all_is_missing_nothing_is_removed(site: Site, tmp_path: Path) -> 
 
 
 def test_a_snapshot_becomes_what_the_list_says(site: Site, tmp_path: Path) -> None:
-    """A stack that its snapshot no longer lists goes; a snapshot no longer listed is history."""
+    """A stack that its snapshot no longer lists is removed; a snapshot no longer listed is kept."""
     site.lists({"v1": [f"e4s/{LAYOUT_2}", f"ml/{LAYOUT_2}"], "v2": [f"e4s/{LAYOUT_2}"]})
     for path in (f"v1/e4s/{LAYOUT_2}", f"v1/ml/{LAYOUT_2}", f"v2/e4s/{LAYOUT_2}"):
         site.files[path] = index(path)
@@ -476,7 +476,7 @@ def test_a_snapshot_becomes_what_the_list_says(site: Site, tmp_path: Path) -> No
 
 
 def test_files_of_the_users_own_stay(site: Site, tmp_path: Path) -> None:
-    """Only what was fetched is ever removed, even beside what was."""
+    """Only fetched files are ever removed, even beside other files."""
     own = tmp_path / "blobs" / "sha256" / "ab" / "abc"
     own.parent.mkdir(parents=True)
     own.write_text("mine")
@@ -495,7 +495,7 @@ def test_files_of_the_users_own_stay(site: Site, tmp_path: Path) -> None:
 def test_a_name_that_is_no_folders_is_left_out(
     site: Site, tmp_path: Path, tag: str, label: str
 ) -> None:
-    """No name of the list leads out of the tree: exit 1, and the other stacks come."""
+    """No name in the list leads out of the tree: exit 1, and other stacks are fetched."""
     listed = json.loads(site.files[LIST])
     listed.setdefault(tag, []).append({"label": label, "url": f"s3://bucket/{E4S}"})
     site.files[LIST] = json.dumps(listed).encode()
@@ -512,7 +512,7 @@ def test_a_name_that_is_no_folders_is_left_out(
     "text", [b'{"develop": "e4s"}', b'{"develop": [{"label": "e4s"}]}', b"{x}"]
 )
 def test_a_list_that_is_none(site: Site, tmp_path: Path, text: bytes) -> None:
-    """Exit 1 with its address, and the list of before stays."""
+    """Exit 1 with its URL, and the previous list is kept."""
     fetch(site, tmp_path)
     before = tree(tmp_path)
     site.files[LIST] = text
@@ -525,7 +525,7 @@ def test_a_list_that_is_none(site: Site, tmp_path: Path, text: bytes) -> None:
 
 
 def test_redirects_are_followed(site: Site, tmp_path: Path) -> None:
-    """An index may lie at another address over HTTP."""
+    """An index may be redirected to another URL over HTTP."""
     site.files["elsewhere"] = site.files[E4S]
     site.answers[E4S] = [status(307, Location=f"{site.url}/elsewhere")]
 
@@ -534,7 +534,7 @@ def test_redirects_are_followed(site: Site, tmp_path: Path) -> None:
 
 
 def test_a_login_is_used_where_it_belongs_and_never_told(site: Site, tmp_path: Path) -> None:
-    """User and password go to the host that they were given for, and into no message or file."""
+    """User and password are sent to the host that they are for, and are in no message or file."""
     url = site.url.replace("//", "//me:s%40cret@")
     login = "Basic " + base64.b64encode(b"me:s@cret").decode()
     with serve() as other:
@@ -554,7 +554,7 @@ def test_a_login_is_used_where_it_belongs_and_never_told(site: Site, tmp_path: P
 
 
 def test_a_host_that_is_not_there_is_given_up_once(site: Site, tmp_path: Path) -> None:
-    """Of stacks on a dead host the first alone is waited for, and those on others come."""
+    """Only the first stack on an unreachable host waits; stacks on others are fetched."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         dead = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -593,7 +593,7 @@ def test_a_host_that_is_not_there_is_given_up_once(site: Site, tmp_path: Path) -
     ],
 )
 def test_an_address_that_is_none(site: Site, tmp_path: Path, url: str, words: str) -> None:
-    """Exit 1, and nothing is asked."""
+    """Exit 1 without a request."""
     code, said = fetch(site, tmp_path, url=url)
 
     assert code == 1
@@ -606,7 +606,7 @@ def test_an_address_that_is_none(site: Site, tmp_path: Path, url: str, words: st
     "setting", ["HTTP_PROXY=ftp://127.0.0.1", "ALL_PROXY=http://[::", "SSL_CERT_FILE=/nowhere"]
 )
 def test_an_environment_that_cannot_be_used(tmp_path: Path, setting: str) -> None:
-    """Exit 1 with where to look, for a proxy or certificates that can't be."""
+    """Exit 1 for an invalid proxy or certificate setting, with the variables to check."""
     name, value = setting.split("=")
 
     result = run_command(
@@ -619,7 +619,7 @@ def test_an_environment_that_cannot_be_used(tmp_path: Path, setting: str) -> Non
 
 
 def test_a_proxy_is_asked_for_what_is_wanted(site: Site, tmp_path: Path) -> None:
-    """With HTTP_PROXY set, the request goes there and names the cache's own address."""
+    """With HTTP_PROXY, the request goes to the proxy, with the cache's own URL."""
     environment = os.environ | {"HTTP_PROXY": site.url, "NO_PROXY": "", "no_proxy": ""}
     address = f"http://cache.example/{TAG}/e4s/{LAYOUT_2}"
     site.files[address] = index("by proxy")
@@ -631,7 +631,7 @@ def test_a_proxy_is_asked_for_what_is_wanted(site: Site, tmp_path: Path) -> None
 
 
 def test_a_host_may_serve_many_buckets(site: Site, tmp_path: Path) -> None:
-    """In --s3-host the bucket's name may stand anywhere."""
+    """{bucket} may be anywhere in --s3-host."""
     site.files = {f"of/bucket/{name}": content for name, content in site.files.items()}
 
     code, _ = fetch(site, tmp_path, "--s3-host", f"{site.url}/of/{{bucket}}/", url="s3://bucket/")
@@ -642,7 +642,7 @@ def test_a_host_may_serve_many_buckets(site: Site, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("jobs", "most"), [(1, 1), (3, 3)])
 def test_so_many_at_a_time(site: Site, tmp_path: Path, jobs: int, most: int) -> None:
-    """As many indexes as --jobs says are on their way at once, and no more."""
+    """Exactly --jobs indexes are downloaded concurrently."""
     barrier = threading.Barrier(jobs)
 
     def meet(handler: Handler) -> None:
@@ -660,7 +660,7 @@ def test_so_many_at_a_time(site: Site, tmp_path: Path, jobs: int, most: int) -> 
 def test_an_interrupted_run_leaves_nothing_half(
     site: Site, tmp_path: Path, end: signal.Signals
 ) -> None:
-    """A run that ends while an index comes leaves the one of before, and the next clears up."""
+    """An interrupted download keeps the previous index, and the next run cleans up."""
     fetch(site, tmp_path)
     before = site.files[E4S]
     site.files[E4S] = index("newer")
@@ -688,7 +688,7 @@ def test_an_interrupted_run_leaves_nothing_half(
 
 
 def test_two_runs_on_a_tree_go_one_after_the_other(site: Site, tmp_path: Path) -> None:
-    """The second says that it waits, and then finds all done."""
+    """The second says that it waits, and then finds nothing left to do."""
     goes_on = threading.Event()
 
     def linger(handler: Handler) -> None:

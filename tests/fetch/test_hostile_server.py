@@ -1,4 +1,4 @@
-"""A server that means harm, or is badly made: nothing bad is published, told, or without bounds."""
+"""A hostile or broken server: nothing bad is published, disclosed, or unbounded."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ TAG = "develop-2025-03-30"
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    """Give a single mirror in layout 2, without a list."""
+    """Return a single mirror of layout 2, without a list."""
     with serve() as site:
         site.files[LAYOUT_2] = index("good")
         yield site
@@ -42,14 +42,14 @@ def site() -> Iterator[Site]:
 def fetch(
     url: str, to: Path, *options: object, environment: dict[str, str] | None = None
 ) -> tuple[int, str]:
-    """Run `cache-coverage fetch` without retries; give its exit status and what it said."""
+    """Run `cache-coverage fetch` without retries; return its exit status and messages."""
     return run_fetch(
         *(url, "--to", to, "--retries", "0", "--timeout", "5", *options), environment=environment
     )
 
 
 def send_without_length(content: bytes, *, code: int = 200, **headers: str) -> Answer:
-    """Answer without saying how long the body is; its end is that of the connection."""
+    """Respond without a Content-Length; the body ends with the connection."""
 
     def answer(handler: Handler) -> None:
         handler.sent = code
@@ -88,7 +88,7 @@ def send_without_length(content: bytes, *, code: int = 200, **headers: str) -> A
 def test_what_is_no_index_is_not_published(
     site: Site, tmp_path: Path, answer: Answer, words: str
 ) -> None:
-    """Exit 1 with what was found, and the index of before stays."""
+    """Exit 1 with the problem, and the previous index is kept."""
     assert fetch(f"{site.url}/{LAYOUT_2}", tmp_path)[0] == 0
     before = tree(tmp_path)
     # Another ETag than ours, so that the server would send the index anew.
@@ -112,7 +112,7 @@ def test_what_is_no_index_is_not_published(
 def test_a_blob_that_is_no_index_is_not_published(
     site: Site, tmp_path: Path, content: bytes
 ) -> None:
-    """A checksum that holds does not make an index of other content."""
+    """Other content is not an index even if its checksum matches."""
     compression = "gzip" if content[:1] == b"\x1f" else "none"
     site.puts_layout_3("mirror/", (8, content), compression=compression)
 
@@ -139,7 +139,7 @@ def test_a_blob_that_is_no_index_is_not_published(
 def test_where_a_redirect_may_not_lead(
     site: Site, tmp_path: Path, location: str, words: str
 ) -> None:
-    """Exit 1 with what is wrong with it, once, and never a traceback."""
+    """Exit 1 with the problem, once, and never a traceback."""
     site.answers[LAYOUT_2] = [status(302, Location=location)] * 20
 
     code, said = fetch(f"{site.url}/{LAYOUT_2}", tmp_path)
@@ -149,7 +149,7 @@ def test_where_a_redirect_may_not_lead(
 
 
 def test_a_redirect_gets_no_login_at_another_origin(site: Site, tmp_path: Path) -> None:
-    """Neither the login of the first host nor that in the redirect or .netrc goes elsewhere."""
+    """Neither the login of the first host nor that in the redirect or .netrc is sent elsewhere."""
     home = tmp_path / "home"
     home.mkdir()
     (home / ".netrc").write_text("machine localhost login other password sekret\n")
@@ -170,7 +170,7 @@ def test_a_redirect_gets_no_login_at_another_origin(site: Site, tmp_path: Path) 
 
 
 def test_a_blob_larger_than_announced_is_given_up_at_once(site: Site, tmp_path: Path) -> None:
-    """Of a blob announced as 100 bytes that does not end, no more than a few pieces are taken."""
+    """Of an endless blob announced as 100 bytes, only a few chunks are read."""
     (path,) = site.puts_layout_3("mirror/", (8, index("good")), contentLength=100)
     sent = [0]
 
@@ -195,7 +195,7 @@ def test_a_blob_larger_than_announced_is_given_up_at_once(site: Site, tmp_path: 
 def test_a_blob_announced_as_impossibly_large_is_not_asked_for(
     site: Site, tmp_path: Path, length: int
 ) -> None:
-    """Exit 1 before a byte of it comes."""
+    """Exit 1 before any byte is requested."""
     (path,) = site.puts_layout_3("mirror/", (8, index("good")), contentLength=length)
 
     code, said = fetch(f"{site.url}/mirror/{LAYOUT_3}", tmp_path)
@@ -208,7 +208,7 @@ def test_a_blob_announced_as_impossibly_large_is_not_asked_for(
 
 @pytest.mark.parametrize("path", [LIST, f"mirror/{LAYOUT_3}"])
 def test_small_files_have_small_limits(site: Site, tmp_path: Path, path: str) -> None:
-    """A list or manifest that does not end is given up at some megabytes."""
+    """An endless list or manifest is stopped after some megabytes."""
     site.answers[path] = [send_without_length(b"{" + b" " * 100_000_000)]
     url = site.url if path == LIST else f"{site.url}/{path}"
 
@@ -219,7 +219,7 @@ def test_small_files_have_small_limits(site: Site, tmp_path: Path, path: str) ->
 
 
 def bomb() -> bytes:
-    """Return gzip data of 10 MB that decompress to 10 GB of zeros in what begins like an index."""
+    """Return gzip data of 10 MB that decompress to 10 GB of zeros after the start of an index."""
     packer = zlib.compressobj(9, wbits=31)
 
     def pack(data: bytes) -> bytes:
@@ -231,7 +231,7 @@ def bomb() -> bytes:
 
 @pytest.mark.parametrize("place", ["encoded", "blob"])
 def test_a_decompression_bomb_ends_in_a_message(site: Site, tmp_path: Path, place: str) -> None:
-    """A gzip bomb of 10 GB is met while it is unpacked: within 1 GB of memory and disk."""
+    """A gzip bomb of 10 GB is stopped within 1 GB of memory and disk."""
     content = bomb()
     if place == "blob":
         site.puts_layout_3("mirror/", (8, content), compression="gzip")
@@ -252,7 +252,7 @@ def test_a_decompression_bomb_ends_in_a_message(site: Site, tmp_path: Path, plac
 
 
 def test_a_damaged_blob_is_downloaded_again(site: Site, tmp_path: Path) -> None:
-    """A blob altered here, at its own length, is replaced, and its manifest gets a new time."""
+    """A locally modified blob of the same length is replaced, and its manifest is touched."""
     (path,) = site.puts_layout_3("", (8, index("good")))
     fetch(f"{site.url}/{LAYOUT_3}", tmp_path)
     (tmp_path / path).write_bytes(index("evil"))
@@ -268,7 +268,7 @@ def test_a_damaged_blob_is_downloaded_again(site: Site, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("host", ["{site}", "{site}/{{bucket}}"])
 def test_a_login_in_s3_host_is_used_and_not_kept(site: Site, tmp_path: Path, host: str) -> None:
-    """It is sent to that host, and is in no message and no file."""
+    """It is sent to that host, and is in no message or file."""
     site.files |= {f"bucket/{name}": content for name, content in site.files.items()}
     host = host.format(site=site.url.replace("//", "//me:sekret@"))
 
@@ -288,7 +288,7 @@ def test_a_login_in_s3_host_is_used_and_not_kept(site: Site, tmp_path: Path, hos
 def test_a_snapshot_named_like_a_file_of_the_tree_is_left_out(
     site: Site, tmp_path: Path, name: str
 ) -> None:
-    """Exit 1 with its name, and the other snapshots come."""
+    """Exit 1 with its name, and the other snapshots are fetched."""
     url = f"{site.url}/{LAYOUT_2}"
     listed = {name: [{"label": "a", "url": url}], TAG: [{"label": "a", "url": url}]}
     site.files[LIST] = json.dumps(listed).encode()
@@ -301,7 +301,7 @@ def test_a_snapshot_named_like_a_file_of_the_tree_is_left_out(
 
 
 def test_a_stack_that_is_listed_twice_is_told(site: Site, tmp_path: Path) -> None:
-    """Two indexes for one folder: the first is kept, and the other is a failure."""
+    """Of two indexes for one folder, the first is kept, and the other is a failure."""
     site.files["b/" + LAYOUT_2] = index("other")
     listed = {TAG: [{"label": "a", "url": f"{site.url}/{part}{LAYOUT_2}"} for part in ("", "b/")]}
     site.files[LIST] = json.dumps(listed).encode()
@@ -326,7 +326,7 @@ def test_a_stack_that_is_listed_twice_is_told(site: Site, tmp_path: Path) -> Non
 def test_a_list_leads_to_other_hosts_only_if_allowed(
     site: Site, tmp_path: Path, options: list[str], allowed: bool
 ) -> None:
-    """Another port is another host, too: it may be a service of the user's own machine."""
+    """Another port counts as another host: it may be a service on the user's machine."""
     with serve() as other:
         other.files[LAYOUT_2] = index("elsewhere")
         site.files[LIST] = json.dumps(
@@ -342,7 +342,7 @@ def test_a_list_leads_to_other_hosts_only_if_allowed(
 
 
 def test_netrc_and_environment_have_logins(site: Site, tmp_path: Path) -> None:
-    """In this order: the URL's, the environment's for that URL, and .netrc's for its host."""
+    """In this order: in the URL, in the environment for that URL, in .netrc for its host."""
     home = tmp_path / "home"
     home.mkdir()
     (home / ".netrc").write_text("machine 127.0.0.1 login net password rc\n")
@@ -365,7 +365,7 @@ def test_netrc_and_environment_have_logins(site: Site, tmp_path: Path) -> None:
 
 
 def test_a_netrc_that_cannot_be_read_is_told_without_its_text(site: Site, tmp_path: Path) -> None:
-    """Exit 1 with the file and line, and no word of what stands there."""
+    """Exit 1 with the file and line, but no text of the file."""
     (tmp_path / "netrc").write_text("machine 127.0.0.1 sekret")
 
     code, said = fetch(site.url, tmp_path / "to", environment={"NETRC": str(tmp_path / "netrc")})
@@ -375,7 +375,7 @@ def test_a_netrc_that_cannot_be_read_is_told_without_its_text(site: Site, tmp_pa
 
 
 def test_a_whole_transfer_has_a_limit(site: Site, tmp_path: Path) -> None:
-    """A server that sends a byte now and then, never silent for long, is given up all the same."""
+    """A server that sends a byte now and then is given up as well."""
     content = index("drop by drop")
 
     def drip(handler: Handler) -> None:
@@ -402,7 +402,7 @@ def test_a_whole_transfer_has_a_limit(site: Site, tmp_path: Path) -> None:
 def test_links_in_place_of_our_own_files_are_not_followed(
     site: Site, tmp_path: Path, name: str
 ) -> None:
-    """What a link leads to is neither emptied nor written: exit 1."""
+    """The target of a symbolic link is neither truncated nor written: exit 1."""
     mine = tmp_path / "mine"
     mine.write_text("mine")
     own = tmp_path / "to" / ".fetch"
@@ -417,7 +417,7 @@ def test_links_in_place_of_our_own_files_are_not_followed(
 
 
 def test_a_run_killed_in_its_journal_is_taken_up(site: Site, tmp_path: Path) -> None:
-    """What a run noted before it was killed counts, but for the line that it did not finish."""
+    """The journal of a killed run counts, except for an unfinished last line."""
     fetch(f"{site.url}/{LAYOUT_2}", tmp_path)
     own = tmp_path / ".fetch"
     ((path, seen),) = json.loads((own / "seen.json").read_text()).items()
@@ -432,7 +432,7 @@ def test_a_run_killed_in_its_journal_is_taken_up(site: Site, tmp_path: Path) -> 
 
 
 def test_remembering_does_not_cost_more_with_each_file(tmp_path: Path) -> None:
-    """Noting one file of many writes some hundred bytes, not all that is remembered."""
+    """Recording one file of many writes some hundred bytes, not the whole state."""
     program = """
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Mirrors as Spack's configuration names them, views of indexes, and sizes over HTTP."""
+"""Mirrors in Spack's configuration, views of indexes, and sizes over HTTP."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ GMAKE = "v3/manifests/spec/gmake/gmake-4.4.1-kkqnlog5wnmtijcdk3fjg5m4mv66cbdi.sp
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    """Give a server with the mirrors `one`, of layout 2, and `hep`, of a real Spack 1.2."""
+    """Return a server with the mirrors `one`, of layout 2, and `hep`, written by Spack 1.2."""
     with serve() as site:
         site.files[f"one/{LAYOUT_2}"] = index("one")
         for file in HEP.rglob("*"):
@@ -31,7 +31,7 @@ def site() -> Iterator[Site]:
 
 
 def fetch(file: Path, to: Path, *options: object, **environment: str) -> tuple[int, str]:
-    """Fetch the mirrors that a file names."""
+    """Fetch the mirrors in a file."""
     return run_fetch(
         *("--mirrors", file, "--to", to, "--retries", 0, *options), environment=environment
     )
@@ -45,7 +45,7 @@ def write(folder: Path, text: str, site: Site | None = None) -> Path:
 
 
 def test_each_mirror_becomes_a_stack(site: Site, tmp_path: Path) -> None:
-    """Strings, keys and `fetch` name URLs; mirrors of sources are left out."""
+    """URLs are strings, keys or in `fetch`; source mirrors are left out."""
     file = write(
         tmp_path,
         """
@@ -79,7 +79,7 @@ def test_each_mirror_becomes_a_stack(site: Site, tmp_path: Path) -> None:
 
 
 def test_a_mirror_that_leaves_the_file_goes(site: Site, tmp_path: Path) -> None:
-    """A run without failure removes what the file no longer names; --stack keeps to some."""
+    """A run without failures removes mirrors no longer in the file; --stack restricts it."""
     to = tmp_path / "to"
     fetch(write(tmp_path, "mirrors: {one: SITE/one, two: SITE/hep}", site), to)
     file = write(tmp_path, "mirrors: {one: SITE/one, more: SITE/one}", site)
@@ -93,7 +93,7 @@ def test_a_mirror_that_leaves_the_file_goes(site: Site, tmp_path: Path) -> None:
 
 
 def test_logins_come_from_the_variables_that_are_named(site: Site, tmp_path: Path) -> None:
-    """Each mirror is asked with its own login, and no other's, though they share a host."""
+    """Each mirror gets its own login, even if several share a host."""
     site.files |= {f"two/{LAYOUT_2}": index("two"), f"three/{LAYOUT_2}": index("three")}
     file = write(
         tmp_path,
@@ -147,7 +147,7 @@ def test_logins_come_from_the_variables_that_are_named(site: Site, tmp_path: Pat
     ],
 )
 def test_a_file_that_cannot_be_followed(tmp_path: Path, text: str, words: str) -> None:
-    """Exit 1 with the file or mirror, what is wrong and what to do, without any login."""
+    """Exit 1 with the file or mirror, the problem and the remedy, without any login."""
     code, said = fetch(write(tmp_path, text), tmp_path / "to")
 
     assert code == 1
@@ -156,7 +156,7 @@ def test_a_file_that_cannot_be_followed(tmp_path: Path, text: str, words: str) -
 
 
 def test_an_environment_file_has_mirrors_too(site: Site, tmp_path: Path) -> None:
-    """In spack.yaml the section stands below `spack`, and two colons override other files."""
+    """In spack.yaml the section is below `spack`; two colons override other files."""
     file = write(tmp_path, 'spack: {"mirrors:": {one: SITE/one}}', site)
 
     assert fetch(file, tmp_path / "to")[0] == 0
@@ -177,7 +177,7 @@ def test_one_mirror_that_fails_costs_no_other(site: Site, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("arguments", [[], ["http://127.0.0.1", "--mirrors", "FILE"]])
 def test_a_url_or_a_file_is_named(tmp_path: Path, arguments: list[str]) -> None:
-    """Exit 2 for none or both of them."""
+    """Exit 2 for neither or both."""
     file = str(write(tmp_path, "mirrors: {}"))
 
     code, said = run_fetch(
@@ -190,7 +190,7 @@ def test_a_url_or_a_file_is_named(tmp_path: Path, arguments: list[str]) -> None:
 
 @pytest.mark.parametrize("named", ["option", "folder", "url", "file"])
 def test_a_view_of_an_index(site: Site, tmp_path: Path, named: str) -> None:
-    """A view is downloaded in place of the mirror's own index, and `flatten` reads it."""
+    """A view is downloaded instead of the mirror's own index, and `flatten` reads it."""
     view = "v3/manifests/index/gpu/index.manifest.json"
     site.files[f"hep/{view}"] = site.files[f"hep/{LAYOUT_3}"]
     to, url = tmp_path / "to", f"{site.url}/hep"
@@ -231,7 +231,7 @@ def test_folders_in_a_mirror_stand_for_it(site: Site, tmp_path: Path, folder: st
 
 
 def test_a_mirror_may_be_called_as_the_folder_in_it(site: Site, tmp_path: Path) -> None:
-    """A mirror in a folder build_cache is found, after the URL above it was tried."""
+    """A mirror in a folder build_cache is found, after the URL of its parent was tried."""
     site.files[f"odd/build_cache/{LAYOUT_2}"] = index("odd")
 
     code, said = run_fetch(f"{site.url}/odd/build_cache", "--to", tmp_path / "to")
@@ -242,7 +242,7 @@ def test_a_mirror_may_be_called_as_the_folder_in_it(site: Site, tmp_path: Path) 
 
 @pytest.mark.slow
 def test_sizes_of_a_mirror_of_layout_3(site: Site, tmp_path: Path) -> None:
-    """With --sizes each spec's manifest comes, and again only where it changed."""
+    """With --sizes, each spec's manifest is downloaded, again only if it changed."""
     to, url = tmp_path / "to", f"{site.url}/hep"
     assert run_fetch(url, "--to", to)[0] == 0
     assert not (to / GMAKE).exists()
@@ -267,7 +267,7 @@ def test_sizes_of_a_mirror_of_layout_3(site: Site, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_signed_and_missing_manifests(site: Site, tmp_path: Path) -> None:
-    """A clearsigned manifest is kept as it is; a missing one is a warning, another an error."""
+    """A clearsigned manifest is kept as is; a missing one is a warning, a wrong one an error."""
     plain = site.files[f"hep/{GMAKE}"]
     signed = (
         b"-----BEGIN PGP SIGNED MESSAGE-----\nHash: SHA512\n\n"
@@ -293,7 +293,7 @@ def test_signed_and_missing_manifests(site: Site, tmp_path: Path) -> None:
 
 
 def test_a_spec_of_a_git_version_is_named_as_spack_names_it(site: Site, tmp_path: Path) -> None:
-    """In names of manifests, / and = of a version are written as _."""
+    """In names of manifests, / and = of a version become _."""
     spec_hash = "k" * 32
     record = {"spec": {"name": "x", "version": "git.a/b=1"}, "in_buildcache": True}
     content = json.dumps({"database": {"version": "8", "installs": {spec_hash: record}}}).encode()

@@ -1,4 +1,4 @@
-"""Build caches in OCI registries: what a real Spack pushed to a real registry, and bad ones."""
+"""Build caches in OCI registries: one that Spack pushed to a real registry, and broken ones."""
 
 from __future__ import annotations
 
@@ -27,31 +27,31 @@ MANIFEST = f"v2/{NAME}/manifests/index.spack"
 
 @pytest.fixture
 def storage(tmp_path: Path) -> Storage:
-    """Give the storage of a registry with 24 specs."""
+    """Return the storage of a registry with 24 specs."""
     return push_cache(tmp_path / "registry")
 
 
 @pytest.fixture
 def registry(storage: Storage, tmp_path: Path) -> Iterator[str]:
-    """Give the HOST:PORT of a registry that anybody may read."""
+    """Return the HOST:PORT of a public registry."""
     with serve_registry(tmp_path / "registry") as host:
         yield host
 
 
 def fetch(host: str, to: Path, *options: object, **environment: str) -> tuple[int, str]:
-    """Fetch the cache in a registry; give the exit status and what was said."""
+    """Fetch the cache in a registry; return the exit status and messages."""
     url = f"oci+http://{host}/{NAME}"
     return run_fetch(url, "--to", to, "--retries", 0, *options, environment=environment)
 
 
 def read_table(out: Path, name: str) -> pl.DataFrame:
-    """Read a table but for the columns that tell its source."""
+    """Read a table without the columns that depend on the source."""
     frame = pl.read_parquet(out / "tables" / name, hive_partitioning=True)
     return frame.drop("page", strict=False).sort(frame.drop("page", strict=False).columns[:3])
 
 
 def test_a_registry_gives_the_rows_of_a_mirror(registry: str, tmp_path: Path) -> None:
-    """The 24 specs are those that the same Spack pushed to a mirror, in all columns."""
+    """The 24 specs are the same, in all columns, as in a mirror of the same Spack."""
     assert fetch(registry, tmp_path / "to") == (
         0,
         f"{tmp_path / 'to'}: 1 index, 1 new or changed (0.1 MB)\n",
@@ -68,7 +68,7 @@ def test_a_registry_gives_the_rows_of_a_mirror(registry: str, tmp_path: Path) ->
 
 
 def test_a_second_run_downloads_nothing(registry: str, storage: Storage, tmp_path: Path) -> None:
-    """What has its digest still is not sent again; a new index is, and the old blob goes."""
+    """Unchanged digests are not sent again; a new index replaces the old blob."""
     to = tmp_path / "to"
     fetch(registry, to)
     before = tree(to)
@@ -82,7 +82,7 @@ def test_a_second_run_downloads_nothing(registry: str, storage: Storage, tmp_pat
 
 
 def put_index(storage: Storage, content: bytes, **changes: object) -> None:
-    """Put an index into a registry, as Spack does; `changes` are of its layer."""
+    """Put an index into a registry, as Spack does, with `changes` to its layer."""
     layer = {"digest": storage.put_layer(content), "size": len(content)} | changes
     media_type = "application/vnd.oci.image.layer.v1.tar+gzip"
     image = {
@@ -99,7 +99,7 @@ def put_index(storage: Storage, content: bytes, **changes: object) -> None:
 
 
 def test_the_bytes_tell_what_the_index_is(registry: str, storage: Storage, tmp_path: Path) -> None:
-    """A compressed index is read as well, whatever the media type says; sizes may be left out."""
+    """A compressed index is read too, whatever its media type; sizes are optional."""
     put_index(storage, gzip.compress(INDEX))
 
     code, said = fetch(registry, tmp_path / "to", "--no-sizes")
@@ -133,7 +133,7 @@ def test_an_index_that_is_none(
     changes: dict[str, object],
     words: str,
 ) -> None:
-    """Exit 1 with what is wrong, and the index of before stays."""
+    """Exit 1 with the problem, and the previous index is kept."""
     fetch(registry, tmp_path / "to")
     before = tree(tmp_path / "to")
     put_index(storage, content, **changes)
@@ -145,7 +145,7 @@ def test_an_index_that_is_none(
 
 
 def test_a_registry_without_an_index(registry: str, storage: Storage, tmp_path: Path) -> None:
-    """Where specs were pushed and no index, the message says what to run."""
+    """If specs were pushed without an index, the message says what to run."""
     storage.remove_tag("index.spack")
 
     code, said = fetch(registry, tmp_path / "to")
@@ -159,7 +159,7 @@ def test_a_registry_without_an_index(registry: str, storage: Storage, tmp_path: 
 
 
 def test_a_repository_that_is_not_there(registry: str, tmp_path: Path) -> None:
-    """Exit 1 with the URL that was asked."""
+    """Exit 1 with the requested URL."""
     url = f"oci+http://{registry}/nowhere"
 
     code, said = run_fetch(url, "--to", tmp_path / "to")
@@ -173,7 +173,7 @@ def test_a_repository_that_is_not_there(registry: str, tmp_path: Path) -> None:
 def test_a_spec_without_an_image_has_no_size(
     registry: str, storage: Storage, tmp_path: Path
 ) -> None:
-    """A warning counts them, and the others have theirs."""
+    """A warning counts them, and the others have sizes."""
     storage.remove_tag("gmake-4.4.1-kkqnlog5wnmtijcdk3fjg5m4mv66cbdi.spack")
 
     code, said = fetch(registry, tmp_path / "to")
@@ -188,7 +188,7 @@ def test_a_spec_without_an_image_has_no_size(
 def test_a_private_registry_takes_a_login(
     storage: Storage, tmp_path: Path, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A login is taken from everywhere that container tools take it, and kept nowhere."""
+    """Logins come from all the places that container tools use, and are stored nowhere."""
     with serve_registry(tmp_path / "registry", is_private=True) as host:
         login = base64.b64encode(b"me:sekret").decode()
         config = json.dumps({"auths": {host: {"auth": login}}})
@@ -228,7 +228,7 @@ def test_a_private_registry_takes_a_login(
 
 
 def ask_for_token(realm: str, scope: str = f"repository:{NAME}:pull") -> Answer:
-    """Answer without the token `good` as registries with a token service do."""
+    """Respond without the token `good` as registries with a token service do."""
 
     def answer(handler: Handler) -> None:
         if handler.headers["Authorization"] == "Bearer good":
@@ -242,7 +242,7 @@ def ask_for_token(realm: str, scope: str = f"repository:{NAME}:pull") -> Answer:
 
 @pytest.fixture
 def front() -> Iterator[Site]:
-    """Give a registry of which each file needs a token."""
+    """Return a registry in which each file needs a token."""
     with serve() as site:
         digest = hashlib.sha256(INDEX).hexdigest()
         image = {"layers": [{"digest": f"sha256:{digest}", "size": len(INDEX)}]}
@@ -258,7 +258,7 @@ def front() -> Iterator[Site]:
 def test_a_token_is_got_from_where_the_registry_says(
     front: Site, tmp_path: Path, user: str, key: str
 ) -> None:
-    """Anonymous or with a login, a token is asked for once, for this repository alone."""
+    """Anonymously or with a login, one token is requested, for this repository only."""
     path = "token?service=ours&scope=repository%3Aours%2Fcache%3Apull"
     front.files[path] = json.dumps({key: "good"}).encode()
     host = front.url.removeprefix("http://")
@@ -284,7 +284,7 @@ def test_a_token_is_got_from_where_the_registry_says(
 def test_a_token_service_that_gives_none(
     front: Site, tmp_path: Path, answer: Answer, words: str
 ) -> None:
-    """Exit 1 with what the service said."""
+    """Exit 1 with the answer of the service."""
     path = "token?service=ours&scope=repository%3Aours%2Fcache%3Apull"
     front.answers[path] = [answer] * 3
 
@@ -294,7 +294,7 @@ def test_a_token_service_that_gives_none(
 
 
 def test_no_login_goes_to_a_token_service_in_the_clear(front: Site, tmp_path: Path) -> None:
-    """A realm that is no URL is not asked; one of another scheme neither."""
+    """A realm that is not a URL, or has another scheme, is not requested."""
     for realm in ("ftp://127.0.0.1/token", "token", ""):
         front.answers[MANIFEST] = [ask_for_token(realm)] * 2
         code, said = fetch(f"me:sekret@{front.url.removeprefix('http://')}", tmp_path / "to")
@@ -303,7 +303,7 @@ def test_no_login_goes_to_a_token_service_in_the_clear(front: Site, tmp_path: Pa
 
 
 def test_a_blob_elsewhere_gets_no_token(front: Site, tmp_path: Path) -> None:
-    """Registries redirect to object stores, which are asked without the token."""
+    """Redirects to object stores are requested without the token."""
     path = "token?service=ours&scope=repository%3Aours%2Fcache%3Apull"
     front.files[path] = b'{"token": "good"}'
     (blob,) = (path for path in front.files if "/blobs/" in path)

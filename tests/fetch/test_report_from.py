@@ -20,7 +20,7 @@ TAG = "develop-2026-06-28"
 
 @pytest.fixture
 def site() -> Iterator[Site]:
-    """Give a cache with a list of one stack, which a real Spack 1.2 pushed."""
+    """Return a cache with a list of one stack, which Spack 1.2 pushed."""
     with serve() as site:
         for file in HEP.rglob("*"):
             if file.is_file():
@@ -32,13 +32,13 @@ def site() -> Iterator[Site]:
 
 
 def ask(out: Path, query: str) -> list[list[str]]:
-    """Return the rows of a query on the database that was built."""
+    """Return the rows of a query on the built database."""
     result = run_command("query", query, "--format", "csv", "--out", out)
     return [line.split(",") for line in result.stdout.splitlines()[1:]]
 
 
 def test_one_command_from_a_url_to_the_reports(site: Site, tmp_path: Path) -> None:
-    """What is fetched lies below OUT by the URL's host, and the reports say what was in it."""
+    """Downloads are below OUT by the URL's host, and the reports describe them."""
     report = ("report", "--from", site.url, "--sizes", "--out", tmp_path)
     host = site.url.removeprefix("http://").replace(":", "-")
 
@@ -58,7 +58,7 @@ def test_one_command_from_a_url_to_the_reports(site: Site, tmp_path: Path) -> No
 
 @pytest.mark.slow
 def test_it_may_tell_of_an_environment(site: Site, tmp_path: Path) -> None:
-    """With --lock the reports say what of a lock file is to be downloaded, in bytes."""
+    """With --lock, the reports have the bytes to download for a lock file."""
     report = ("report", "--from", site.url, "--sizes", "--out", tmp_path / "out")
     assert run_command(*report, env=ENVIRONMENT).returncode == 0
     ((package, hash_, size),) = ask(
@@ -88,7 +88,7 @@ def test_it_may_tell_of_an_environment(site: Site, tmp_path: Path) -> None:
 def test_a_lone_mirror_is_named_by_its_url_or_as_asked(
     site: Site, tmp_path: Path, options: tuple[str, ...], expected: list[list[str]]
 ) -> None:
-    """The last part of its URL is its snapshot, unless --tag names another."""
+    """The last part of its URL is its snapshot, unless --tag is given."""
     site.files = {
         path.replace(f"{TAG}/hep/", "our/cache/"): content for path, content in site.files.items()
     }
@@ -104,7 +104,7 @@ def test_a_lone_mirror_is_named_by_its_url_or_as_asked(
 
 @pytest.mark.slow
 def test_a_cache_that_fails_leaves_the_reports(site: Site, tmp_path: Path) -> None:
-    """Exit 1 with the URL, and what was built before stays."""
+    """Exit 1 with the URL, and existing outputs are kept."""
     run_command("report", "--from", site.url, "--out", tmp_path, env=ENVIRONMENT)
     before = (tmp_path / "reports" / "summary.md").read_bytes()
     site.files[f"{TAG}/hep/{LAYOUT_3}"] = b"<html>"
@@ -126,7 +126,7 @@ def test_names_are_for_a_url(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_one_bar_shows_both_stages(site: Site, tmp_path: Path) -> None:
-    """On a terminal fetching and reading are shown in turn, and gone in the end."""
+    """On a terminal, fetching and reading are shown in turn, and removed at the end."""
     code, written = run_on_terminal(
         "report", "--from", site.url, "--out", tmp_path, env=ENVIRONMENT | {"TERM": "xterm"}
     )

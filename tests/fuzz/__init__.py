@@ -1,1 +1,1 @@
-"""What must hold for any bytes at all, and inputs for which it once did not."""
+"""Properties that hold for any bytes, and inputs that once violated them."""

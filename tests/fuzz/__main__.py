@@ -24,7 +24,7 @@ SECONDS_PER_BYTE = 1 / 100_000
 
 
 def check_input(data: bytes) -> None:
-    """Check one input, and that it takes no more than a second a 100 kB, or a second in all."""
+    """Check one input, and that it takes at most a second per 100 kB, or a second in all."""
     started = time.process_time()
     check_page(data)
     # Five readings and their comparison, under instruments.
@@ -32,7 +32,7 @@ def check_input(data: bytes) -> None:
 
 
 def main() -> None:
-    """Run for so many seconds, from the seeds and the corpus."""
+    """Run for the given seconds, from the seeds and the corpus."""
     seconds = int(sys.argv[1])
     found = HERE / "found"
     found.mkdir(exist_ok=True)

@@ -1,4 +1,4 @@
-"""Read any bytes as a page in every way there is, and hold what they give against each other.
+"""Read any bytes as a page in every possible way, and compare the results.
 
 The page is read as the pipeline does, then with the fast way shut, then as YAML alone, and last by
 a few plain lines here that know nothing of the pipeline.
@@ -43,7 +43,7 @@ BAD_ESCAPE = r"(?<!\\)(?:\\\\)*\\(?:u[dD][89a-fA-F]..|[^0abt\tnvfre \"/\\N_LPxuU
 
 
 class Lenient(yaml.CSafeLoader):
-    """Takes what it does not know for nothing; which entries that spoils is not for it to say."""
+    """Ignores constructs that it does not know; which entries these spoil is left to others."""
 
 
 Lenient.add_constructor(None, lambda loader, node: None)
@@ -52,7 +52,7 @@ for _kind in ("merge", "value", "timestamp"):
 
 
 def check_page(data: bytes) -> Tables:
-    """Hold the readers against each other; give the tables of the page.
+    """Compare the readers with each other; return the tables of the page.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def check_page(data: bytes) -> Tables:
 
 
 def assert_same(fast: Decoded, careful: Decoded) -> None:
-    """Both give the same specs, pages and rejects."""
+    """Check that both have the same specs, pages and rejects."""
     assert_frame_equal(
         fast.specs.sort("page_number", "item"), careful.specs.sort("page_number", "item")
     )
@@ -81,7 +81,7 @@ def assert_same(fast: Decoded, careful: Decoded) -> None:
 
 
 def check_yaml(data: bytes) -> None:
-    """Hold what JSON and YAML both accept of a page against each other.
+    """Compare what JSON and YAML both accept of a page.
 
     Not where it has line ends that only YAML knows, which it folds within a text.
     """
@@ -104,7 +104,7 @@ def check_yaml(data: bytes) -> None:
 
 
 def check_tables(tables: Tables, decoded: Decoded) -> None:
-    """Prove that the tables are as declared, and count each entry once: as a spec or a reject."""
+    """Check that the tables conform, and count each entry once: as a spec or a reject."""
     for frame, table in (
         (tables[SPEC_STACKS], SPEC_STACKS),
         (tables[PAGES], PAGES),
@@ -157,7 +157,7 @@ def read_plainly(data: bytes) -> list[Any]:
 
 
 def check_rows(spec_stacks: pl.DataFrame, entries: list[Any]) -> None:
-    """Prove that each row is an entry of the page, value by value."""
+    """Check that each row is an entry of the page, value by value."""
     by_hash: dict[str, list[dict[str, Any]]] = {}
     for entry in entries:
         if isinstance(entry, dict) and entry.keys() >= REQUIRED and isinstance(entry["hash"], str):
@@ -167,7 +167,7 @@ def check_rows(spec_stacks: pl.DataFrame, entries: list[Any]) -> None:
 
 
 def is_row_of(row: dict[str, Any], entry: dict[str, Any]) -> bool:
-    """Whether a row of spec_stacks says what an entry of a page says."""
+    """Return whether a row of spec_stacks agrees with an entry of a page."""
     size = entry["size"] if isinstance(entry["size"], int) else None
     version = str(entry["compiler"]).replace("@=", "@").partition("@")[2]
     return (

@@ -1,4 +1,4 @@
-"""Where fuzzing starts: pages in every dialect, and the pieces of text that readers trip over."""
+"""Seeds for fuzzing: pages in every dialect, and fragments that are hard to parse."""
 
 from __future__ import annotations
 

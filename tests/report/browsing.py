@@ -20,7 +20,7 @@ REQUIRED = "COVERAGE_BROWSER_REQUIRED"
 
 @contextmanager
 def open_browser() -> Iterator[Browser]:
-    """Start Chromium, or skip the test where there is none and none is required."""
+    """Start Chromium; skip the test if it is missing and not required."""
     found = next(filter(None, map(shutil.which, NAMES)), None)
     if found is None and not os.environ.get(REQUIRED):
         pytest.skip("no Chromium: browser tests are skipped; apt-get install chromium")
@@ -39,7 +39,7 @@ def open_report(
     scheme: Literal["light", "dark"] = "light",
     anchor: str = "",
 ) -> Iterator[Page]:
-    """Open a report and wait for its data; nothing may be asked of elsewhere, nothing complain."""
+    """Open a report and wait for its data; no requests to elsewhere, no console errors."""
     folder = (out / "reports").resolve().as_uri()
     faults: list[str] = []
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -61,6 +61,6 @@ def open_report(
 
 
 def violations(page: Page) -> list[tuple[str, list[str]]]:
-    """Return the rules of axe-core that the page as it stands breaks, each with where."""
+    """Return the rules of axe-core that the current page violates, with the elements."""
     found = Axe().run(page).response["violations"]
     return [(rule["id"], [str(node["target"]) for node in rule["nodes"]]) for rule in found]

@@ -1,4 +1,4 @@
-"""Charts: axes that fit their values, and each value said."""
+"""Charts: axes fit their values, and each value has a text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def weeks(*package_counts: int) -> list[dict[str, Any]]:
 
 
 def assert_fits(chart: Chart) -> None:
-    """Every mark lies within its panel, and every panel within the chart."""
+    """Check that every mark is inside its panel, and every panel inside the chart."""
     for panel in chart.panels:
         assert 0 < panel.top < panel.base < chart.height
         for mark in panel.marks:
@@ -36,7 +36,7 @@ def assert_fits(chart: Chart) -> None:
 
 @pytest.mark.parametrize("counts", [(6,), (0,), (1, 1), (599, 600, 601), tuple(range(107))])
 def test_a_trend_fits_its_axes(counts: tuple[int, ...]) -> None:
-    """From one snapshot to all of the history, no value lies outside, and dates are snapshots'."""
+    """From one snapshot to the whole history, no value is outside, and dates are snapshots'."""
     rows = weeks(*counts)
 
     chart = trend_chart(rows)
@@ -52,13 +52,13 @@ def test_a_trend_fits_its_axes(counts: tuple[int, ...]) -> None:
 
 
 def test_one_snapshot_has_one_date() -> None:
-    """The time axis of a single snapshot names its date, and nothing around it."""
+    """The time axis of a single snapshot has only its date."""
     assert [tick.label for tick in trend_chart(weeks(6)).ticks] == ["2025-03-02"]
 
 
 @pytest.mark.parametrize("longest", [1, 3, 48])
 def test_lifetimes_have_whole_numbers(longest: int) -> None:
-    """The axis of weekly snapshots counts from 1 in whole numbers, each over its bar."""
+    """The axis of weekly snapshots has integers from 1, each at its bar."""
     rows = [{"tag_count": 1, "spec_count": 70}, {"tag_count": longest, "spec_count": 2}]
 
     chart = lifetime_chart(rows[-1:] if longest == 1 else rows)
@@ -71,7 +71,7 @@ def test_lifetimes_have_whole_numbers(longest: int) -> None:
 
 @pytest.mark.parametrize("largest", [0, 1, 4, 5, 9, 10, 41, 999, 60_001, 10**9])
 def test_axis_numbers_reach_the_largest_value(largest: int) -> None:
-    """They are few, whole, evenly spaced from 0, and the last is not below the value."""
+    """They are few integers, evenly spaced from 0, and the last is not below the value."""
     numbers = axis_numbers(largest)
 
     assert numbers[0] == 0

@@ -1,4 +1,4 @@
-"""What is written again, and what is kept; reports beside a lone database, and of a bad one."""
+"""Which files are rewritten or kept; reports of a database alone, and of a damaged one."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ from tests.writing import make_spec, site_page, write_pages
 
 
 def make_tables(source: Path, out: Path, pages: Mapping[str, str | bytes]) -> None:
-    """Write pages, and make the database of all that are there."""
+    """Write pages, and build the database of all of them."""
     write_pages(source, dict(pages))
     for command in (["flatten", source], ["build"]):
         assert run_command(*command, "--out", out).returncode == 0
 
 
 def report(out: Path, *options: str) -> str:
-    """Write the reports; return what was printed."""
+    """Write the reports; return the printed text."""
     result = run_command("report", "--out", out, *options)
     assert result.returncode == 0, result.stderr
     return result.stdout
 
 
 def written(out: Path) -> dict[str, int]:
-    """Return the reports' files with the inode of each, which tells when one is written anew."""
+    """Return the reports' files with their inodes, which change when a file is rewritten."""
     reports = out / "reports"
     return {
         str(path.relative_to(reports)): path.stat().st_ino
@@ -44,7 +44,7 @@ def written(out: Path) -> dict[str, int]:
 
 
 def zlib_pages(*tags: str) -> dict[str, str | bytes]:
-    """Return a page of zlib for each tag, each with another spec."""
+    """Return a page of zlib for each tag, each with a different spec."""
     return {
         f"{tag}/zlib/specs.md": site_page("zlib", tag, [make_spec(number)])
         for number, tag in enumerate(tags, 1)
@@ -52,7 +52,7 @@ def zlib_pages(*tags: str) -> dict[str, str | bytes]:
 
 
 def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
-    """The same lines are printed, and no file is another."""
+    """The same lines are printed, and no file is replaced."""
     make_tables(tmp_path / "in", tmp_path, zlib_pages(WEEK_1, WEEK_2))
     lines, before = report(tmp_path), written(tmp_path)
 
@@ -62,7 +62,7 @@ def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_new_snapshot_leaves_the_files_of_others(tmp_path: Path) -> None:
-    """Only its own are written, those of what was the newest, and those of the whole history."""
+    """Only its own files are written, those of the previous newest, and those of the history."""
     make_tables(tmp_path / "in", tmp_path, zlib_pages(WEEK_1, WEEK_2))
     report(tmp_path)
     before = written(tmp_path)
@@ -78,7 +78,7 @@ def test_a_new_snapshot_leaves_the_files_of_others(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_changed_snapshot_changes_the_one_after_it(tmp_path: Path) -> None:
-    """Its rows are in the changes of the next: both are written, the one before is kept."""
+    """It affects the changes of the next one: both are written, the one before is kept."""
     tags = (WEEK_1, WEEK_2, WEEK_3)
     make_tables(tmp_path / "in", tmp_path, zlib_pages(*tags))
     report(tmp_path)
@@ -97,7 +97,7 @@ def test_a_changed_snapshot_changes_the_one_after_it(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_file_that_is_gone_or_cut_is_written_again(tmp_path: Path) -> None:
-    """Whatever somebody did to the reports, the next run makes them whole."""
+    """The next run restores missing or truncated files."""
     make_tables(tmp_path / "in", tmp_path, zlib_pages(WEEK_1, WEEK_2))
     report(tmp_path)
     reports = tmp_path / "reports"
@@ -112,7 +112,7 @@ def test_a_file_that_is_gone_or_cut_is_written_again(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_long_history_has_its_large_views_by_snapshot(tmp_path: Path) -> None:
-    """Beyond twelve snapshots gaps.csv is the newest's, with --all everybody's."""
+    """Beyond twelve snapshots, gaps.csv has only the newest, with --all every one."""
     tags = [f"develop-2024-{month:02}-{day:02}" for month in range(1, 8) for day in (7, 21)]
     pages = {
         f"{tag}/{name}/specs.md": site_page(name, tag, [make_spec(number, target=target)])
@@ -135,7 +135,7 @@ def test_a_long_history_has_its_large_views_by_snapshot(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_page_may_begin_with_this_machine(tmp_path: Path) -> None:
-    """With --host its OS and target stand in the page, without it none does."""
+    """With --host, the page has this machine's OS and target, otherwise none."""
     make_tables(tmp_path / "in", tmp_path, zlib_pages(WEEK_1))
     report(tmp_path)
     assert '"host":null' in (tmp_path / "reports" / "index.html").read_text()
@@ -148,7 +148,7 @@ def test_the_page_may_begin_with_this_machine(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_snapshot_may_be_called_history(tmp_path: Path) -> None:
-    """Its file of data is its own, and so is that of the history."""
+    """It has its own data file, and so has the history."""
     make_tables(tmp_path / "in", tmp_path, zlib_pages("history", WEEK_1))
     report(tmp_path)
     data = tmp_path / "reports" / "data"
@@ -175,7 +175,7 @@ def test_a_snapshot_may_be_called_history(tmp_path: Path) -> None:
 def test_no_page_that_is_accepted_stops_the_report(
     tmp_path: Path, tag: str, changes: dict[str, object]
 ) -> None:
-    """Long versions, years that Python lacks, and thousands of stacks are reported."""
+    """Long versions, years that Python does not support, and thousands of stacks are reported."""
     pages: dict[str, str | bytes] = {
         f"{tag}/zlib/specs.md": site_page("zlib", tag, [make_spec(1, **changes)])
     }
@@ -184,7 +184,7 @@ def test_no_page_that_is_accepted_stops_the_report(
 
 
 def test_a_database_cut_short_is_told(sample: Path, tmp_path: Path) -> None:
-    """There is a message with the file and the remedy, and no traceback."""
+    """A message has the file and the remedy; there is no traceback."""
     whole = (sample / "coverage.duckdb").read_bytes()
     (tmp_path / "coverage.duckdb").write_bytes(whole[: len(whole) // 2])
 
@@ -197,7 +197,7 @@ def test_a_database_cut_short_is_told(sample: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_damaged_database_is_told(sample: Path, tmp_path: Path) -> None:
-    """Whatever bytes are lost, there is a message with the file and the remedy, no traceback."""
+    """Whatever bytes are damaged, a message has the file and the remedy; there is no traceback."""
     whole = (sample / "coverage.duckdb").read_bytes()
     for share in range(1, 12):
         damaged = bytearray(whole)
@@ -212,7 +212,7 @@ def test_a_damaged_database_is_told(sample: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_three_reports_of_a_lone_database(sample: Path, tmp_path: Path) -> None:
-    """Runs at once on a database without tables beside it take turns; nothing is left behind."""
+    """Concurrent runs on a database without tables take turns, and leave no other files."""
     shutil.copy(sample / "coverage.duckdb", tmp_path)
     command = [sys.executable, "-m", "pipeline", "report", "--out", str(tmp_path)]
     runs = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(3)]

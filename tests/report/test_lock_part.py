@@ -1,4 +1,4 @@
-"""The part "Your environment" of the reports: what the newest snapshot holds of lock files."""
+"""The part "Your environment" of the reports: the share of lock files that is cached."""
 
 from __future__ import annotations
 
@@ -90,19 +90,19 @@ package | version | hash | reason | nearest | differences
 
 
 def copy_database(outputs: Path, folder: Path) -> Path:
-    """Return a folder with the database of other outputs alone, which a report needs no more of."""
+    """Return a folder with only the database of other outputs, which is all a report needs."""
     shutil.copy(outputs / "coverage.duckdb", folder)
     return folder
 
 
 def summary_part(out: Path) -> str:
-    """Return the part of summary.md below its heading, as far as the next part."""
+    """Return the part of summary.md below its heading, up to the next part."""
     after = (out / "reports" / "summary.md").read_text().partition(HEADING)[2]
     return after.partition("\n<details><summary>Operating system")[0]
 
 
 def page_part(out: Path) -> str:
-    """Return the text of the part of index.html, a table's row in a line."""
+    """Return the text of the part of index.html, with one line per table row."""
     page = (out / "reports" / "index.html").read_text()
     (part,) = re.findall(r'<section id="your-environment">(.*?)</section>', page, re.DOTALL)
     cells = re.sub("</t[hd]>\n?(?=<t[hd])", " | ", part)
@@ -123,7 +123,7 @@ def test_the_summary_tells_what_the_cache_holds_of_lock_files(
 
 
 def test_the_page_tells_the_same(sample: Path, tmp_path: Path) -> None:
-    """Text for text; each spec that would be built has the rows that `lock` prints."""
+    """The texts are equal; each spec that would be built has the rows that `lock` prints."""
     copy_database(sample, tmp_path)
 
     result = run_command("report", "--lock", "gpu.lock", "--out", tmp_path, cwd=ENVIRONMENTS)
@@ -143,7 +143,7 @@ def test_the_page_tells_the_same(sample: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_only_another_lock_file_changes_the_reports(tmp_path: Path) -> None:
-    """Its content decides; the files of snapshots are kept, and without it the part is gone."""
+    """Its content decides; snapshots' files are kept, and without --lock the part is gone."""
     make_tables(tmp_path / "in", tmp_path, zlib_pages(WEEK_1, WEEK_2))
     path = write_lock(tmp_path / "spack.lock", lock_document([Node("zlib", 2)], ["zlib"]))
     lines, without = report(tmp_path), written(tmp_path)
@@ -172,7 +172,7 @@ def test_only_another_lock_file_changes_the_reports(tmp_path: Path) -> None:
 def test_a_file_that_is_no_lock_file_is_told_first(
     sample: Path, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
-    """As `lock` tells it, before anything is fetched or written."""
+    """The message is that of `lock`, before anything is fetched or written."""
     copy_database(sample, tmp_path)
     path = write_lock(tmp_path / "spack.lock", "spack:\n  specs: [zlib]\n")
 
@@ -195,7 +195,7 @@ def test_a_lock_file_that_is_not_there_is_told(sample: Path, tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_old_hashes_and_hostile_names_are_shown_as_text(tmp_path: Path) -> None:
-    """The warning stands in the reports too; no markup and no control character is alive."""
+    """The reports have the warning too; markup and control characters are escaped."""
     make_tables(tmp_path / "in", tmp_path, zlib_pages(WEEK_1))
     folder = tmp_path / "<b>|\n\x1b[1m"
     folder.mkdir()
@@ -217,7 +217,7 @@ def test_old_hashes_and_hostile_names_are_shown_as_text(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_browser_shows_the_part(sample: Path, tmp_path: Path) -> None:
-    """The heading leads to it from the top, its tables have names, and axe finds nothing."""
+    """A heading links to it, its tables have names, and axe reports no violations."""
     copy_database(sample, tmp_path)
     locks = ("--lock", "gpu.lock", "--lock", "tools.lock")
     assert run_command("report", *locks, "--out", tmp_path, cwd=ENVIRONMENTS).returncode == 0

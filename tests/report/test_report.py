@@ -1,4 +1,4 @@
-"""The files of the report: the same bytes for the same tables, and every row in them."""
+"""The files of the report: the same bytes for the same tables, with every row."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ FILES = sorted(str(path.relative_to(GOLDEN)) for path in GOLDEN.rglob("*.*"))
 
 
 def test_the_golden_files_are_all_there_are(sample: Path) -> None:
-    """summary.md and each CSV file have a golden file; `make golden` writes them anew."""
+    """summary.md and each CSV file have a golden file; `make golden` regenerates them."""
     reports = sample / "reports"
     found = [reports / "summary.md", *(reports / "csv").rglob("*.csv")]
     assert sorted(str(path.relative_to(reports)) for path in found) == FILES
@@ -45,13 +45,13 @@ def test_the_golden_files_are_all_there_are(sample: Path) -> None:
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_is_as_its_golden_file(sample: Path, name: str) -> None:
-    """Byte by byte: there is no time of day in it, no version, no path."""
+    """Byte for byte: no time of day, version or path is in it."""
     assert (sample / "reports" / name).read_bytes() == (GOLDEN / name).read_bytes()
 
 
 @pytest.mark.slow
 def test_a_second_report_is_the_same(tmp_path: Path) -> None:
-    """Made again from tables made again, every file of the reports has the same bytes."""
+    """After a rebuild from scratch, every file of the reports has the same bytes."""
     trees = []
     for _ in range(2):
         for command in (["flatten", SAMPLE], ["build"], ["report"]):
@@ -66,7 +66,7 @@ def test_a_second_report_is_the_same(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", [name for name in FILES if name.startswith("csv/")])
 def test_a_csv_file_has_every_row_of_its_view(sample: Path, name: str) -> None:
-    """Read back, it is the view, or a snapshot's part: each column by its name, null empty."""
+    """Read back, it equals the view, or a snapshot's part: columns by name, null empty."""
     view, *tag = Path(name).with_suffix("").parts[1:]
     with open_warehouse(sample) as connection:
         if view in NEWEST_VIEWS:
@@ -80,7 +80,7 @@ def test_a_csv_file_has_every_row_of_its_view(sample: Path, name: str) -> None:
 
 @pytest.mark.parametrize("view", sorted({Path(name).stem for name in FILES[:-1]} & set(BY_TAG)))
 def test_parquet_files_have_every_row_of_their_view(sample: Path, view: str) -> None:
-    """The folder of a view is read whole by Polars and DuckDB."""
+    """Polars and DuckDB read the folder of a view completely."""
     folder = sample / "reports" / "parquet" / view
     with open_warehouse(sample) as connection:
         rows = connection.sql(f"select * from {view} order by all").pl()
@@ -92,7 +92,7 @@ def test_parquet_files_have_every_row_of_their_view(sample: Path, view: str) -> 
 
 
 def test_the_page_names_only_files_that_are_there(sample: Path) -> None:
-    """Each link leads to a part of the page or to a file of the outputs, none to elsewhere."""
+    """Each link leads to a part of the page or to an existing file of the outputs."""
     reports = sample / "reports"
     html = (reports / "index.html").read_text()
     links = re.findall(r'\b(?:href|src)="([^"]*)"', html)
@@ -108,7 +108,7 @@ def test_the_page_names_only_files_that_are_there(sample: Path) -> None:
 
 
 def test_charts_take_their_colours_from_the_page(sample: Path) -> None:
-    """The charts are readable in light and dark: no colour or style is their own."""
+    """Charts are readable in light and dark: they have no colours of their own."""
     html = (sample / "reports" / "index.html").read_text()
     drawings = re.findall(r"<svg .*?</svg>", html, re.DOTALL)
     assert len(drawings) == 2
@@ -118,7 +118,7 @@ def test_charts_take_their_colours_from_the_page(sample: Path) -> None:
 
 
 def test_the_trend_is_drawn_and_written(sample: Path) -> None:
-    """The table beside the drawing has the numbers of view coverage_trend, the newest first."""
+    """The table beside the chart has the numbers of view coverage_trend, newest first."""
     html = (sample / "reports" / "index.html").read_text()
     trend = html[html.index('<section id="trend">') : html.index('<section id="repeated">')]
     rows = [re.findall(r">([^<>\n]+)</t[hd]>", row) for row in trend.split("<tr>")[2:]]

@@ -1,4 +1,4 @@
-"""The report in a real browser: what a person clicks, types, reads and hears."""
+"""The report in a real browser, with mouse, keyboard and screen-reader checks."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture(scope="module")
 def page(browser: Browser, sample: Path) -> Iterator[Page]:
-    """Return the report of the sample; a test leaves its panel closed."""
+    """Return the report of the sample; tests leave its panel closed."""
     with open_report(browser, sample) as opened:
         yield opened
 
@@ -110,7 +110,7 @@ def mirror_report(mirror_sample: Path) -> Path:
 
 
 def choose(page: Page, tag: str, mode: str = "exact") -> None:
-    """Choose a snapshot and what is counted."""
+    """Select a snapshot and what to count."""
     page.select_option("#snapshot", tag)
     page.check(f"input[value={mode}]")
     expect(page.locator("#package-table caption")).to_contain_text(f"of {tag} in")
@@ -124,7 +124,7 @@ def close(page: Page) -> None:
 
 
 def test_a_click_on_a_cell_lists_its_packages(page: Page, sample: Path) -> None:
-    """The list names the cell, its share, and the packages; Escape leads back from one to it."""
+    """The list has the cell, its share, and the packages; Escape returns from a package."""
     choose(page, WEEK_3)
     matrix = page.get_by_role("table").filter(has_text="Operating system × target, exact")
     row = matrix.get_by_role("row").filter(has_text="ubuntu22.04")
@@ -155,7 +155,7 @@ def test_a_click_on_a_cell_lists_its_packages(page: Page, sample: Path) -> None:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("tag", [WEEK_1, WEEK_2, WEEK_3])
 def test_every_cell_lists_as_many_packages_as_it_counts(page: Page, tag: str, mode: str) -> None:
-    """The lists are put together in the page, the counts in the views: they agree."""
+    """The page's lists and the views' counts agree."""
     choose(page, tag, mode)
     assert page.evaluate(WRONG_CELLS) == []
 
@@ -181,7 +181,7 @@ def test_the_matrices_are_what_the_view_says(page: Page, sample: Path, tag: str,
 
 
 def test_a_cell_is_opened_and_left_by_keyboard(page: Page) -> None:
-    """Enter opens the list, Escape closes it, and the cell has the focus again."""
+    """Enter opens the list, Escape closes it, and the cell gets the focus back."""
     choose(page, WEEK_3)
     cell = page.locator("#matrix-tables td button").first
     cell.focus()
@@ -192,7 +192,7 @@ def test_a_cell_is_opened_and_left_by_keyboard(page: Page) -> None:
 
 
 def test_search_and_filter_choose_packages(page: Page) -> None:
-    """What is typed is part of the name, in any case; the caption says how many are left."""
+    """The search matches part of the name, in any case; the caption has the number left."""
     choose(page, WEEK_3)
     names = page.locator("#package-table tbody th")
     every = names.all_text_contents()
@@ -210,7 +210,7 @@ def test_search_and_filter_choose_packages(page: Page) -> None:
 
 
 def test_a_column_sorts_both_ways(page: Page) -> None:
-    """The header says how; a number's first click puts the largest first."""
+    """The header shows the order; the first click on numbers sorts the largest first."""
     choose(page, WEEK_3)
     head = page.locator("#package-table thead th", has_text="covered")
     numbers = page.locator("#package-table td:nth-child(3)")
@@ -226,7 +226,7 @@ def test_a_column_sorts_both_ways(page: Page) -> None:
 def test_packages_are_exact_compatible_or_missing_as_the_views_say(
     browser: Browser, sample: Path, made: Path, tag: str
 ) -> None:
-    """Each cell of packages × environments has a mark and a word, as view gaps has it."""
+    """Each cell of packages × environments has a mark and a word, as in view gaps."""
     out = made if tag in ("develop", OTHER) else sample
     with open_warehouse(out) as connection:
         expected = run_query(
@@ -261,7 +261,7 @@ def test_packages_are_exact_compatible_or_missing_as_the_views_say(
 
 
 def unordered(row: tuple[str, list[str]]) -> tuple[str, list[list[str]]]:
-    """Return a row with each cell's words in the order of the alphabet."""
+    """Return a row with each cell's words sorted."""
     return row[0], [
         sorted(re.findall(r"[^\s,✓]+", state.replace("exact", "exact "))) for state in row[1]
     ]
@@ -273,7 +273,7 @@ COUNT_CHANGES = (
 
 
 def test_an_older_snapshot_shows_its_own_changes(page: Page, sample: Path) -> None:
-    """All that depends on the snapshot follows the choice, the overview too; lost comes first."""
+    """Everything follows the selected snapshot, even the overview; losses come first."""
     choose(page, WEEK_2)
     assert set(page.locator(".of-snapshot").all_text_contents()) == {WEEK_2}
     caption = page.locator(".change-caption")
@@ -293,7 +293,7 @@ def test_an_older_snapshot_shows_its_own_changes(page: Page, sample: Path) -> No
 
 
 def test_a_count_of_changes_opens_just_those(page: Page) -> None:
-    """They are those of the snapshot that is chosen."""
+    """They are those of the selected snapshot."""
     choose(page, WEEK_2)
     expect(page.locator("#changed")).to_contain_text(f"{WEEK_2} since {WEEK_1}")
     link = page.locator("#changed [data-change=lost]")
@@ -310,7 +310,7 @@ def test_a_count_of_changes_opens_just_those(page: Page) -> None:
 def test_any_two_snapshots_are_compared_as_the_macro_does(
     page: Page, sample: Path, from_tag: str, to_tag: str
 ) -> None:
-    """The page's rows are those of compare_snapshots: each cell, its change, cause and counts."""
+    """The page's rows are those of compare_snapshots: cell, change, cause and counts."""
     found = page.evaluate(
         "async ([from, to]) => compareSnapshots(await loadSnapshot(from), await loadSnapshot(to))",
         [from_tag, to_tag],
@@ -324,7 +324,7 @@ def test_any_two_snapshots_are_compared_as_the_macro_does(
 
 
 def test_another_snapshot_to_compare_with_is_chosen(page: Page) -> None:
-    """The choice replaces the snapshot before; the address says so."""
+    """The choice replaces the previous snapshot and is part of the URL."""
     choose(page, WEEK_3)
 
     page.locator("#change-from").select_option(WEEK_1)
@@ -335,7 +335,7 @@ def test_another_snapshot_to_compare_with_is_chosen(page: Page) -> None:
 
 
 def usable_packages(out: Path, tag: str, os: str, target: str) -> dict[str, str]:
-    """Return for each package that runs on a host how its best spec does."""
+    """Return for each package that runs on a host how its best spec matches."""
     with open_warehouse(out) as connection:
         rows = run_query(
             connection,
@@ -365,7 +365,7 @@ def usable_packages(out: Path, tag: str, os: str, target: str) -> dict[str, str]
     ],
 )
 def test_my_machine_is_what_the_macro_says(page: Page, sample: Path, os: str, target: str) -> None:
-    """How many packages run on a host, and how, is as usable_on_any_os has it."""
+    """How many packages run on a host, and how, agrees with usable_on_any_os."""
     choose(page, WEEK_1)
     page.get_by_role("combobox", name="Operating system").fill(os)
     page.get_by_role("combobox", name="CPU target").fill(target)
@@ -383,7 +383,7 @@ def test_my_machine_is_what_the_macro_says(page: Page, sample: Path, os: str, ta
 
 
 def test_the_address_holds_what_is_chosen(browser: Browser, sample: Path) -> None:
-    """A link opens just that; back and forward go through what was chosen."""
+    """A link restores the selection; back and forward step through selections."""
     address = f"#snapshot={WEEK_1}&mode=compatible&search=adi&package=adiak"
     with open_report(browser, sample, anchor=address) as page:
         expect(page.get_by_role("dialog", name="adiak")).to_contain_text(f"{WEEK_1}: newest")
@@ -401,7 +401,7 @@ def test_the_address_holds_what_is_chosen(browser: Browser, sample: Path) -> Non
 
 
 def test_a_matrix_is_sorted_filtered_and_rolled_up(page: Page, sample: Path) -> None:
-    """A heading sorts by its column; families stand for their targets, each package once."""
+    """A heading sorts by its column; families group targets, each package counted once."""
     choose(page, WEEK_1)
     matrix = page.get_by_role("table").filter(has_text="Operating system × target, exact")
     matrix.get_by_role("button", name="any target").click()
@@ -433,7 +433,7 @@ def test_a_matrix_is_sorted_filtered_and_rolled_up(page: Page, sample: Path) -> 
 
 
 def test_a_package_is_filtered_by_environment(page: Page, sample: Path) -> None:
-    """`Missing in` an environment leaves those for which nothing runs there."""
+    """`Missing in` an environment keeps those for which nothing runs there."""
     choose(page, WEEK_1)
     key = "linux-amzn2-aarch64"
     page.locator("#package-filter").select_option(f"missing {key}")
@@ -450,7 +450,7 @@ def test_a_package_is_filtered_by_environment(page: Page, sample: Path) -> None:
 
 
 def test_a_build_can_be_installed(page: Page, sample: Path) -> None:
-    """A build has its hash to copy, the commands that install it, and what tells it from others."""
+    """A build has a hash to copy, install commands, and its differences from others."""
     choose(page, WEEK_3)
     page.locator("#package-table").get_by_role("button", name="adiak", exact=True).click()
     panel = page.get_by_role("dialog", name="adiak")
@@ -473,7 +473,7 @@ def test_a_build_can_be_installed(page: Page, sample: Path) -> None:
 
 
 def test_what_a_spec_needs_is_a_tree(browser: Browser, mirror_report: Path) -> None:
-    """Each dependency says whether the snapshot has it, by its version and hash."""
+    """Each dependency shows whether the snapshot has it, by version and hash."""
     with open_warehouse(mirror_report) as connection:
         name, hash_, direct_count = run_query(
             connection,
@@ -497,7 +497,7 @@ def test_what_a_spec_needs_is_a_tree(browser: Browser, mirror_report: Path) -> N
 
 
 def test_print_leaves_nothing_out(browser: Browser, many: Path) -> None:
-    """Every row is printed, totals once, and no column lies off an A4 page, landscape."""
+    """Every row is printed, totals once, and every column fits on landscape A4."""
     with open_report(browser, many, width=1047) as page:
         assert page.locator("#package-table tbody tr").count() == 100
         page.emulate_media(media="print")
@@ -510,7 +510,7 @@ def test_print_leaves_nothing_out(browser: Browser, many: Path) -> None:
 
 
 def test_stacks_show_coverage_and_overlap(page: Page, sample: Path) -> None:
-    """A row a stack, the largest first, and a matrix of what each two share."""
+    """One row per stack, the largest first, and a matrix of shared packages."""
     choose(page, WEEK_1)
     with open_warehouse(sample) as connection:
         stacks = run_query(
@@ -533,7 +533,7 @@ def test_stacks_show_coverage_and_overlap(page: Page, sample: Path) -> None:
 
 
 def test_text_of_others_stays_text(browser: Browser, made: Path) -> None:
-    """Markup in versions, variants and messages, unicode and long names are shown as they are."""
+    """Markup in versions, variants and messages, unicode and long names are shown verbatim."""
     with open_report(browser, made, width=400) as page:
         choose(page, WEEK_3)
         names = page.locator("#package-table tbody th button")
@@ -552,7 +552,7 @@ def test_text_of_others_stays_text(browser: Browser, made: Path) -> None:
 
 
 def test_a_package_shows_its_history(browser: Browser, made: Path) -> None:
-    """A row a snapshot, the newest of each kind first; a snapshot without the package says so."""
+    """One row per snapshot, newest of each kind first; snapshots without it say so."""
     with open_report(browser, made) as page:
         choose(page, WEEK_2)
         page.get_by_role("button", name="gone", exact=True).first.click()
@@ -576,7 +576,7 @@ def test_a_package_shows_its_history(browser: Browser, made: Path) -> None:
 def test_axe_finds_nothing(
     browser: Browser, made: Path, scheme: Literal["light", "dark"], width: int
 ) -> None:
-    """The page, a cell's list and a package's view pass axe-core, and no width is exceeded."""
+    """The page, a cell's list and a package pass axe-core, and nothing overflows the width."""
     with open_report(browser, made, width, scheme) as page:
         for summary in page.locator("summary").all():
             summary.click()
@@ -594,7 +594,7 @@ def test_axe_finds_nothing(
 
 
 def test_a_missing_file_of_data_is_told(browser: Browser, sample: Path, tmp_path: Path) -> None:
-    """A page that was copied without its folder says what it lacks."""
+    """A page copied without its folder says what is missing."""
     (tmp_path / "index.html").write_bytes((sample / "reports" / "index.html").read_bytes())
     page = browser.new_page()
     page.goto((tmp_path / "index.html").as_uri())

@@ -1,4 +1,4 @@
-"""Which files are a source, whatever users call them; what can't be read is never lost silently."""
+"""Which files are sources, whatever their names; unreadable ones are never lost silently."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TAG = "2026-11"
 
 
 def make_index(*numbers: int, version: str = "7") -> str:
-    """Write an index of specs of one package."""
+    """Return an index of specs of one package."""
     installs = {
         make_hash(number): {
             "in_buildcache": True,
@@ -42,7 +42,7 @@ def make_index(*numbers: int, version: str = "7") -> str:
 
 
 def read(out: Path, table: str) -> list[dict[str, Any]]:
-    """Return the rows of a table of whatever partitions there are."""
+    """Return the rows of a table in all its partitions."""
     files = sorted((out / "tables" / table).rglob("*.parquet"))
     frames = [pl.read_parquet(file, hive_partitioning=True) for file in files]
     tag = pl.lit(None, pl.String).alias("tag")
@@ -71,7 +71,7 @@ BROKEN: dict[str, tuple[str | bytes, str, str]] = {
 def test_an_index_that_can_not_be_read_is_said_under_a_tag(
     run: Run, tmp_path: Path, case: str
 ) -> None:
-    """Its path tells snapshot and stack: the reject has them, --strict is 3, others are taken."""
+    """The reject has snapshot and stack by path, --strict is 3, others are read."""
     text, code, words = BROKEN[case]
     source = write_pages(
         tmp_path / "in",
@@ -91,7 +91,7 @@ def test_an_index_that_can_not_be_read_is_said_under_a_tag(
 @pytest.mark.slow
 @pytest.mark.parametrize("case", BROKEN)
 def test_a_lone_mirror_that_can_not_be_read_says_why(run: Run, tmp_path: Path, case: str) -> None:
-    """Where nothing else is there to be taken, the message gives the reason, whatever the tag."""
+    """If nothing else is accepted, the message has the reason, whatever the tag."""
     text, _, words = BROKEN[case]
     source = write_pages(tmp_path / "in", {INDEX: text})
 
@@ -123,7 +123,7 @@ def test_a_manifest_that_can_not_be_read(run: Run, tmp_path: Path, manifest: str
 def test_a_page_cut_off_below_a_snapshots_folder(
     run: Run, tmp_path: Path, tag: str, options: list[str]
 ) -> None:
-    """Its folder tells the snapshot, by its name or by its other pages: the reject has it."""
+    """The reject has the snapshot of its folder, by name or by other pages in it."""
     good = site_page("adiak", tag=f'"{tag}"')
     source = write_pages(
         tmp_path / "in",
@@ -139,7 +139,7 @@ def test_a_page_cut_off_below_a_snapshots_folder(
 
 
 def test_what_can_not_be_opened_is_said_under_a_tag(run: Run, tmp_path: Path) -> None:
-    """A pipe, or a link to nothing, is rejected with the snapshot of its folder."""
+    """A pipe or a dangling link is rejected with the snapshot of its folder."""
     folder = tmp_path / "in" / "_cache" / "v1.0.0"
     write_pages(folder, {"adiak/specs.md": site_page("adiak", "v1.0.0")})
     os.mkfifo(folder / "adiak" / "pipe.md")
@@ -157,7 +157,7 @@ def test_what_can_not_be_opened_is_said_under_a_tag(run: Run, tmp_path: Path) ->
 @pytest.mark.slow
 @pytest.mark.parametrize("what", ["build_cache", "v3"])
 def test_a_folder_of_a_mirror_stands_for_the_mirror(run: Run, tmp_path: Path, what: str) -> None:
-    """MIRROR/build_cache and MIRROR/v3 give what MIRROR gives."""
+    """MIRROR/build_cache and MIRROR/v3 yield the same as MIRROR."""
     if what == "v3":
         mirror = make_layout_3(tmp_path / "mirror")
     else:
@@ -208,7 +208,7 @@ def test_a_file_address_is_a_path(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("url", ["https://binaries.spack.io", "s3://spack-binaries/develop"])
 def test_an_address_is_for_fetch(run: Run, tmp_path: Path, url: str) -> None:
-    """A URL is shown as it was written, with the command that downloads from it."""
+    """The message shows the URL as written, with the command to download it."""
     result = run("flatten", url, "--out", tmp_path / "out")
 
     assert result.returncode == 1
@@ -216,7 +216,7 @@ def test_an_address_is_for_fetch(run: Run, tmp_path: Path, url: str) -> None:
 
 
 def test_an_index_behind_a_byte_order_mark_is_read(run: Run, tmp_path: Path) -> None:
-    """What Windows puts before JSON changes nothing, in a mirror or where the file stands alone."""
+    """A byte-order mark makes no difference, in a mirror or for a single file."""
     source = write_pages(tmp_path / "in", {INDEX: "\ufeff" + make_index(1)})
     lone = write_pages(tmp_path / "lone", {"any.json": "\ufeff" + make_index(1)}) / "any.json"
 
@@ -228,7 +228,7 @@ def test_an_index_behind_a_byte_order_mark_is_read(run: Run, tmp_path: Path) -> 
 
 
 def test_a_readme_is_no_page(run: Run, tmp_path: Path) -> None:
-    """A README without front matter is skipped; one with it is a page, another file a reject."""
+    """A README without front matter is skipped; with it, it is a page; other files are rejects."""
     pages: dict[str, str | bytes] = {
         f"develop/s1/{INDEX}": make_index(1),
         "develop/s1/README.md": "# Our mirror\n",
@@ -247,7 +247,7 @@ def test_a_readme_is_no_page(run: Run, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_out_is_no_source(run: Run, tmp_path: Path) -> None:
-    """Outputs within a source, or around it, are not read as pages."""
+    """Outputs in a source, or around it, are not read as pages."""
     source = tmp_path / "in"
     shutil.copytree(SAMPLE, source / "_cache")
     for out in (source / "outputs", source):
@@ -262,7 +262,7 @@ def test_out_is_no_source(run: Run, tmp_path: Path) -> None:
 
 
 def test_a_deep_tree_is_walked(tmp_path: Path) -> None:
-    """A thousand folders in each other are no more to the walk than ten."""
+    """A thousand nested folders are as easy as ten."""
     folder = tmp_path / "in"
     folder.mkdir()
     here = os.open(folder, os.O_RDONLY)
@@ -282,7 +282,7 @@ def test_a_deep_tree_is_walked(tmp_path: Path) -> None:
 
 
 def test_a_stack_that_was_read_before_is_said_to_be_lost(run: Run, tmp_path: Path) -> None:
-    """The warning counts its specs until it can be read again."""
+    """The warning counts its specs until it is readable again."""
     source = write_pages(
         tmp_path / "in",
         {f"tree/{TAG}/s1/{INDEX}": make_index(1), f"tree/{TAG}/s2/{INDEX}": make_index(1, 2, 3)},

@@ -1,4 +1,4 @@
-"""Spack's grammar of abstract specs is read, printed and read again; errors show the place."""
+"""Spack's grammar of abstract specs is parsed and printed; errors show the position."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def test_a_spec_is_read(text: str, expected: Node) -> None:
     ],
 )
 def test_an_error_shows_its_place(text: str, problem: str, place: int) -> None:
-    """The message names the problem and the character, and points at it."""
+    """The message has the problem and the position, and points at it."""
     with pytest.raises(SpecSyntaxError) as caught:
         parse_spec(text)
 
@@ -158,7 +158,7 @@ variants = st.one_of(
 
 
 def nodes(edges: st.SearchStrategy[tuple[Edge, ...]]) -> st.SearchStrategy[Node]:
-    """Return abstract specs with such dependencies."""
+    """Return a strategy for abstract specs with such dependencies."""
     return st.builds(
         Node,
         name=identifiers,
@@ -179,7 +179,7 @@ def nodes(edges: st.SearchStrategy[tuple[Edge, ...]]) -> st.SearchStrategy[Node]
 
 
 def edges_to(children: st.SearchStrategy[Node], *, is_direct: bool) -> st.SearchStrategy[Edge]:
-    """Return dependencies on such specs."""
+    """Return a strategy for dependencies on such specs."""
     return st.builds(
         Edge,
         children,
@@ -202,14 +202,14 @@ whole = nodes(
 @pytest.mark.slow
 @hypothesis.given(whole)
 def test_what_is_printed_is_read_again(spec: Node) -> None:
-    """Any abstract spec, printed and read, is the same."""
+    """Any abstract spec, printed and parsed, is the same."""
     assert parse_spec(str(spec)) == spec
 
 
 @pytest.mark.slow
 @hypothesis.given(st.text(alphabet="abz019@:=,.+~-%^/[] '\"*_", max_size=30))
 def test_any_text_is_read_or_refused(text: str) -> None:
-    """No text but raises the one error, and what is read comes back when printed."""
+    """Any text is parsed or raises the one error, and what is parsed survives printing."""
     try:
         spec = parse_spec(text)
     except SpecSyntaxError:

@@ -1,4 +1,4 @@
-"""Which concrete specs satisfy an abstract one, by Spack's documented semantics: a table."""
+"""Which concrete specs satisfy an abstract one, by Spack's documented semantics."""
 
 from __future__ import annotations
 
@@ -306,13 +306,13 @@ FROM_PAGES = [
 
 
 def test_the_table_is_long_enough() -> None:
-    """At least 150 cases hold the semantics."""
+    """At least 150 cases cover the semantics."""
     assert len(VERSIONS) + len(PARTS) + len(FROM_PAGES) >= 150
 
 
 @pytest.mark.parametrize(("asked", "version", "expected"), VERSIONS)
 def test_versions(asked: str, version: str, expected: bool | None) -> None:
-    """A version satisfies what `@` asks for, or not, or only git could tell."""
+    """A version satisfies a constraint, or not, or only git could tell."""
     spec = replace(HDF5, version=version)
 
     assert judge(parse_spec(f"hdf5@{asked}"), spec).answer is expected
@@ -320,7 +320,7 @@ def test_versions(asked: str, version: str, expected: bool | None) -> None:
 
 @pytest.mark.parametrize(("asked", "expected"), PARTS)
 def test_specs(asked: str, expected: bool | None) -> None:
-    """A spec whose dependencies are known satisfies it, or not, or it can't be told."""
+    """A spec with known dependencies satisfies the abstract one, or not, or it is unknown."""
     judged = judge(parse_spec(asked), HDF5)
 
     assert judged.answer is expected
@@ -329,7 +329,7 @@ def test_specs(asked: str, expected: bool | None) -> None:
 
 @pytest.mark.parametrize(("asked", "expected"), FROM_PAGES)
 def test_specs_from_pages(asked: str, expected: bool | None) -> None:
-    """Of a spec from a page neither dependencies nor languages, flags and namespace are known."""
+    """For a spec from a page, dependencies, languages, flags and namespace are unknown."""
     assert judge(parse_spec(asked), PAGE).answer is expected
 
 
@@ -347,5 +347,5 @@ def test_specs_from_pages(asked: str, expected: bool | None) -> None:
     ],
 )
 def test_the_part_that_decides_is_told(asked: str, part: str) -> None:
-    """Of a no, the kind of thing that decided is known."""
+    """A no has the part that decided it."""
     assert judge(parse_spec(asked), HDF5).part == part

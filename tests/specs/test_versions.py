@@ -50,7 +50,7 @@ def sql_keys(connection: duckdb.DuckDBPyConnection, versions: list[str]) -> list
 
 
 def test_versions_are_ordered() -> None:
-    """Words, pre-releases, numbers by their size, and then the names of what is newest."""
+    """Words, pre-releases, numbers by value, then names of development versions."""
     for older, newer in pairwise(ORDERED):
         assert Version(older).order < Version(newer).order
         assert version_key(older) < version_key(newer)
@@ -70,11 +70,11 @@ VERSIONS = st.one_of(SHAPES, GIT, st.builds(lambda ref, of: f"{ref}={of}", GIT, 
 def test_python_and_sql_have_the_same_keys(
     connection: duckdb.DuckDBPyConnection, versions: list[str]
 ) -> None:
-    """The sort key of any version is one text in both."""
+    """The sort key of any version is the same text in both."""
     assert [version_key(version) for version in versions] == sql_keys(connection, versions)
 
 
 @hypothesis.given(SHAPES, SHAPES)
 def test_keys_sort_as_versions_compare(one: str, other: str) -> None:
-    """Text order of the keys is the order of the versions, but for words that start alike."""
+    """The text order of keys is the order of versions, except words with a common start."""
     assert (version_key(one) == version_key(other)) is (Version(one).order == Version(other).order)

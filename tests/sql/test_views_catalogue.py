@@ -1,4 +1,4 @@
-"""What holds of all views and macros: they say what they read, and answer wherever they are."""
+"""Properties of all views and macros: their headers are right, and they work in any database."""
 
 from __future__ import annotations
 
@@ -56,20 +56,20 @@ each_view = pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
 
 
 def body(view: View) -> str:
-    """Return a file's statement without its comments."""
+    """Return a file's statement without comments."""
     return re.sub(r"--.*", "", view.statement)
 
 
 @each_view
 def test_a_view_reads_what_its_header_says(view: View) -> None:
-    """The header's `Reads` names every table, view and macro that the statement does, no other."""
+    """`Reads:` names exactly the tables, views and macros in the statement."""
     read = set(re.findall(r"\b(?:from|join)\s+(?:\w+\.)?(\w+)|(\w+)\(", body(view)))
 
     assert set(view.reads) == {name for match in read for name in match} & NAMES - {view.name}
 
 
 def test_views_come_after_what_they_read() -> None:
-    """Each view and macro is created once, when all that it reads is there."""
+    """Each view and macro is created once, after all that it reads."""
     done: set[str] = {table.name for table in TABLES}
     for view in VIEWS:
         assert set(view.reads) <= done
@@ -88,7 +88,7 @@ def test_views_come_after_what_they_read() -> None:
 def test_a_wrong_header_is_refused_with_its_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, reads: str, message: str
 ) -> None:
-    """An unknown name and a cycle are errors that name the file and what is wrong."""
+    """An unknown name or a cycle is an error that names the file and the problem."""
     folder = tmp_path / "theme"
     folder.mkdir()
     for name, read in (("one", reads), ("two", "one")):
@@ -106,7 +106,7 @@ def test_a_wrong_header_is_refused_with_its_file(
 
 @pytest.mark.parametrize("source", ["sample", "mirror_sample"])
 def test_the_grain_is_unique(source: str, request: pytest.FixtureRequest) -> None:
-    """In every view and behind every macro, no two rows are equal in the columns of `Grain:`."""
+    """In every view and table macro, the columns of `Grain:` are unique."""
     folder = request.getfixturevalue(source)
     repeated = {}
     with duckdb.connect(str(folder / DATABASE), read_only=True) as connection:
@@ -124,14 +124,14 @@ def test_the_grain_is_unique(source: str, request: pytest.FixtureRequest) -> Non
 
 @each_view
 def test_a_macro_has_no_common_table_expression(view: View) -> None:
-    """DuckDB 1.4 loses those of a macro that a newer DuckDB stored; it keeps those of a view."""
+    """DuckDB 1.4 loses those of a macro stored by a newer version; in views it keeps them."""
     if view.kind != "view":
         assert not re.search(r"\bwith\b", re.sub(r"'[^']*'", "", body(view)))
 
 
 @each_view
 def test_unions_are_not_chained(view: View) -> None:
-    """DuckDB 1.4 can lose the last part of three, as a newer DuckDB stores them.
+    """DuckDB 1.4 may lose the last part of three, as newer versions store them.
 
     It stores `a union all b union all c` as `a union all (b union all c)`, of which 1.4 gives its
     Python client a and b alone. A union whose first part is a union is safe.
@@ -148,7 +148,7 @@ def test_unions_are_not_chained(view: View) -> None:
 
 
 def test_every_view_and_macro_has_a_comment() -> None:
-    """The first line of the file is what an explorer shows."""
+    """The first line of the file is shown by explorers."""
     sentences = {view.path: view.sentence for view in VIEWS}
     connection = open_views()
     path = "replace(schema_name || '.', 'main.', '')"
@@ -165,7 +165,7 @@ def test_every_view_and_macro_has_a_comment() -> None:
 
 
 def test_an_explorer_lists_answers_first_of_all() -> None:
-    """Every view and macro that the contract names is in `main`, each helper in `steps`."""
+    """Every view and macro of the contract is in `main`, every helper in `steps`."""
     contract = """
         snapshots specs variants environments coverage_compiler_os coverage_compiler_target
         coverage_os_target coverage_compiler_os_target package_coverage stack_coverage stack_overlap
@@ -180,7 +180,7 @@ def test_an_explorer_lists_answers_first_of_all() -> None:
 
 @pytest.mark.slow
 def test_views_answer_from_an_attached_database(sample: Path, tmp_path: Path) -> None:
-    """A copy under another name answers as the database does, whatever else is in use."""
+    """Attached under another name, views have the same rows, whatever database is in use."""
     copy = shutil.copy(sample / DATABASE, tmp_path / "another name.db")
     with duckdb.connect(str(sample / DATABASE), read_only=True) as original:
         views = [view.path for view in VIEWS if view.kind == "view"]
@@ -192,7 +192,7 @@ def test_views_answer_from_an_attached_database(sample: Path, tmp_path: Path) ->
 
 
 def test_macros_answer_in_the_database_in_use(sample: Path, mirror_sample: Path) -> None:
-    """A macro finds what it reads in the database that is in use, so that must be its own."""
+    """Macros look up what they read in the database in use, so use theirs."""
     connection = duckdb.connect()
     for name, folder in (("other", sample), ("mirror", mirror_sample)):
         connection.execute(f"attach '{folder / DATABASE}' as {name} (read_only)")
@@ -204,7 +204,7 @@ def test_macros_answer_in_the_database_in_use(sample: Path, mirror_sample: Path)
 
 
 def test_macros_answer_on_a_search_path(sample: Path) -> None:
-    """With both its schemas on the search path, one's own database stays in use."""
+    """With both of its schemas on the search path, another database can stay in use."""
     connection = duckdb.connect()
     connection.execute(f"attach '{sample / DATABASE}' as other (read_only)")
     connection.execute("set search_path = 'memory.main,other.main,other.steps'")
@@ -218,7 +218,7 @@ def test_macros_answer_on_a_search_path(sample: Path) -> None:
 def test_an_older_client_answers_as_the_writer_does(
     source: str, request: pytest.FixtureRequest
 ) -> None:
-    """DuckDB 1.4 counts the same rows in every view and behind every macro."""
+    """DuckDB 1.4 counts the same rows in every view and table macro."""
     sample = request.getfixturevalue(source)
     with duckdb.connect(str(sample / DATABASE), read_only=True) as connection:
         views = [f"from {view.path}" for view in VIEWS if view.kind == "view"]

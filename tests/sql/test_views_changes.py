@@ -1,4 +1,4 @@
-"""The view and macros of sql/changes: what changed between two snapshots, and why."""
+"""The views and macros of sql/changes: what changed between two snapshots, and why."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHANGES = """
 
 
 def changes_of(before: list[Spec], after: list[Spec]) -> list[Row]:
-    """Give zlib's changes from `before` to `after`, in a frame that stays as it is."""
+    """Return zlib's changes from `before` to `after`, with an unchanging package beside it."""
     return ask(open_views([*FRAME, *before, *after]), CHANGES, [WEEK_2])
 
 
@@ -53,7 +53,7 @@ def changes_of(before: list[Spec], after: list[Spec]) -> list[Row]:
 def test_snapshot_changes_of_a_cell_that_stays(
     before: list[tuple[str, str]], after: list[tuple[str, str]], change: str | None
 ) -> None:
-    """The newest version decides; the same set with no hash in common is a rebuild."""
+    """The newest version decides; equal versions without a common hash are a rebuild."""
     rows = changes_of(
         [Spec(name, tag=WEEK_1, version=version) for name, version in before],
         [Spec(name, tag=WEEK_2, version=version) for name, version in after],
@@ -93,7 +93,7 @@ GONE = Spec("a", tag=WEEK_1)
     ],
 )
 def test_causes_of_loss_and_their_mirror_image(lost: Spec, others: list[Spec], cause: str) -> None:
-    """The first that holds of package, environment, stack and cell; of a gain just the same."""
+    """The first that holds of package, environment, stack and cell; for gains likewise."""
     cell = (lost.platform, lost.os, lost.target)
     assert changes_of([lost], others) == [(*cell, "lost", f"{cause} dropped", 1, 0)]
     swapped = {WEEK_1: WEEK_2, WEEK_2: WEEK_1}
@@ -103,7 +103,7 @@ def test_causes_of_loss_and_their_mirror_image(lost: Spec, others: list[Spec], c
 
 
 def test_a_stack_is_dropped_only_if_every_stack_of_the_cell_is() -> None:
-    """Of two specs of a lost cell one is from a stack that lives on: no stack was dropped."""
+    """If one spec of a lost cell is from a stack that still exists, no stack was dropped."""
     before = [
         Spec("a", tag=WEEK_1, stacks=("old",)),
         Spec("b", tag=WEEK_1, stacks=("hep",)),
@@ -113,7 +113,7 @@ def test_a_stack_is_dropped_only_if_every_stack_of_the_cell_is() -> None:
 
 
 def test_snapshot_changes_follow_each_kind_by_itself() -> None:
-    """Weekly after weekly, release after release; what has nothing before it has no changes."""
+    """Weekly follows weekly, release follows release; the first of a kind has no changes."""
     specs = [
         Spec("a", tag=WEEK_1),
         Spec("b", tag=WEEK_3),
@@ -131,12 +131,12 @@ def test_snapshot_changes_follow_each_kind_by_itself() -> None:
 
 
 def test_snapshot_changes_of_one_snapshot_are_none() -> None:
-    """The only tag of its kind has no previous one."""
+    """The only tag of a kind has no previous one."""
     assert ask(open_views([Spec("a")]), "from snapshot_changes") == []
 
 
 def test_snapshot_changes_after_a_snapshot_of_which_no_spec_was_taken() -> None:
-    """An empty snapshot has lost everything, and everything after it is new."""
+    """An empty snapshot lost everything, and everything in the next is gained."""
     specs = [Spec("a", tag=WEEK_1), Spec("a", tag=WEEK_3)]
     rows = ask(
         open_views(specs, [page(tag=WEEK_2)]),
@@ -149,7 +149,7 @@ def test_snapshot_changes_after_a_snapshot_of_which_no_spec_was_taken() -> None:
 
 
 def test_compare_snapshots_takes_any_two_tags_either_way() -> None:
-    """Tags of other kinds, or further apart, or backwards in time."""
+    """Tags of different kinds, not adjacent, or backwards in time."""
     specs = [Spec("a", tag=WEEK_1), Spec("b", tag=WEEK_2), Spec("c", tag="v0.9.0", version="1.3")]
     connection = open_views(specs)
     there = ask(connection, "from compare_snapshots(?, ?)", [WEEK_2, "v0.9.0"])
@@ -160,7 +160,7 @@ def test_compare_snapshots_takes_any_two_tags_either_way() -> None:
 
 
 def test_compare_snapshots_agrees_with_snapshot_changes() -> None:
-    """For two snapshots in a row both say the same, in the same columns."""
+    """For consecutive snapshots, both have the same rows and columns."""
     connection = open_views([*FRAME, *KEEPER[:1], GONE, Spec("n", tag=WEEK_2, package="new")])
     assert ask(connection, "from snapshot_changes where tag = ?", [WEEK_2]) == ask(
         connection, "from compare_snapshots(?, ?)", [WEEK_1, WEEK_2]
@@ -168,7 +168,7 @@ def test_compare_snapshots_agrees_with_snapshot_changes() -> None:
 
 
 def test_cell_changes_takes_many_pairs_at_once() -> None:
-    """Each pair is compared by itself, though they share a snapshot."""
+    """Pairs are compared independently, even if they share a snapshot."""
     specs = [Spec("a", tag=WEEK_1), Spec("b", tag=WEEK_2), Spec("b", tag=WEEK_3, version="1.3")]
     rows = ask(
         open_views(specs),
@@ -182,7 +182,7 @@ def test_cell_changes_takes_many_pairs_at_once() -> None:
 
 
 def refused(tag: str, package: str | None) -> dict[str, object]:
-    """Give a row of rejects of a whole page, or of an index where it names no package."""
+    """Return a reject of a whole page or, without a package, of an index."""
     row: dict[str, object] = dict.fromkeys(REJECTS.schema)
     return row | {
         "page": f"{tag}/{package}",
@@ -196,7 +196,7 @@ def refused(tag: str, package: str | None) -> dict[str, object]:
 
 @pytest.mark.parametrize("package", ["gone", None])
 def test_what_could_not_be_read_is_neither_lost_nor_gained(package: str | None) -> None:
-    """A refused page leaves its package in doubt; a refused index leaves every package so."""
+    """A rejected page makes its package uncertain; a rejected index, every package."""
     specs = [
         Spec("a", tag=WEEK_1),
         Spec("a", tag=WEEK_1, package="gone"),
@@ -225,7 +225,7 @@ def test_a_refused_page_explains_nothing_else() -> None:
 
 
 def test_spec_changes_count_what_is_new_gone_and_kept() -> None:
-    """A cell built anew in part is there, whatever hash it keeps; an unchanged one is not."""
+    """Partly rebuilt cells are included, even with kept hashes; unchanged ones are not."""
     specs = [
         *(Spec(name, tag=WEEK_1) for name in ("a", "b")),
         *(Spec(name, tag=WEEK_2) for name in ("b", "c", "d")),
@@ -243,7 +243,7 @@ def test_spec_changes_count_what_is_new_gone_and_kept() -> None:
 
 
 def test_snapshot_membership_names_what_went_and_came() -> None:
-    """Stacks, environments and packages that only one of two snapshots has, with what they held."""
+    """Stacks, environments and packages that only one of two snapshots has, with counts."""
     specs = [
         Spec("a", tag=WEEK_1, stacks=("e4s", "vis")),
         Spec("b", tag=WEEK_1, package="vtk", stacks=("vis",)),

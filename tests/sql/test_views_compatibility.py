@@ -1,4 +1,4 @@
-"""The views and macros of sql/compatibility: what a host, or a user of a compiler, can use."""
+"""The views and macros of sql/compatibility: what a host, or a compiler's user, can use."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ BUILD = ("zlib", "1.2", "gcc@11.4.0")
 
 
 def test_usable_on_is_of_one_os() -> None:
-    """The os must be the very same; the target may be an ancestor."""
+    """The os must be the same; the target may be an ancestor."""
     specs = [
         Spec("a", stacks=("hep", "e4s", "root")),
         Spec("b", target="zen4", stacks=()),
@@ -32,7 +32,7 @@ def test_usable_on_is_of_one_os() -> None:
 
 
 def test_usable_on_a_target_that_archspec_lacks() -> None:
-    """Exact matches are left."""
+    """Only exact matches remain."""
     specs = [Spec("a", target="graviton2"), Spec("b", target="aarch64")]
     rows = ask(
         open_views(specs),
@@ -71,7 +71,7 @@ LIBCS = [
     ],
 )
 def test_usable_on_any_os_takes_older_glibc(host_os: str, usable: list[tuple[str, str]]) -> None:
-    """Another os serves where its glibc is not newer; without that knowledge, none does."""
+    """Another os counts if its glibc is not newer; if that is unknown, none does."""
     rows = ask(
         open_views(LIBCS),
         "select hash, os_match, is_host_libc_known from usable_on_any_os(?, ?, ?)",
@@ -82,7 +82,7 @@ def test_usable_on_any_os_takes_older_glibc(host_os: str, usable: list[tuple[str
 
 
 def test_usable_on_any_os_has_the_columns_of_usable_on() -> None:
-    """With the operating system's match beside the target's."""
+    """And those of the operating system's match."""
     rows = ask(
         open_views([Spec("a", os="rhel8", target="x86_64")]),
         "from usable_on_any_os(?, ?, ?)",
@@ -94,7 +94,7 @@ def test_usable_on_any_os_has_the_columns_of_usable_on() -> None:
 
 
 def test_compatible_coverage_shows_exact_and_compatible_side_by_side() -> None:
-    """Zen 4 finds little built for it, and much that runs on it; a package counts once."""
+    """For Zen 4, little is built exactly and much is compatible; a package counts once."""
     specs = [
         Spec("a"),
         Spec("b", target="x86_64"),
@@ -119,7 +119,7 @@ def test_compatible_coverage_shows_exact_and_compatible_side_by_side() -> None:
 
 
 def test_compatible_coverage_has_the_hosts_that_archspec_knows() -> None:
-    """Families of which the snapshot has nothing, and names that archspec lacks, have no row."""
+    """Families that the snapshot lacks, and unknown names, have no row."""
     specs = [Spec("a", target="neoverse_v1"), Spec("b", target="graviton2")]
     rows = ask(
         open_views(specs),
@@ -132,7 +132,7 @@ def test_compatible_coverage_has_the_hosts_that_archspec_knows() -> None:
 
 
 def test_coverage_compiler_os_available_counts_agnostic_packages_for_every_compiler() -> None:
-    """A package built both ways counts once; `none` is no compiler that one uses."""
+    """A package built both ways counts once; `none` is not counted as a compiler."""
     specs = [
         Spec("a", package="adiak"),
         Spec("a", package="adiak", tag=WEEK_2, compiler="none"),
@@ -149,7 +149,7 @@ def test_coverage_compiler_os_available_counts_agnostic_packages_for_every_compi
 
 
 def test_usable_cells_are_built_for_or_usable() -> None:
-    """A binary serves its platform's hosts that run it; what needs no compiler serves any."""
+    """A binary counts for its platform's hosts that run it; without a compiler, for all."""
     specs = [
         Spec("a"),
         Spec("b", package="adiak", target="zen4"),
@@ -171,7 +171,7 @@ def test_usable_cells_are_built_for_or_usable() -> None:
 
 
 def test_matrix_cells_have_totals_of_distinct_packages() -> None:
-    """A total counts a package once, however many of its cells have it; null stands for all."""
+    """A total counts a package once, however many of its cells have it; null means all."""
     specs = [
         Spec("a"),
         Spec("b", compiler="gcc@12.1.0", target="zen4"),
@@ -201,7 +201,7 @@ def test_matrix_cells_have_totals_of_distinct_packages() -> None:
 
 
 def test_matrix_cells_agree_with_the_views_of_one_matrix(sample: Path) -> None:
-    """Each cell counts what the coverage views count, exact and compatible."""
+    """Each cell has the counts of the coverage views, exact and compatible."""
     with open_warehouse(sample) as connection:
         for row, column in (("os", "target"), ("compiler", "os"), ("compiler", "target")):
             (absent,) = {"os", "target", "compiler"} - {row, column}
@@ -239,7 +239,7 @@ def test_matrix_cells_agree_with_the_views_of_one_matrix(sample: Path) -> None:
 
 
 def test_package_snapshots_sum_a_package_up() -> None:
-    """Its newest version is Spack's newest; what is older than that lags."""
+    """The newest version is by Spack's order; environments with an older one lag."""
     specs = [
         Spec("a", version="1.9"),
         Spec("b", version="1.10", target="zen4", stacks=("hep", "root")),
@@ -253,7 +253,7 @@ def test_package_snapshots_sum_a_package_up() -> None:
 
 
 def test_compatible_coverage_counts_what_an_older_libc_lets_run() -> None:
-    """On ubuntu24.04 runs what rhel8 has, and what macOS 14 has runs on 15; never the other way."""
+    """ubuntu24.04 runs binaries of rhel8, macOS 15 those of 14, and never the reverse."""
     specs = [
         Spec("a", package="blt", os="ubuntu24.04", target="zen4"),
         Spec("b", package="adiak", os="rhel8", target="x86_64"),
@@ -286,7 +286,7 @@ def test_compatible_coverage_counts_what_an_older_libc_lets_run() -> None:
 def test_usable_on_any_os_goes_by_the_glibc_that_an_index_records(
     host: str, usable: list[str]
 ) -> None:
-    """A spec's own external glibc goes before that of its os; a host may name its own."""
+    """A spec's external glibc takes precedence over its os's; the host's may be given."""
     specs = [Spec(name, os="ubuntu24.04") for name in ("old-glibc", "new-glibc", "table")]
     dependencies = [
         needs("old-glibc", "glibc", version="2.28"),
@@ -300,7 +300,7 @@ def test_usable_on_any_os_goes_by_the_glibc_that_an_index_records(
 
 
 def test_an_os_of_two_platforms_is_one_to_every_view() -> None:
-    """Matrices, gaps and compatible coverage agree on a cray beside a linux of the same os."""
+    """Matrices, gaps and compatible coverage agree for cray and linux with the same os."""
     specs = [
         Spec("a", package="adiak", platform="cray", target="x86_64_v3"),
         Spec("b", package="blt", target="zen4"),

@@ -50,13 +50,13 @@ MATRICES: dict[str, list[Row]] = {
 
 @pytest.mark.parametrize("matrix", MATRICES)
 def test_coverage_matrices_count_packages_against_the_snapshot(matrix: str) -> None:
-    """Packages are counted once, specs each; the share is of all packages of the snapshot."""
+    """Packages and specs are counted once; the share is of the snapshot's packages."""
     rows = ask(open_views(SPECS), f"from {matrix}")
     assert rows == MATRICES[matrix]
 
 
 def test_stack_coverage_counts_what_no_other_stack_has() -> None:
-    """Root takes nothing away: what a stack shares with root alone is still its own."""
+    """Root does not count: what a stack shares only with root is its own."""
     specs = [
         Spec("a", stacks=("e4s", "root")),
         Spec("b", stacks=("e4s", "hep", "root")),
@@ -76,7 +76,7 @@ def test_stack_coverage_counts_what_no_other_stack_has() -> None:
 
 
 def test_stack_overlap_compares_each_pair_of_stacks_once() -> None:
-    """Stacks can share a package without a spec; a pair that shares nothing is told so."""
+    """Stacks may share packages but no specs; pairs that share nothing are included."""
     specs = [
         Spec("a", stacks=("hep", "e4s", "root")),
         Spec("b", stacks=("e4s",)),
@@ -114,7 +114,7 @@ def test_stack_overlap_compares_each_pair_of_stacks_once() -> None:
 
 
 def test_gaps_are_environments_that_a_package_lacks() -> None:
-    """A package in one environment lacks all others; what it has elsewhere in time is no help."""
+    """A package in one environment lacks all others; other snapshots don't count."""
     specs = [
         Spec("a", package="adiak"),
         Spec("b", package="adiak", os="rhel8"),
@@ -132,7 +132,7 @@ def test_gaps_are_environments_that_a_package_lacks() -> None:
 
 
 def test_gaps_name_the_binary_that_an_older_libc_lets_run() -> None:
-    """Its own os goes first, then another whose glibc is not newer, and never a newer one."""
+    """Its own os comes first, then another with a glibc that is not newer."""
     specs = [
         Spec("a", package="blt", os="ubuntu24.04", target="zen4"),
         Spec("b", os="rhel8", target="x86_64_v3"),
@@ -152,7 +152,7 @@ def test_gaps_name_the_binary_that_an_older_libc_lets_run() -> None:
 
 
 def test_gaps_name_the_nearest_binary_that_runs_there() -> None:
-    """The nearest by the ancestry, of two as near the first by name; of the same os only."""
+    """The nearest by ancestry, ties by name; of the same os only."""
     specs = [
         # What there is to lack: one environment of another package.
         Spec("a", package="blt", target="zen4"),
@@ -179,21 +179,21 @@ def test_gaps_name_the_nearest_binary_that_runs_there() -> None:
 
 
 def test_gaps_take_the_binary_of_another_platform() -> None:
-    """As in usable_on, what was built for the host's very os and target runs there."""
+    """As in usable_on, the same os and target on another platform counts."""
     specs = [Spec("a", package="blt", platform="cray"), Spec("a")]
     rows = ask(open_views(specs), "select package, platform, usable_target from gaps")
     assert rows == [("blt", "linux", "x86_64_v3"), ("zlib", "cray", "x86_64_v3")]
 
 
 def test_gaps_on_a_target_that_archspec_lacks_have_no_usable_binary() -> None:
-    """Nothing but its own binaries is known to run on it."""
+    """Only its own binaries are known to run on it."""
     specs = [Spec("a", package="blt", target="graviton2"), Spec("a", target="aarch64")]
     rows = ask(open_views(specs), "select package, target, usable_target from gaps")
     assert rows == [("blt", "aarch64", None), ("zlib", "graviton2", None)]
 
 
 def test_newest_versions_follow_spacks_order() -> None:
-    """1.10 is newer than 1.9 and 1.10rc1; an environment that lacks it lags."""
+    """1.10 is newer than 1.9 and 1.10rc1; environments with an older one lag."""
     specs = [
         Spec("a", version="1.9"),
         Spec("b", version="1.10rc1"),
@@ -213,7 +213,7 @@ def test_newest_versions_follow_spacks_order() -> None:
 
 
 def test_a_compilers_runtime_does_not_lag() -> None:
-    """Its version is its compiler's in each of its specs, so the older is none to be renewed."""
+    """Its version is that of its compiler, so an older one is not outdated."""
     specs = [
         Spec("a", package="gcc-runtime", version="11.4.0", compiler="gcc@11.4.0"),
         Spec("b", package="gcc-runtime", version="13.2.0", compiler="gcc@13.2.0", target="zen4"),
@@ -270,21 +270,21 @@ TRUE_SUMMARY: dict[str, Any] = {
 def test_reconciliation_tells_where_summary_and_specs_differ(
     declared: dict[str, Any], differences: list[Row]
 ) -> None:
-    """One row per difference; a key that the summary does not have is no difference."""
+    """One row per difference; a key that the summary lacks is not one."""
     connection = open_views([Spec("a")], [page(**(TRUE_SUMMARY | declared))])
     rows = ask(connection, "from reconciliation")
     assert rows == [(WEEK_1, "zlib", *difference) for difference in differences]
 
 
 def test_reconciliation_of_a_page_whose_specs_were_all_refused() -> None:
-    """What it declares is not found."""
+    """Everything that it declares is not found."""
     pages = [page(spec_count=1, stack_counts=[], targets=["zen4"])]
     rows = ask(open_views([], pages), "select fact, item, declared, found from reconciliation")
     assert rows == [("num_specs", None, 1, 0), ("targets", "zen4", 1, 0)]
 
 
 def test_cell_presence_compares_the_specs_of_each_cell() -> None:
-    """Versions are compared as a set; one hash in common is enough."""
+    """Versions are compared as sets; one common hash is enough."""
     specs = [
         Spec("a", tag=WEEK_1),
         Spec("b", tag=WEEK_1, version="1.3"),
@@ -315,7 +315,7 @@ def test_cell_presence_compares_the_specs_of_each_cell() -> None:
 
 
 def test_snapshot_hosts_run_what_archspec_says() -> None:
-    """Every host of a family that the snapshot has is there for every os, with what runs on it."""
+    """Every host of the snapshot's families is listed per os, with what runs on it."""
     specs = [
         Spec("a", target="x86_64_v3"),
         Spec("b", target="x86_64"),
@@ -337,7 +337,7 @@ def test_snapshot_hosts_run_what_archspec_says() -> None:
 
 
 def test_duplicate_packages_are_ranked_by_what_is_to_spare() -> None:
-    """Of each build that is there more than once all specs but one are surplus."""
+    """Of each repeated build, all specs but one are surplus."""
     specs = [
         *(Spec(letter) for letter in "abc"),
         *(Spec(letter, version="1.3") for letter in "de"),
@@ -351,7 +351,7 @@ def test_duplicate_packages_are_ranked_by_what_is_to_spare() -> None:
 
 
 def test_lifetime_counts_how_many_stay_how_long() -> None:
-    """Each spec whose life the first or last week does not cut off is counted once."""
+    """Each spec whose lifetime is not cut off by the first or last week counts once."""
     weeks = [f"develop-2025-01-{day:02}" for day in (5, 12, 19, 26)]
     lives = {"whole": weeks, "b": weeks[1:3], "c": weeks[1:2], "d": weeks[2:3], "cut": weeks[2:]}
     specs = [Spec(name, tag=tag) for name, tags in lives.items() for tag in tags]
@@ -359,7 +359,7 @@ def test_lifetime_counts_how_many_stay_how_long() -> None:
 
 
 def test_reconciliation_does_not_blame_a_page_for_what_was_refused() -> None:
-    """With refused entries, its summary may say more than the specs taken, by as many as those."""
+    """With rejected entries, the summary may exceed the accepted specs by their number."""
     refused = {"rejected_count": 1}
     right = page(spec_count=2, targets=["x86_64_v3", "zen4"]) | refused
     wrong = page(spec_count=3, targets=["zen4"]) | refused
@@ -373,7 +373,7 @@ def test_reconciliation_does_not_blame_a_page_for_what_was_refused() -> None:
 
 
 def test_stack_overlap_is_of_the_largest_hundred_stacks() -> None:
-    """A page that names thousands costs no square of them."""
+    """A page that names thousands does not lead to quadratic cost."""
     specs = [
         Spec("a", stacks=tuple(f"s{number:03}" for number in range(150))),
         Spec("b", package="blt", stacks=("s149",)),

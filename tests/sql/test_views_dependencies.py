@@ -23,7 +23,7 @@ DEPENDENCIES = (
 
 
 def spec(package: str, stacks: Sequence[str] = ("e4s", "root"), *, tag: str = WEEK_1) -> Spec:
-    """Give a spec whose hash is its package's name."""
+    """Return a spec whose hash is its package's name."""
     return Spec(package, package, tag, stacks)
 
 
@@ -32,12 +32,12 @@ ALL = tuple(spec(name) for name in ("hdf5", "mpich", "xz", "cmake", "curl"))
 
 @pytest.fixture
 def whole() -> duckdb.DuckDBPyConnection:
-    """Give a snapshot whose one stack holds everything, beside one read from pages."""
+    """Return a snapshot whose one stack has everything, beside one read from pages."""
     return open_views([*ALL, spec("hdf5", tag=WEEK_2)], dependencies=DEPENDENCIES)
 
 
 def test_needs_are_what_a_spec_links_to_or_runs(whole: duckdb.DuckDBPyConnection) -> None:
-    """What merely builds it is not among them."""
+    """Dependencies that only build it are not included."""
     assert ask(whole, "select hash, dependency_hash, is_external from steps.needs") == [
         ("cmake", "curl", False),
         ("hdf5", "mpich", False),
@@ -47,7 +47,7 @@ def test_needs_are_what_a_spec_links_to_or_runs(whole: duckdb.DuckDBPyConnection
 
 
 def test_closures_go_all_the_way(whole: duckdb.DuckDBPyConnection) -> None:
-    """Each spec with all that it needs, directly or not."""
+    """Each spec with all its dependencies, direct or not."""
     assert ask(whole, "select hash, dependency_name from steps.closures") == [
         ("cmake", "curl"),
         ("hdf5", "glibc"),
@@ -59,7 +59,7 @@ def test_closures_go_all_the_way(whole: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_closure_is_that_of_one_spec(whole: duckdb.DuckDBPyConnection) -> None:
-    """Each with what the index records; the host's glibc has a version and a path, but no stack."""
+    """As the index records it; external glibc has a version and path, but no stack."""
     assert ask(whole, "select * from closure($1, $2)", [WEEK_1, "hdf5"]) == [
         (WEEK_1, "hdf5", "glibc", "glibc", True, "2.36", [], False, "/usr"),
         (WEEK_1, "hdf5", "mpich", "mpich", False, "1.2", ["e4s"], True, None),
@@ -69,7 +69,7 @@ def test_closure_is_that_of_one_spec(whole: duckdb.DuckDBPyConnection) -> None:
 
 
 def test_closure_ends_where_specs_need_each_other() -> None:
-    """No index has such a circle, and none may hang a query."""
+    """No index has such a cycle, but none may hang a query."""
     connection = open_views([spec("a"), spec("b")], dependencies=[needs("a", "b"), needs("b", "a")])
 
     found = ask(connection, "select dependency_name from closure($1, $2)", [WEEK_1, "a"])
@@ -78,7 +78,7 @@ def test_closure_ends_where_specs_need_each_other() -> None:
 
 
 def test_closure_holes_are_what_the_mirror_of_a_stack_lacks() -> None:
-    """Of each mirror that lists a spec by itself: what another has is no help there."""
+    """For each mirror that lists a spec separately: what another has does not count."""
     connection = open_views(
         [
             spec("hdf5", ["e4s", "radiuss", "root"]),
@@ -96,7 +96,7 @@ def test_closure_holes_are_what_the_mirror_of_a_stack_lacks() -> None:
 
 
 def test_closure_holes_of_a_mirror_without_a_stack() -> None:
-    """A private mirror is a mirror, too."""
+    """A private mirror counts as a mirror."""
     connection = open_views([spec("hdf5", []), spec("mpich", [])], dependencies=DEPENDENCIES)
 
     assert ask(connection, "select package, stack, missing_name from closure_holes") == [
@@ -106,7 +106,7 @@ def test_closure_holes_of_a_mirror_without_a_stack() -> None:
 
 
 def test_installable_coverage_counts_specs_with_all_that_they_need() -> None:
-    """One mirror with all of it is enough; what only a page tells of is counted apart."""
+    """One mirror with everything is enough; specs known from pages only are counted apart."""
     connection = open_views(
         [
             spec("hdf5", ["e4s"]),
@@ -124,7 +124,7 @@ def test_installable_coverage_counts_specs_with_all_that_they_need() -> None:
 
 
 def test_dependents_are_other_packages(whole: duckdb.DuckDBPyConnection) -> None:
-    """Counted by name, directly and in all; of pages nobody knows."""
+    """Counted by name, direct and in all; for pages, unknown."""
     assert ask(whole, "select * from dependents") == [
         (WEEK_1, "cmake", 0, 0),
         (WEEK_1, "curl", 1, 1),
@@ -135,7 +135,7 @@ def test_dependents_are_other_packages(whole: duckdb.DuckDBPyConnection) -> None
 
 
 def test_dependents_are_counted_once_and_never_themselves() -> None:
-    """However many specs of a package need one, and one's own other version does not count."""
+    """However many specs depend on one; another version of itself does not count."""
     connection = open_views(
         [spec("xz"), Spec("hdf5/1", "hdf5"), Spec("hdf5/2", "hdf5"), Spec("xz/old", "xz")],
         dependencies=[needs("hdf5/1", "xz"), needs("hdf5/2", "xz"), needs("xz/old", "xz")],
@@ -148,7 +148,7 @@ def test_dependents_are_counted_once_and_never_themselves() -> None:
 
 
 def test_gap_priority_has_what_unlocks_most_first() -> None:
-    """A gap unlocks what is missing beside it and needs it in every spec; nothing else counts."""
+    """A gap unlocks gaps in its environment of packages all of whose specs depend on it."""
     zen = [
         # All there is on zen4; of the rest nothing is there.
         Spec("fmt-zen", "fmt", target="zen4"),
@@ -174,7 +174,7 @@ def test_gap_priority_has_what_unlocks_most_first() -> None:
 
 
 def test_duplicate_builds_name_the_dependency_that_differs() -> None:
-    """One that is linked or run is told apart from one that only builds."""
+    """Link and run dependencies are told apart from those that only build."""
     specs = [
         *(Spec(f"hdf5/{n}", "hdf5", namespace="builtin") for n in (1, 2)),
         *(Spec(f"xz/{n}", "xz", namespace="builtin") for n in (1, 2)),
@@ -200,7 +200,7 @@ def test_duplicate_builds_name_the_dependency_that_differs() -> None:
 
 
 def test_a_closure_is_computed_of_one_spec_alone() -> None:
-    """A chain of six thousand ends in a moment; quotes in a name are text."""
+    """A chain of six thousand takes a moment; quotes in a name are text."""
     chain = [needs(f"h{n}", f"h{n + 1}") for n in range(6000)]
     connection = open_views([], dependencies=chain)
 

@@ -1,4 +1,4 @@
-"""What a snapshot holds of lock files: states, reasons, nearest specs, roots, snapshots."""
+"""Lock files against a snapshot: states, reasons, nearest specs, roots, rankings."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def lock_spec(package: str = "zlib", need: Sequence[str] = (), **changes: Any) -
 
 
 def edge(package: str, *deptypes: str) -> dict[str, Any]:
-    """Return a dependency on the node of a package, for linking unless told otherwise."""
+    """Return a dependency on the node of a package, by default a link dependency."""
     return {
         "node_key": package,
         "package": package,
@@ -56,7 +56,7 @@ def edge(package: str, *deptypes: str) -> dict[str, Any]:
 def open_locks(
     specs: Iterable[Spec], locks: Iterable[dict[str, Any]], **tables: Any
 ) -> duckdb.DuckDBPyConnection:
-    """Open a fresh database with specs of the cache and of lock files."""
+    """Open a new database with specs of the cache and of lock files."""
     rows = with_closures(locks)
     connection = open_views(specs, **tables)
     connection.register("frame", pl.DataFrame(rows, schema=LOCK_SPECS.schema).to_arrow())
@@ -65,7 +65,7 @@ def open_locks(
 
 
 def with_closures(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return rows of lock_specs with what each needs, which stands behind it."""
+    """Return rows of lock_specs with the keys of what each needs."""
     rows = list(rows)
     needed: dict[str, set[str]] = {}
     for row in rows[::-1]:
@@ -81,12 +81,12 @@ def with_closures(rows: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 def coverage(
     connection: duckdb.DuckDBPyConnection, columns: str, call: str = f"lock_coverage('{WEEK_1}')"
 ) -> list[tuple[Any, ...]]:
-    """Return some columns of what the first snapshot holds."""
+    """Return some columns of the coverage by the first snapshot."""
     return ask(connection, f"select {columns} from {call}")
 
 
 def test_lock_coverage_tells_the_state_of_each_spec() -> None:
-    """A spec is external by the lock's word, cached by its hash in that snapshot, else to build."""
+    """External by the lock file, cached by the hash in that snapshot, else build."""
     connection = open_locks(
         [
             Spec("zlib", "zlib", stacks=("root", "hep", "e4s")),
@@ -123,7 +123,7 @@ def test_lock_coverage_tells_the_state_of_each_spec() -> None:
 def test_the_reason_is_the_first_difference(
     changes: dict[str, Any], reason: str, differences: list[str]
 ) -> None:
-    """Attributes are compared in the order of the contract; all that differ are listed."""
+    """Attributes are compared in the order of the contract; all differences are listed."""
     connection = open_locks([Spec("near", **changes)], [lock_spec()])
 
     assert coverage(connection, "reason, nearest_hash, differences") == [
@@ -132,7 +132,7 @@ def test_the_reason_is_the_first_difference(
 
 
 def test_the_nearest_spec_agrees_in_the_longest_run() -> None:
-    """A spec of another version is farther than any of the same, however equal in all else."""
+    """A spec of another version is farther than any of the same version."""
     connection = open_locks(
         [
             Spec("a", version="1.3"),
@@ -160,7 +160,7 @@ def test_among_equals_the_one_that_runs_comes_first() -> None:
 
 
 def test_the_host_stands_in_for_the_locks_own() -> None:
-    """An os and a target of the host are compared in the place of the lock file's."""
+    """The host's os and target replace those of the lock file."""
     connection = open_locks(
         [Spec("a", target="x86_64"), Spec("b", os="rhel8", target="zen4")], [lock_spec()]
     )
@@ -176,7 +176,7 @@ def test_the_host_stands_in_for_the_locks_own() -> None:
 
 
 def test_only_the_stacks_named_count() -> None:
-    """`root` is one of them; the stacks of a cached spec are all that list it."""
+    """`root` can be one; column stacks has all that list the spec."""
     connection = open_locks(
         [Spec("zlib", stacks=("hep", "e4s")), Spec("near", "hdf5", stacks=("root",))],
         [lock_spec("zlib"), lock_spec("hdf5")],
@@ -195,7 +195,7 @@ def test_only_the_stacks_named_count() -> None:
 
 
 def test_the_order_of_variants_does_not_matter() -> None:
-    """Pages and lock files list them in various orders."""
+    """Pages and lock files list them in different orders."""
     connection = open_locks(
         [Spec("near", variants=("api=default", "+mpi"))],
         [lock_spec(variants=["+mpi", "api=default"])],
@@ -207,7 +207,7 @@ def test_the_order_of_variants_does_not_matter() -> None:
 
 
 def test_variant_differences_pair_variants_by_name() -> None:
-    """What only one of two specs has is told, too."""
+    """Variants that only one spec has are listed too."""
     query = (
         "select steps.variant_differences(['+a', 'b=1,2', '+c', '~e'], ['~a', 'b=1', '+d', '~e'])"
     )
@@ -225,14 +225,14 @@ def test_an_older_or_newer_nearest_version_is_told() -> None:
 
 
 def test_a_nearest_spec_of_another_os_may_be_usable() -> None:
-    """It is where both have glibc and the binary's is no newer."""
+    """If both have glibc and the binary's is not newer."""
     for binary_os, expected in (("ubuntu20.04", True), ("ubuntu24.04", False)):
         connection = open_locks([Spec("near", os=binary_os)], [lock_spec()])
         assert coverage(connection, "is_nearest_os_usable") == [(expected,)]
 
 
 def test_the_dependency_that_differs_is_named() -> None:
-    """Where the cache tells dependencies, those of the nearest spec are compared."""
+    """If the cache has dependencies, those of the nearest spec are compared."""
     connection = open_locks(
         [Spec("hdf5", "hdf5"), Spec("zlib", "zlib"), Spec("szip", "szip")],
         [
@@ -249,7 +249,7 @@ def test_the_dependency_that_differs_is_named() -> None:
 
 
 def test_a_root_is_complete_with_all_that_it_links_and_runs() -> None:
-    """Build dependencies don't count, externals do; what is missing is told in building order."""
+    """Build dependencies don't count, externals do; missing ones are in build order."""
     connection = open_locks(
         [Spec("app", "app"), Spec("tool", "tool"), Spec("whole", "whole")],
         [
@@ -276,7 +276,7 @@ def test_a_root_is_complete_with_all_that_it_links_and_runs() -> None:
 
 
 def test_lock_snapshots_ranks_snapshots_and_stacks() -> None:
-    """Each has the share that it holds, its complete roots, and the bytes to download."""
+    """Each has its share, complete roots, and bytes to download."""
     connection = open_locks(
         [
             Spec("app", "app", stacks=("e4s", "root"), size_bytes=100),
@@ -309,7 +309,7 @@ def test_lock_snapshots_ranks_snapshots_and_stacks() -> None:
 
 
 def test_lock_files_are_told_apart() -> None:
-    """Two lock files with the same specs are judged each by itself."""
+    """Two lock files with the same specs are judged separately."""
     connection = open_locks(
         [Spec("zlib")],
         [

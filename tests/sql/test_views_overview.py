@@ -1,4 +1,4 @@
-"""The views of sql/overview: how the snapshots develop, and which gaps are nearly closed."""
+"""The views of sql/overview: trend of the snapshots, and the gaps that are easiest to close."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from tests.rows import WEEK_1, WEEK_2, WEEK_3, Spec, ask, open_views
 
 
 def test_coverage_trend_counts_each_kind_of_change() -> None:
-    """The first week has nothing to compare with; a week without changes has zeros."""
+    """The first week has no changes; a week without changes has zeros."""
     last = [
         Spec("b"),
         Spec("b", package="adiak", version="1.3"),
@@ -32,7 +32,7 @@ def test_coverage_trend_counts_each_kind_of_change() -> None:
 
 
 def test_gap_priority_has_the_most_nearly_complete_first() -> None:
-    """Packages with as many environments share a rank; what is complete has no gap to close."""
+    """Packages with equally many environments share a rank; complete ones are left out."""
     oses = ("ubuntu22.04", "rhel8", "rhel9")
     covered = {"all": oses, "two": oses[:2], "first": oses[:1], "last": oses[2:]}
     specs = [
@@ -50,7 +50,7 @@ def test_gap_priority_has_the_most_nearly_complete_first() -> None:
 
 
 def test_change_counts_has_each_cause_and_the_whole() -> None:
-    """What was lost and gained is counted as a whole and by cause; what has no cause, once."""
+    """Losses and gains are counted in total and by cause; others in total only."""
     specs = [
         Spec("a"),
         Spec("a", package="gone"),

@@ -1,4 +1,4 @@
-"""Four views against a second calculation, in plain Python sets, on generated rows."""
+"""Four views compared with a second implementation, in plain Python sets, on generated rows."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Cell = tuple[str, str, str, str]
 
 @st.composite
 def spec_sets(draw: st.DrawFn) -> list[Spec]:
-    """Draw specs of few packages, stacks and environments, so that they meet."""
+    """Draw specs of few packages, stacks and environments, so that they coincide."""
     keys = st.tuples(st.sampled_from(TAGS), st.sampled_from("pqr"), st.sampled_from("abcd"))
     return [
         Spec(
@@ -100,7 +100,7 @@ def snapshot_changes(specs: list[Spec]) -> Iterator[Row]:
 
 
 def reason(held: list[Spec], others: list[Spec]) -> str:
-    """Say what of a cell's specs the other snapshot has nothing of."""
+    """Return which part of a cell's specs the other snapshot lacks altogether."""
     package, *environment = cell_of(held[0])
     if package not in {spec.package for spec in others}:
         return "package"
@@ -165,7 +165,7 @@ def test_view_agrees_with_plain_python(
     recompute: Callable[[list[Spec]], Iterator[Row]],
     specs: list[Spec],
 ) -> None:
-    """Whatever the specs, the view gives the very rows that a loop over sets does."""
+    """For any specs, the view has exactly the rows of a loop over sets."""
     replace_specs(connection, specs)
     # What a view has beyond the contract has tests of its own.
     view = recompute.__name__

@@ -66,7 +66,7 @@ ORDERS: tuple[tuple[tuple[str, ...], ...], ...] = (
 
 @pytest.fixture(scope="module")
 def connection() -> duckdb.DuckDBPyConnection:
-    """Open the views on no rows at all: what is tested here reads none."""
+    """Open the views without rows: what is tested here reads none."""
     return open_views()
 
 
@@ -74,7 +74,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 def test_version_key_sorts_versions_as_spack_does(
     connection: duckdb.DuckDBPyConnection, order: tuple[tuple[str, ...], ...]
 ) -> None:
-    """Keys sort as Spack sorts the versions; versions that are equal to Spack have one key."""
+    """Keys sort as Spack sorts versions; versions equal to Spack have the same key."""
     keys = [
         {ask(connection, "select version_key(?)", [version])[0][0] for version in equals}
         for equals in order
@@ -87,7 +87,7 @@ def test_version_key_sorts_versions_as_spack_does(
 def test_version_component_key_sorts_words_then_numbers_then_develop(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    """Each kind of component has its own first character; a number says how long it is."""
+    """Each kind of component has its own first character; numbers begin with their length."""
     components = ["abc", "0", "9", "10", "stable", "develop"]
     keys = [
         ask(connection, "select steps.version_component_key(?)", [part])[0][0]
@@ -99,7 +99,7 @@ def test_version_component_key_sorts_words_then_numbers_then_develop(
 def test_operating_systems_has_each_os_once_with_its_source(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    """Every fact has a source; only glibc has a version, which is a number."""
+    """Every fact has a source; glibc's version is a number, others have none."""
     [(rows, names, versions, sources)] = ask(
         connection,
         """
@@ -119,7 +119,7 @@ def test_operating_systems_has_each_os_once_with_its_source(
 def test_operating_systems_knows_the_systems_of_the_cache(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    """What the cache builds on is known; a name that covers several releases is not."""
+    """Those that the cache builds on are known; names of several releases are not."""
     known = ask(
         connection,
         """
@@ -139,7 +139,7 @@ def test_operating_systems_knows_the_systems_of_the_cache(
 def test_os_compatibility_goes_from_older_glibc_to_newer(
     connection: duckdb.DuckDBPyConnection,
 ) -> None:
-    """A binary runs where glibc is as new or newer, never on its own row and never on musl."""
+    """Binaries run where glibc is as new or newer; no row with itself, none for musl."""
     rows = ask(
         connection,
         """

@@ -1,4 +1,4 @@
-"""The views and macros of sql/snapshots: what each snapshot, stack, package and page holds."""
+"""The views and macros of sql/snapshots: the contents of snapshots, stacks, packages and pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_snapshots_counts_distinct_things() -> None:
 
 
 def test_snapshots_has_a_tag_of_which_no_spec_was_taken() -> None:
-    """A page is enough to make a snapshot; the one after it still has it before."""
+    """A page is enough for a snapshot, and the next one has it as previous_tag."""
     rows = ask(
         open_views([Spec(tag=WEEK_2)], [page(tag=WEEK_1)]),
         """
@@ -34,7 +34,7 @@ def test_snapshots_has_a_tag_of_which_no_spec_was_taken() -> None:
 
 
 def test_snapshot_stacks_has_each_stack_once() -> None:
-    """Root is none of them."""
+    """Root is not a stack."""
     specs = [Spec("a"), Spec("b", stacks=("e4s", "hep")), Spec("c", tag=WEEK_2, stacks=("root",))]
     assert ask(open_views(specs), "from steps.snapshot_stacks") == [
         (WEEK_1, "e4s"),
@@ -52,7 +52,7 @@ def test_stack_sizes_counts_packages_and_specs() -> None:
 
 
 def test_cells_are_package_and_environment() -> None:
-    """The compiler makes no other cell, the platform, os and target each do."""
+    """Platform, os and target make different cells, the compiler does not."""
     specs = [
         Spec("a"),
         Spec("b", compiler="none"),
@@ -74,7 +74,7 @@ def test_cells_are_package_and_environment() -> None:
 
 
 def test_environments_are_those_seen_in_the_snapshot() -> None:
-    """An environment of one package alone is one; another snapshot's is not."""
+    """One package is enough for an environment; other snapshots' don't count."""
     specs = [
         Spec("a"),
         Spec("b"),
@@ -91,7 +91,7 @@ def test_environments_are_those_seen_in_the_snapshot() -> None:
 
 
 def test_variants_are_split_into_name_and_value() -> None:
-    """Signs are true and false; a value may hold the sign of equality, or nothing."""
+    """Signs are true and false; a value may contain `=`, or be empty."""
     variants = (
         "+shared",
         "~ipo",
@@ -116,7 +116,7 @@ def test_variants_are_split_into_name_and_value() -> None:
 
 
 def test_package_coverage_gathers_versions_and_stacks() -> None:
-    """Lists are sorted as text, without doubles and without root."""
+    """Lists are sorted as text, without duplicates and without root."""
     specs = [
         Spec("a", version="1.9", stacks=("hep", "root")),
         Spec("b", version="1.10", stacks=("e4s", "hep")),
@@ -131,7 +131,7 @@ def test_package_coverage_gathers_versions_and_stacks() -> None:
 
 
 def test_root_holes_are_specs_of_stacks_that_root_lacks() -> None:
-    """A spec in no stack at all is no hole, and a snapshot without root has none."""
+    """A spec in no stack is not a hole, and a snapshot without root has none."""
     specs = [
         Spec("a", stacks=("e4s", "root")),
         Spec("b", stacks=("hep", "e4s")),
@@ -142,7 +142,7 @@ def test_root_holes_are_specs_of_stacks_that_root_lacks() -> None:
 
 
 def test_duplicate_builds_differ_in_nothing_but_the_hash() -> None:
-    """Variants count as the list that they are: another order is another build."""
+    """Variants are compared as lists: another order is another build."""
     specs = [
         Spec("b", variants=("+shared", "~ipo")),
         Spec("a", variants=("+shared", "~ipo"), stacks=()),
@@ -157,7 +157,7 @@ def test_duplicate_builds_differ_in_nothing_but_the_hash() -> None:
 
 
 def test_builds_with_other_flags_or_namespace_are_no_duplicates() -> None:
-    """A hash is all that two specs with the same flags and namespace differ in."""
+    """Only specs with equal flags and namespace are duplicates."""
     specs = [
         Spec("a", flags=["cflags=-O3"], namespace="builtin"),
         Spec("b", flags=["cflags=-O2"], namespace="builtin"),
@@ -170,7 +170,7 @@ def test_builds_with_other_flags_or_namespace_are_no_duplicates() -> None:
 
 
 def test_hash_lifetimes_span_the_weekly_snapshots() -> None:
-    """Other snapshots do not count, and a week without the spec does not break its life."""
+    """Other snapshots do not count, and a week without the spec does not end its life."""
     specs = [
         Spec("a", tag=WEEK_1),
         Spec("a", tag=WEEK_3),
@@ -183,7 +183,7 @@ def test_hash_lifetimes_span_the_weekly_snapshots() -> None:
 
 
 def test_page_summaries_has_a_row_for_each_fact_declared() -> None:
-    """An empty list is a fact with no items; what is not declared is none."""
+    """An empty list is a fact without items; an undeclared fact has no row."""
     pages = [
         page(
             spec_count=3,
@@ -202,7 +202,7 @@ def test_page_summaries_has_a_row_for_each_fact_declared() -> None:
 
 
 def test_page_findings_are_what_the_specs_say() -> None:
-    """Root is a stack to a page's summary; a spec in no stack is still counted."""
+    """Root counts as a stack here, as in summaries; specs in no stack are counted."""
     specs = [Spec("a"), Spec("b", stacks=(), version="1.3", compiler="none")]
     rows = ask(open_views(specs), "select fact, findings from steps.page_findings")
     assert rows == [
@@ -218,12 +218,12 @@ def test_page_findings_are_what_the_specs_say() -> None:
 
 
 def items(*names: str) -> list[dict[str, object]]:
-    """Return items that are there once each."""
+    """Return items with a count of one each."""
     return [{"item": name, "count": 1} for name in names]
 
 
 def test_spec_presence_tells_which_snapshot_of_a_pair_has_a_spec() -> None:
-    """A stack lasts if the other snapshot has it, with whatever specs; root is no stack."""
+    """A stack lasts if the other snapshot has it, with any specs; root is not a stack."""
     specs = [
         Spec("a", tag=WEEK_1, stacks=("e4s", "root")),
         Spec("b", tag=WEEK_1, stacks=("hep",)),
@@ -266,7 +266,7 @@ def test_usable_specs_run_on_the_target_or_are_built_for_it() -> None:
 
 
 def test_usable_specs_of_a_target_that_nobody_describes_are_exact() -> None:
-    """A name that is in no table still runs what was built for just it."""
+    """An unknown target still runs what was built for exactly it."""
     specs = [Spec("a", target="novel"), Spec("b", target="x86_64")]
     rows = ask(
         open_views(specs),

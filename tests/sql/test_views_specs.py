@@ -8,7 +8,7 @@ from tests.rows import WEEK_1, WEEK_2, Spec, ask, open_views, page
 
 
 def test_specs_has_each_spec_once_with_its_stacks_sorted() -> None:
-    """The rows of a spec become one; root is no stack of it, but told apart."""
+    """The rows of a spec become one; root is a column of its own, not a stack."""
     specs = [
         Spec(
             "a",
@@ -51,7 +51,7 @@ def test_specs_has_each_spec_once_with_its_stacks_sorted() -> None:
 
 
 def test_specs_in_no_stack_have_an_empty_list() -> None:
-    """A spec in no stack is a spec all the same, and not in root."""
+    """A spec in no stack is still a spec, and not in root."""
     rows = ask(
         open_views([Spec(stacks=())]),
         "select platform, os, target, stacks, is_in_root from specs",
@@ -60,7 +60,7 @@ def test_specs_in_no_stack_have_an_empty_list() -> None:
 
 
 def test_stack_specs_leaves_out_root_and_specs_in_no_stack() -> None:
-    """One row per stack that is one."""
+    """One row per stack."""
     specs = [
         Spec("a", stacks=("e4s", "hep", "root")),
         Spec("b", stacks=()),
@@ -75,7 +75,7 @@ def test_stack_specs_leaves_out_root_and_specs_in_no_stack() -> None:
 
 
 def test_snapshot_tags_tells_kinds_and_finds_the_one_before() -> None:
-    """Weekly tags are ordered by date, releases by numbers; the rest has no order."""
+    """Weekly tags are ordered by date, releases by number; others have no order."""
     specs = [Spec(tag=tag) for tag in ("develop", WEEK_2, "v0.10.0", "v0.9.0", "nightly")]
     pages = [
         page(tag=tag)
@@ -98,7 +98,7 @@ def test_snapshot_tags_tells_kinds_and_finds_the_one_before() -> None:
 
 
 def test_tags_of_sites_and_of_spacks_packages_have_their_own_lines() -> None:
-    """A dated or versioned tag follows the one that differs in nothing else; so do releases."""
+    """Dated, versioned and release tags follow the previous one of the same line."""
     tags = {
         "2026-11": ("dated", datetime.date(2026, 11, 1), None),
         "2026-11-01": ("dated", datetime.date(2026, 11, 1), "2026-11"),
@@ -126,7 +126,7 @@ def test_tags_of_sites_and_of_spacks_packages_have_their_own_lines() -> None:
 
 
 def test_version_order_counts_every_version_once() -> None:
-    """The positions are those of Spack's order; texts decide between equal versions."""
+    """Positions follow Spack's order; equal versions are ordered as text."""
     versions = ["develop", "1.10", "1.9", "1.1", "1.01", "1.10"]
     specs = [Spec(str(number), version=version) for number, version in enumerate(versions)]
     rows = ask(open_views(specs), "select version_position, version from version_order")

@@ -1,4 +1,4 @@
-"""The pipeline from Python: as its documentation says, and from any kind of script."""
+"""The Python API: as documented, and from any kind of script."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ BLOCKS = re.compile(r"^```(python|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 def test_the_documentation_prints_what_it_says(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each block of docs/python.md runs after those before it, and prints the text below it."""
+    """Each block of docs/python.md runs after the previous ones, and prints the text below it."""
     (tmp_path / "tests").symlink_to(CHECKOUT / "tests")
     monkeypatch.chdir(tmp_path)
     text = (CHECKOUT / "docs" / "python.md").read_text(encoding="utf-8")
@@ -51,7 +51,7 @@ print(flatten(sys.argv[1], out=sys.argv[2]).page_count)
 @pytest.mark.slow
 @pytest.mark.parametrize("way", ["file", "standard input", "-c"])
 def test_a_script_needs_no_guard(tmp_path: Path, way: str) -> None:
-    """A script that reads with a pool of processes runs once, guarded or not, however started."""
+    """A script that uses a pool of processes runs once, guarded or not, however started."""
     source = write_pages(
         tmp_path / "in",
         {f"v{n}.0.0/zlib/specs.md": site_page("zlib", f"v{n}.0.0") for n in range(4)},
@@ -73,7 +73,7 @@ def test_a_script_needs_no_guard(tmp_path: Path, way: str) -> None:
 
 
 def test_what_is_missing_is_said(tmp_path: Path) -> None:
-    """Tables that are not there are an error that names the command which makes them."""
+    """Missing tables are an error that names the command to make them."""
     for function in (tables, build):
         with pytest.raises(OutputError, match="cache-coverage flatten SOURCE --out"):
             function(tmp_path)

@@ -1,4 +1,4 @@
-"""Pages to rows: canonical forms, refused values, and nothing lost on the way."""
+"""Pages to rows: canonical forms, rejected values, and nothing lost on the way."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def tables_of(*texts: str) -> Tables:
 
 
 def test_one_row_per_spec_and_stack() -> None:
-    """A spec has a row for each of its stacks, all else the same."""
+    """A spec has a row for each of its stacks, equal in all else."""
     tables = tables_of(site_page(specs=[make_spec(1, size=5, stacks=["root", "e4s"])]))
 
     row = {
@@ -49,7 +49,7 @@ def test_one_row_per_spec_and_stack() -> None:
 
 
 def test_a_spec_in_no_stack_keeps_one_row() -> None:
-    """An empty stack list loses no spec: one row, its stack null."""
+    """A spec with an empty stack list has one row with a null stack."""
     tables = tables_of(site_page(specs=[make_spec(stacks=[])]))
 
     assert tables[SPEC_STACKS]["stack"].to_list() == [None]
@@ -57,7 +57,7 @@ def test_a_spec_in_no_stack_keeps_one_row() -> None:
 
 
 def test_a_stack_named_twice_counts_once() -> None:
-    """The key of spec_stacks holds even where a page repeats a stack."""
+    """The key of spec_stacks is unique even if a page repeats a stack."""
     tables = tables_of(site_page(specs=[make_spec(stacks=["root", "e4s", "root"])]))
 
     assert tables[SPEC_STACKS]["stack"].to_list() == ["e4s", "root"]
@@ -83,14 +83,14 @@ COMPILERS = {
 
 @pytest.mark.parametrize("written", COMPILERS)
 def test_compilers_take_their_form_of_spack_1(written: str) -> None:
-    """Every dialect's compiler ends in Spack 1.0's name, whole and in parts."""
+    """Every dialect's compiler gets Spack 1.0's name, whole and in parts."""
     rows = tables_of(site_page(specs=[make_spec(compiler=written, stacks=["root"])]))[SPEC_STACKS]
 
     assert rows.select("compiler", "compiler_name", "compiler_version").row(0) == COMPILERS[written]
 
 
 def test_meta_is_kept_in_the_same_form() -> None:
-    """A page's own list of compilers is canonical too, so that it can be held against specs."""
+    """A page's own list of compilers is canonical too, to be compared with its specs."""
     pages = tables_of(site_page(specs=[make_spec(compiler="oneapi@=1.0")]))[PAGES]
 
     assert pages["declared_compilers"].to_list() == [["intel-oneapi-compilers@1.0"]]
@@ -100,7 +100,7 @@ def test_meta_is_kept_in_the_same_form() -> None:
 
 
 def test_variants_lose_the_mark_of_propagation_and_nothing_else() -> None:
-    """`:=` is written `=`, but only where it joins name and value; order is kept."""
+    """`:=` is written `=`, but only between name and value; the order is kept."""
     variants = ["b:=2", "+a", "cflags=x:=y", "languages:='c,c++'"]
 
     rows = tables_of(site_page(specs=[make_spec(variants=variants, stacks=[])]))[SPEC_STACKS]
@@ -142,7 +142,7 @@ BAD_VALUES: dict[str, tuple[dict[str, Any], str]] = {
 
 @pytest.mark.parametrize("case", BAD_VALUES)
 def test_a_bad_value_refuses_its_spec_alone(case: str) -> None:
-    """A value that may not be has code bad-value and says what was expected and found."""
+    """The reject has code bad-value, what was expected and what was found."""
     change, words = BAD_VALUES[case]
 
     tables = tables_of(site_page(specs=[make_spec(1), make_spec(2) | change, make_spec(3)]))
@@ -156,7 +156,7 @@ def test_a_bad_value_refuses_its_spec_alone(case: str) -> None:
 
 
 def test_of_two_specs_with_one_hash_the_first_is_kept() -> None:
-    """The second is a duplicate-spec; a refused spec does not count as the first."""
+    """The second is a duplicate-spec; a rejected spec does not count as the first."""
     specs = [make_spec(1, os=""), make_spec(1, os="a"), make_spec(1, os="b")]
 
     tables = tables_of(site_page(specs=specs))
@@ -169,7 +169,7 @@ def test_of_two_specs_with_one_hash_the_first_is_kept() -> None:
 
 
 def test_of_two_pages_for_one_package_the_first_by_path_is_kept() -> None:
-    """The second page is refused whole: no row of it remains anywhere, but its own reject."""
+    """The second page is rejected: its only row in any table is its reject."""
     tables = tables_of(
         site_page(specs=[make_spec(1)]), site_page(specs=[make_spec(2), make_spec(3, os="")])
     )
@@ -191,7 +191,7 @@ def test_of_two_pages_for_one_package_the_first_by_path_is_kept() -> None:
 
 
 def test_a_package_may_be_in_two_snapshots() -> None:
-    """The same specs in two tags are no duplicates."""
+    """The same specs in two tags are not duplicates."""
     tables = tables_of(site_page(), site_page(tag="develop"))
 
     assert tables[REJECTS].is_empty()
@@ -199,7 +199,7 @@ def test_a_package_may_be_in_two_snapshots() -> None:
 
 
 def test_a_slip_of_ours_raises() -> None:
-    """A frame that lacks a column, has another type or a null where none may be is refused."""
+    """A frame without a column, or with another type or a forbidden null, raises."""
     good = tables_of(site_page())[SPEC_STACKS]
 
     with pytest.raises(SchemaError, match="spec_stacks: columns missing: hash"):
@@ -238,7 +238,7 @@ SPECS = st.fixed_dictionaries(
 
 
 def written(number: int, spec: dict[str, Any], *, is_old: bool) -> dict[str, Any]:
-    """Write a drawn spec in the dialect before Spack 1.0, or since."""
+    """Return a drawn spec in the dialect before Spack 1.0, or since."""
     compiler = "none"
     if spec["compiler"] is not None:
         name, version = spec["compiler"]
@@ -267,7 +267,7 @@ def written(number: int, spec: dict[str, Any], *, is_old: bool) -> dict[str, Any
 def test_a_page_gives_back_just_its_specs_and_stacks(
     specs: list[dict[str, Any]], is_old: bool, style: str, package: str
 ) -> None:
-    """Any valid page in any dialect, written and flattened, is the same specs and stacks."""
+    """Any valid page in any dialect, written and flattened, has the same specs and stacks."""
     entries = [written(number, spec, is_old=is_old) for number, spec in enumerate(specs)]
     if style == "site":
         text = site_page(package, specs=entries)

@@ -1,4 +1,4 @@
-"""Folders of outputs may be called anything that a folder can be called."""
+"""Output folders may have any name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ NAMES = ["run=3", "tag=x", "what?", "back\\slash", "a[b]*", "{a,b}", "it's 20%",
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_all_commands_work_below_any_name(run: Run, tmp_path: Path, name: str) -> None:
-    """Tables, database and answers are the same below a name that readers take for a pattern."""
+    """Outputs are the same in a folder whose name readers would take for a pattern."""
     out = tmp_path / name / "out"
     out.parent.mkdir()
     source = next(folder for folder in sorted(SAMPLE.glob("_cache/*")) if folder.is_dir())

@@ -1,4 +1,4 @@
-"""The Parquet tables as readers open them by default: tags are strings, and nothing is lost."""
+"""The Parquet tables in readers' default settings: tags are strings, and nothing is lost."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def flatten_tags(folder: Path, tags: tuple[str, ...]) -> Path:
 @pytest.mark.parametrize("reader", READERS)
 @pytest.mark.parametrize("look", LOOKS)
 def test_tags_are_strings_to_each_reader(tmp_path: Path, look: str, reader: str) -> None:
-    """By default, without a schema or an option, whatever tags look like."""
+    """By default, without a schema or option, whatever tags look like."""
     out = flatten_tags(tmp_path, LOOKS[look])
 
     rows = READERS[reader](out / "tables" / "pages")
@@ -91,7 +91,7 @@ def test_tags_are_strings_to_each_reader(tmp_path: Path, look: str, reader: str)
 
 @pytest.mark.parametrize("table", SNAPSHOT_TABLES, ids=lambda table: table.name)
 def test_tags_of_tables_without_rows_are_strings(tmp_path: Path, table: Table) -> None:
-    """A join of two tables by tag never fails for its type, even where one of them is empty."""
+    """Tables can be joined by tag even if one of them is empty."""
     out = flatten_tags(tmp_path, LOOKS["digits"])
     folder = out / "tables" / table.name
 
@@ -103,7 +103,7 @@ def test_tags_of_tables_without_rows_are_strings(tmp_path: Path, table: Table) -
 
 
 def test_our_own_frames_have_the_declared_types(tmp_path: Path) -> None:
-    """`tables` gives all columns in their order, a reject without a snapshot with a null tag."""
+    """`tables` has all columns in order; a reject without a snapshot has a null tag."""
     out = flatten_tags(tmp_path, ("12",))
     write_pages(tmp_path / "in", {"bad.md": "no page"})
     refresh_tables([tmp_path / "in"], out)
@@ -117,7 +117,7 @@ def test_our_own_frames_have_the_declared_types(tmp_path: Path) -> None:
 
 
 def test_pandas_reads_rejects_without_a_snapshot(tmp_path: Path) -> None:
-    """Rejects with and without a tag are all there, as strings.
+    """Rejects with and without a tag are all read, as strings.
 
     pandas has Arrow unify the dictionaries of a partition column, which fails for the null of Hive;
     where there is no pandas, that is done alone.

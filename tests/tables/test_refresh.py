@@ -43,7 +43,7 @@ PACKAGES = ("adiak", "zlib")
 
 
 def read_all(out: Path) -> Stored:
-    """Give every row of every partition."""
+    """Return all rows of all partitions."""
     tables = out / "tables"
     parts: Stored = {
         (table.name, tag): read_part(tables, table, tag).to_dicts()
@@ -56,7 +56,7 @@ def read_all(out: Path) -> Stored:
 
 
 def read_fresh(source: Path) -> Stored:
-    """Give what a first run gives."""
+    """Return the rows of a first run."""
     with tempfile.TemporaryDirectory() as folder:
         refresh_tables([source], Path(folder))
         return read_all(Path(folder))
@@ -78,7 +78,7 @@ def groups_read(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
-    """Give a source of three snapshots, two packages each."""
+    """Return a source of three snapshots with two packages each."""
     return write_pages(
         tmp_path / "in",
         {
@@ -92,7 +92,7 @@ def source(tmp_path: Path) -> Path:
 def test_nothing_changed_reads_nothing(
     source: Path, tmp_path: Path, groups_read: list[str]
 ) -> None:
-    """A second run opens no page and leaves every file as it was."""
+    """A second run opens no page and leaves every file untouched."""
     first = refresh_tables([source], tmp_path / "out")
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*.parquet")}
     groups_read.clear()
@@ -107,7 +107,7 @@ def test_nothing_changed_reads_nothing(
 def test_a_changed_page_costs_its_snapshot(
     source: Path, tmp_path: Path, groups_read: list[str]
 ) -> None:
-    """Only the partition of the page's snapshot is made again."""
+    """Only the partition of the page's snapshot is rewritten."""
     refresh_tables([source], tmp_path / "out")
     groups_read.clear()
     page = source / "_cache" / TAGS[1] / "zlib" / "specs.md"
@@ -120,7 +120,7 @@ def test_a_changed_page_costs_its_snapshot(
 
 
 def test_a_change_that_size_and_time_hide_is_found(source: Path, tmp_path: Path) -> None:
-    """A page of the same size with its old time set back is told by its other time or content."""
+    """A change with the same size and mtime is found by its ctime or content."""
     page = source / "_cache" / TAGS[0] / "zlib" / "specs.md"
     status = page.stat()
     refresh_tables([source], tmp_path / "out")
@@ -136,7 +136,7 @@ def test_a_change_that_size_and_time_hide_is_found(source: Path, tmp_path: Path)
 def test_a_change_just_after_reading_is_found(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a file system's clock is coarse, what changes as soon as it was read is told, too."""
+    """On a file system with a coarse clock, a change right after reading is found."""
     now = time.time_ns()
     stamp_page = files.stamp_page
 
@@ -163,7 +163,7 @@ def test_a_change_just_after_reading_is_found(
 
 @pytest.mark.parametrize("lost", ["pages/tag=v1.0.0", "targets", "."])
 def test_tables_that_were_removed_come_again(source: Path, tmp_path: Path, lost: str) -> None:
-    """What somebody deleted below OUT is made again by the next run."""
+    """The next run restores what was deleted below OUT."""
     refresh_tables([source], tmp_path / "out")
     shutil.rmtree(tmp_path / "out" / "tables" / lost)
 
@@ -189,7 +189,7 @@ def test_another_version_of_the_pipeline_reads_all_again(
 def test_what_else_tells_a_version_from_another(
     package: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A release of the pipeline is another one, and so is one of archspec, which makes targets."""
+    """So does another release of the pipeline, or of archspec, the source of targets."""
     before = fingerprint()
     monkeypatch.setattr(package, "__version__", "another")
 
@@ -200,7 +200,7 @@ def test_what_else_tells_a_version_from_another(
 def test_a_broken_state_is_no_state(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes | None
 ) -> None:
-    """State files that can't be read, or hold a byte that is not theirs, cost a full run."""
+    """Unreadable or corrupted state files lead to a full run."""
     monkeypatch.setattr(discovery, "TICK_NS", 0)
     refresh_tables([source], tmp_path / "out")
     for file in (tmp_path / "out/tables/.state").iterdir():
@@ -212,7 +212,7 @@ def test_a_broken_state_is_no_state(
 
 
 def test_a_file_name_that_is_no_utf8_is_read_each_time(tmp_path: Path) -> None:
-    """Its name is escaped in the tables, and only its folder is never remembered."""
+    """Its name is escaped in the tables, and only its folder is not remembered."""
     source = write_pages(tmp_path / "in", {"a/b/zlib.md": site_page()})
     (source / "a" / "b" / os.fsdecode(b"bad\xff.md")).write_text("no page")
 
@@ -226,7 +226,7 @@ def test_a_file_name_that_is_no_utf8_is_read_each_time(tmp_path: Path) -> None:
 
 @pytest.fixture
 def folders_listed(source: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Record the folders of the source that runs list, below it; a tick takes no time."""
+    """Record the folders of the source that runs list; clock ticks take no time."""
     listed: list[str] = []
     scandir = os.scandir
 
@@ -243,7 +243,7 @@ def folders_listed(source: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_a_folder_that_is_as_it_was_is_not_listed_again(
     source: Path, tmp_path: Path, folders_listed: list[str]
 ) -> None:
-    """Once a folder's times are settled they tell of any page added or removed."""
+    """Once a folder's times are settled, they show any page added or removed."""
     refresh_tables([source], tmp_path / "out")
     folders_listed.clear()
     refresh_tables([source], tmp_path / "out")
@@ -258,7 +258,7 @@ def test_a_folder_that_is_as_it_was_is_not_listed_again(
 def test_a_folder_that_changed_meanwhile_is_listed_again(
     source: Path, tmp_path: Path, folders_listed: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Times tell of nothing where they are of the tick in which the run began, or later."""
+    """Times of the tick in which the run began, or later, prove nothing."""
     monkeypatch.setattr(discovery, "TICK_NS", 60_000_000_000)
     refresh_tables([source], tmp_path / "out")
     every = sorted(folders_listed)
@@ -271,7 +271,7 @@ def test_a_folder_that_changed_meanwhile_is_listed_again(
 
 
 def test_a_run_may_keep_to_some_tags(source: Path, tmp_path: Path, groups_read: list[str]) -> None:
-    """--tag reads and publishes those snapshots alone, the folders of others unopened."""
+    """--tag reads and publishes only those snapshots, and opens no folders of others."""
     refresh_tables([source], tmp_path / "out", only=TAGS[:1])
     assert groups_read == [TAGS[0]]
     assert stored_tags(tmp_path / "out/tables") == {TAGS[0]}
@@ -287,7 +287,7 @@ def test_a_run_may_keep_to_some_tags(source: Path, tmp_path: Path, groups_read: 
 def test_other_snapshots_folders_are_passed_by(
     source: Path, tmp_path: Path, folders_listed: list[str]
 ) -> None:
-    """A run for one tag lists no folder of another; what it learns is kept beside what is known."""
+    """A run for one tag lists no folder of another; its listings are merged with known ones."""
     tag, *others = TAGS
     top = [".", "_cache"]
     refresh_tables([source], tmp_path / "out", only=[tag])
@@ -359,7 +359,7 @@ Pages = dict[str, str | bytes]
 def test_a_whole_run_makes_up_for_what_a_tags_run_left(
     tmp_path: Path, pages: Pages, changes: Pages, later: Pages
 ) -> None:
-    """Where a run for one tag could not see or publish all, the next whole run does."""
+    """What a run for one tag could not see or publish, the next full run does."""
     source = write_pages(tmp_path / "in", {"z/z/z.md": site_page("z", THREE), **pages})
     refresh_tables([source], tmp_path / "out")
     write_pages(source, changes)
@@ -374,7 +374,7 @@ def test_a_whole_run_makes_up_for_what_a_tags_run_left(
 
 
 def test_a_folder_that_comes_twice_is_read_whole_each_time(source: Path, tmp_path: Path) -> None:
-    """A source within another adds nothing, in the first run and in any later one."""
+    """A source inside another adds nothing, in the first run or later."""
     page = source / "_cache" / TAGS[0] / "zlib" / "specs.md"
 
     for _ in range(3):
@@ -387,7 +387,7 @@ def test_a_folder_that_comes_twice_is_read_whole_each_time(source: Path, tmp_pat
 def test_where_a_link_leads_is_looked_up_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A folder's times do not tell that a link in it now leads out of the source by another one."""
+    """A folder's times don't show that a link in it now leads out of the source."""
     monkeypatch.setattr(discovery, "TICK_NS", 0)
     source = write_pages(tmp_path / "in", {"pages/zlib.md": site_page()})
     write_pages(tmp_path / "elsewhere", {"adiak.md": site_page("adiak")})
@@ -406,7 +406,7 @@ def test_where_a_link_leads_is_looked_up_each_time(
 def test_what_could_not_be_read_is_tried_again(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A page that the system does not let be read need not change to be read the next time."""
+    """A page without permission may be readable in the next run without a change."""
 
     def refuse(*_: Any) -> bytes:
         raise PageError(RejectCode.UNREADABLE, "can't be read: Input/output error")
@@ -440,7 +440,7 @@ def test_runs_on_different_tags_side_by_side(source: Path, tmp_path: Path) -> No
 def test_a_pool_gives_what_one_process_gives(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Workers on this machine change nothing but the time."""
+    """Workers on this machine change only the time."""
     alone = read_fresh(source)
     monkeypatch.setattr(workers, "POOL_FILES", 0)
 
@@ -462,7 +462,7 @@ def test_a_pool_reads_indexes_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[str]:
-    """Start a Dask cluster of two workers on this machine; give its address."""
+    """Start a Dask cluster of two workers on this machine; return its address."""
     distributed = pytest.importorskip("distributed")
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, dashboard_address=None, host="127.0.0.1"
@@ -474,7 +474,7 @@ def cluster() -> Iterator[str]:
 def test_a_dask_cluster_gives_what_one_process_gives(
     source: Path, tmp_path: Path, cluster: str
 ) -> None:
-    """With --scheduler the workers of a cluster read the snapshots."""
+    """With --scheduler, the workers of a cluster read the snapshots."""
     result = run_command("flatten", source, "--out", tmp_path / "out", "--scheduler", cluster)
 
     assert result.returncode == 0, result.stderr
@@ -491,7 +491,7 @@ def test_a_scheduler_that_does_not_answer_is_said(source: Path, tmp_path: Path) 
 
 
 def test_what_a_killed_run_left_is_cleared(source: Path, tmp_path: Path) -> None:
-    """The next run removes drafts that nobody will publish."""
+    """The next run removes drafts of dead runs."""
     (tmp_path / "out" / ".tables.dead" / "0").mkdir(parents=True)
 
     refresh_tables([source], tmp_path / "out")
@@ -502,7 +502,7 @@ def test_what_a_killed_run_left_is_cleared(source: Path, tmp_path: Path) -> None
 def test_a_failed_write_keeps_the_old_tables(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a draft can't be written, what was there stays, and the next run makes up for it."""
+    """If a draft can't be written, the tables are kept, and the next run catches up."""
     refresh_tables([source], tmp_path / "out")
     before = read_all(tmp_path / "out")
     page = source / "_cache" / TAGS[1] / "zlib" / "specs.md"
@@ -522,7 +522,7 @@ def test_a_failed_write_keeps_the_old_tables(
 
 
 def write_mirror(folder: Path, *numbers: int, package: str = "bzip2") -> None:
-    """Write a mirror of layout 3, its specs' hashes by number."""
+    """Write a mirror of layout 3, with specs whose hashes are by number."""
     nodes = [
         {
             "name": package,
@@ -553,7 +553,7 @@ def write_mirror(folder: Path, *numbers: int, package: str = "bzip2") -> None:
 
 
 def test_a_snapshot_leaves_with_its_folder(tmp_path: Path) -> None:
-    """Even if its index had gone before, and a broken page elsewhere had it read for that."""
+    """Even if its index was removed before, and a broken page elsewhere caused a reread."""
     source = write_pages(
         tmp_path / "in",
         {
@@ -595,7 +595,7 @@ def test_an_index_that_goes_while_its_manifest_stays_is_noticed(tmp_path: Path) 
 
 
 def test_what_is_readable_again_is_no_reject_any_more(tmp_path: Path) -> None:
-    """What could not be read while files were searched is forgotten when it goes or is mended."""
+    """A reject of the search is forgotten when its file is removed or readable."""
     source = write_pages(tmp_path / "in", {f"{ONE}/zlib/specs.md": site_page("zlib", ONE)})
     dangling = source / ONE / "zlib" / "more.md"
     dangling.symlink_to("nowhere")
@@ -610,7 +610,7 @@ def test_what_is_readable_again_is_no_reject_any_more(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("time_s", [20_000_000_000, -9_500_000_000])
 def test_times_beyond_the_range_of_nanoseconds(tmp_path: Path, time_s: int) -> None:
-    """A page or folder dated to 2603 or 1668 is a page or folder."""
+    """A page or folder dated 2603 or 1668 is read."""
     source = write_pages(tmp_path / "in", {f"{ONE}/zlib/specs.md": site_page("zlib", ONE)})
     for path in (source / ONE / "zlib" / "specs.md", source / ONE / "zlib", source / ONE):
         os.utime(path, (time_s, time_s))
@@ -623,7 +623,7 @@ def test_times_beyond_the_range_of_nanoseconds(tmp_path: Path, time_s: int) -> N
 def test_a_source_that_vanishes_in_mid_run_is_no_loss(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
 ) -> None:
-    """What goes after it was found, as with a file system that is unmounted, fails the run."""
+    """If files vanish after they were found, as in an unmounted file system, the run fails."""
     refresh_tables([source], tmp_path / "out")
     before = read_all(tmp_path / "out")
     page = source / "_cache" / TAGS[1] / "zlib" / "specs.md"
@@ -644,7 +644,7 @@ def test_a_source_that_vanishes_in_mid_run_is_no_loss(
 def test_a_folder_that_vanishes_during_the_search_is_no_loss(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Likewise where it was listed in the folder above and is gone when it is opened."""
+    """The same if it was listed in its parent but can't be opened."""
     refresh_tables([source], tmp_path / "out")
     before = read_all(tmp_path / "out")
     monkeypatch.setattr(discovery, "TICK_NS", 0)
@@ -668,7 +668,7 @@ SITE = "2026-11"  # a snapshot of a source of its own
 
 @pytest.fixture
 def site(tmp_path: Path) -> Path:
-    """Give another source, of one snapshot."""
+    """Return another source, of one snapshot."""
     return write_pages(tmp_path / "site", {"any/zlib/specs.md": site_page("zlib", SITE)})
 
 
@@ -691,7 +691,7 @@ def test_snapshots_of_other_sources_stay(source: Path, site: Path, tmp_path: Pat
 def test_other_sources_are_replaced_on_request(
     source: Path, site: Path, tmp_path: Path, only: tuple[str, ...]
 ) -> None:
-    """With is_replacing their snapshots go, and the run says which; with `only`, of those tags."""
+    """With is_replacing, their snapshots are removed with a message; with `only`, of those tags."""
     out = tmp_path / "out"
     refresh_tables([source], out)
     warnings: list[str] = []
@@ -710,7 +710,7 @@ def test_other_sources_are_replaced_on_request(
 
 
 def test_a_snapshot_of_two_sources_needs_both_named(source: Path, tmp_path: Path) -> None:
-    """A run can't tell what to do with the other's pages, and asks; nothing is lost or doubled."""
+    """Without the other source, the run is refused; nothing is lost or doubled."""
     out = tmp_path / "out"
     other = write_pages(tmp_path / "other", {"more/specs.md": site_page("more", TAGS[0])})
     refresh_tables([source], out)
@@ -733,7 +733,7 @@ def test_a_snapshot_of_two_sources_needs_both_named(source: Path, tmp_path: Path
 
 
 def test_a_snapshot_may_change_hands_for_some_tags(source: Path, tmp_path: Path) -> None:
-    """With `only` and is_replacing, one snapshot is taken over; its old source is then refused."""
+    """With `only` and is_replacing, one snapshot is taken over; its old source is refused."""
     out = tmp_path / "out"
     other = write_pages(tmp_path / "other", {"more/specs.md": site_page("more", TAGS[0])})
     refresh_tables([source], out)
@@ -746,7 +746,7 @@ def test_a_snapshot_may_change_hands_for_some_tags(source: Path, tmp_path: Path)
 
 
 def test_a_source_may_be_named_by_a_folder_above_or_below(source: Path, tmp_path: Path) -> None:
-    """The same folders are the same snapshots, by whatever source they are found."""
+    """The same folders are the same snapshots, through whatever source."""
     out = tmp_path / "out"
     for name in (".", "_cache", ".", f"_cache/{TAGS[0]}", "."):
         refresh_tables([source / name], out)
@@ -760,7 +760,7 @@ def test_a_source_may_be_named_by_a_folder_above_or_below(source: Path, tmp_path
 
 
 def test_one_stack_of_a_snapshot_does_not_stand_for_all(tmp_path: Path) -> None:
-    """A mirror named alone is refused where the tables have its snapshot's others, too."""
+    """A single mirror is refused if the tables have others of its snapshot."""
     out, tree = tmp_path / "out", tmp_path / "in"
     write_mirror(tree / ONE / "e4s", 1)
     write_mirror(tree / ONE / "hep", 2)
@@ -777,7 +777,7 @@ def test_one_stack_of_a_snapshot_does_not_stand_for_all(tmp_path: Path) -> None:
 def test_a_source_of_which_nothing_is_accepted_changes_nothing(
     source: Path, tmp_path: Path, pages: dict[str, str | bytes]
 ) -> None:
-    """The tables stay, and the message says why the first page was refused."""
+    """The tables are kept, and the message says why the first page was rejected."""
     out = tmp_path / "out"
     refresh_tables([source], out)
     before = read_all(out)
@@ -790,7 +790,7 @@ def test_a_source_of_which_nothing_is_accepted_changes_nothing(
 
 
 def test_partitions_of_unknown_origin_are_removed(source: Path, tmp_path: Path) -> None:
-    """Tables whose state is lost, or another version's, are made anew."""
+    """Tables without state, or of another version, are rebuilt."""
     out = tmp_path / "out"
     refresh_tables([source], out)
     shutil.rmtree(out / "tables" / ".state")
@@ -804,7 +804,7 @@ def test_partitions_of_unknown_origin_are_removed(source: Path, tmp_path: Path) 
 def test_other_sources_of_another_version_are_not_kept_unread(
     source: Path, site: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What another version made of them may differ: they are to be named as well, or removed."""
+    """Their rows may be outdated: name these sources too, or remove them."""
     out = tmp_path / "out"
     refresh_tables([source], out)
     monkeypatch.setattr(refresh, "fingerprint", lambda: "another")
@@ -817,7 +817,7 @@ def test_other_sources_of_another_version_are_not_kept_unread(
 
 
 def merge(parts: Sequence[Stored]) -> Stored:
-    """Merge the tables of sources without a snapshot in common."""
+    """Merge the tables of sources without a common snapshot."""
     merged: Stored = {("rejects", None): []}
     for part in parts:
         for key, rows in part.items():
@@ -846,7 +846,7 @@ MIRRORS = st.builds("{}/{}".format, st.sampled_from(TAGS[:2]), st.sampled_from([
 
 
 class Changes(RuleBasedStateMachine):
-    """Any sequence of changes to two sources and of runs on them, against fresh runs.
+    """Any sequence of changes to two sources, and of runs on them, compared with fresh runs.
 
     One has pages and mirrors of three snapshots, mixed, the other pages of one snapshot. After a
     run for some tags, only the next whole run of that source is held against a fresh one.
@@ -865,7 +865,7 @@ class Changes(RuleBasedStateMachine):
 
     @rule(path=PATHS, text=TEXTS)
     def write(self, path: str, text: str) -> None:
-        """Add a page, or change one."""
+        """Add or change a page."""
         write_pages(self.source, {path: text})
         self.pages.add(path)
 
@@ -880,7 +880,7 @@ class Changes(RuleBasedStateMachine):
     @precondition(lambda self: self.pages)
     @rule(data=st.data(), path=PATHS)
     def rename(self, data: st.DataObject, path: str) -> None:
-        """Move a page elsewhere, over another one perhaps."""
+        """Move a page, perhaps over another one."""
         old = data.draw(st.sampled_from(sorted(self.pages)))
         (self.source / path).parent.mkdir(parents=True, exist_ok=True)
         (self.source / old).rename(self.source / path)
@@ -893,7 +893,7 @@ class Changes(RuleBasedStateMachine):
 
     @rule(path=MIRRORS, part=st.sampled_from(["blobs", "v3", "."]))
     def delete_mirror(self, path: str, part: str) -> None:
-        """Delete a mirror's index, its manifest or all of it, if it is there."""
+        """Delete a mirror's index, its manifest or everything, if it exists."""
         shutil.rmtree(self.source / path / part, ignore_errors=True)
 
     @rule(number=st.integers(0, 2), text=st.sampled_from([None, "broken"]))
@@ -911,7 +911,7 @@ class Changes(RuleBasedStateMachine):
 
     @rule(is_site=st.booleans(), is_replacing=st.booleans())
     def flatten(self, is_site: bool = False, is_replacing: bool = False) -> None:
-        """Hold the tables kept up to date against those of fresh runs."""
+        """Compare the updated tables with those of fresh runs."""
         source = self.site if is_site else self.source
         refresh_tables([source], self.out, is_replacing=is_replacing)
         if is_replacing:
@@ -936,7 +936,7 @@ class Changes(RuleBasedStateMachine):
         assert read_all(self.out) == merge(list(self.held.values()))
 
     def teardown(self) -> None:
-        """Flatten at last, and leave nothing behind."""
+        """Flatten at the end, and leave nothing behind."""
         self.flatten_both()
         shutil.rmtree(self.folder)
 

@@ -1,4 +1,4 @@
-"""Table targets: archspec's ancestry, and the names that it lacks."""
+"""Table targets: archspec's ancestry, and names that archspec lacks."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def test_a_binary_runs_on_its_descendants() -> None:
 
 
 def test_every_target_of_archspec_has_just_its_ancestors() -> None:
-    """The table is archspec's own relation."""
+    """The table is exactly archspec's relation."""
     rows = target_rows([])
     for name, target in archspec.cpu.TARGETS.items():
         binaries = rows.filter(host_target=name)["binary_target"].to_list()
@@ -33,7 +33,7 @@ def test_every_target_of_archspec_has_just_its_ancestors() -> None:
 
 
 def test_a_name_that_archspec_lacks_runs_on_itself() -> None:
-    """An older page's name has one row, its family null; a known one is not repeated."""
+    """An older page's name has one row with a null family; a known one is not repeated."""
     rows = target_rows(["graviton2", "zen4"])
 
     assert rows.filter(host_target="graviton2").rows() == [("graviton2", "graviton2", None, 0)]

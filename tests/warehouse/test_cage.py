@@ -1,4 +1,4 @@
-"""What users' SQL can't do: change the database, write beside it, or run more than a question."""
+"""Users' SQL can't change the database, write files, or run more than one read-only statement."""
 
 from __future__ import annotations
 
@@ -70,13 +70,13 @@ def assert_untouched(out: Path, sample: Path) -> None:
 
 
 def test_every_kind_of_statement_is_tried() -> None:
-    """None that DuckDB knows is forgotten here."""
+    """The tests cover every statement type of DuckDB."""
     assert set(STATEMENTS) == set(duckdb.StatementType.__members__)
 
 
 @kinds
 def test_a_query_is_a_question(out: Path, sample: Path, kind: str) -> None:
-    """Of all kinds of statements only those that ask are run, and none leaves a trace."""
+    """Only read-only statements are run, and none leaves a trace."""
     sql = STATEMENTS[kind]
     assert sql
     with open_warehouse(out) as connection:
@@ -93,7 +93,7 @@ def test_a_query_is_a_question(out: Path, sample: Path, kind: str) -> None:
 
 
 def test_a_session_leaves_no_trace(out: Path, sample: Path) -> None:
-    """DuckDB's own client runs every kind of statement, and can change or leave nothing."""
+    """DuckDB's own client runs every kind of statement, and changes nothing."""
     statements = ";\n".join(sql for sql in STATEMENTS.values() if sql)
 
     result = run_session(out, f"{statements};\nselect 'pages', count(*) from coverage.pages;\n")
@@ -119,7 +119,7 @@ WAYS = [
 def test_nothing_writes_the_database_or_beside_it(
     out: Path, sample: Path, tmp_path: Path, way: str, kind: str
 ) -> None:
-    """Neither under its own name nor under that by which it is attached, by query or sql."""
+    """Neither by its own name nor by its attached name, in query or sql."""
     path = str(out / DATABASE)
     if kind == "attached":
         with open_warehouse(out) as connection:
@@ -143,7 +143,7 @@ def test_nothing_writes_the_database_or_beside_it(
 
 
 def test_a_copy_out_is_refused_with_the_way_to_do_it(out: Path) -> None:
-    """Who wants a file is told of -o."""
+    """The message for `copy … to` names -o."""
     result = run_command("query", "copy pages to 'x.parquet'", "--out", out)
 
     assert result.returncode == 1
@@ -153,7 +153,7 @@ def test_a_copy_out_is_refused_with_the_way_to_do_it(out: Path) -> None:
 def test_without_memory_files_a_folder_of_its_own_is_read(
     out: Path, sample: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where a system has no sealed memory, the copy lies in a folder that goes at once."""
+    """Without sealed memory, the copy is in a temporary folder that is removed at once."""
     monkeypatch.delattr(os, "memfd_create")
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temporary"))
     (tmp_path / "temporary").mkdir()
@@ -182,7 +182,7 @@ def count_specs(out: Path) -> str:
 
 @pytest.mark.slow
 def test_a_log_that_a_client_left_is_not_believed(tmp_path: Path) -> None:
-    """A killed client's write-ahead log changes no answer, and the next build removes it."""
+    """A killed client's write-ahead log is ignored, and the next build removes it."""
     out = build(tmp_path, 1)
     forger = tmp_path / "forged.db"
     shutil.copyfile(out / DATABASE, forger)
@@ -206,7 +206,7 @@ def test_a_log_that_a_client_left_is_not_believed(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_the_database_is_published_read_only(tmp_path: Path) -> None:
-    """Nobody may write it by default, as clients would; another build still replaces it."""
+    """By default nobody can write to it, as clients would; a build still replaces it."""
     out = build(tmp_path, 1)
     assert (out / DATABASE).stat().st_mode & 0o222 == 0
 
@@ -217,7 +217,7 @@ def test_the_database_is_published_read_only(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("text", [b"", b"damaged", b"\0" * 8192])
 def test_what_is_no_database_is_said(out: Path, text: bytes) -> None:
-    """What, where, and what to do about it."""
+    """The message says what, where, and what to do."""
     (out / DATABASE).chmod(0o644)
     (out / DATABASE).write_bytes(text)
 
@@ -230,7 +230,7 @@ def test_what_is_no_database_is_said(out: Path, text: bytes) -> None:
 
 
 def test_a_session_greets_and_ends_without_an_error_after_a_typo(out: Path) -> None:
-    """On a terminal it names five views, and a statement that failed is no failure of `sql`."""
+    """On a terminal, it lists five views, and a failed statement is no failure of `sql`."""
     # On a dumb terminal the client reads lines as they come, and not key by key.
     status, said = run_on_terminal(
         "sql", "--out", out, typed="selec;\n.exit\n", env=os.environ | {"TERM": "dumb"}
@@ -243,7 +243,7 @@ def test_a_session_greets_and_ends_without_an_error_after_a_typo(out: Path) -> N
 
 
 def test_a_script_that_fails_is_said_by_its_status(out: Path) -> None:
-    """From a pipe, where nobody looks on, it counts; and nobody is greeted."""
+    """From a pipe, a failed statement is a failure, and there is no greeting."""
     failed, done = run_session(out, "selec;\n"), run_session(out, "select 1;\n")
 
     assert failed.returncode == 1

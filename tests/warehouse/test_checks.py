@@ -1,4 +1,4 @@
-"""A database that contradicts itself is never published: each check is made to fail once."""
+"""An inconsistent database is never published: each check is made to fail once."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Tamper = Callable[[Frame], Frame]
 
 
 def of(column: str, value: object) -> Tamper:
-    """Give all rows a value."""
+    """Return a change that gives all rows a value."""
     return lambda frame: frame.with_columns(pl.lit(value, frame.schema[column]).alias(column))
 
 
@@ -80,7 +80,7 @@ SLIPS: dict[str, list[tuple[str, str, str]]] = {
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give the outputs of two snapshots; the later lost, gained and upgraded something."""
+    """Return the outputs of two snapshots with a loss, a gain and an upgrade between them."""
     folder = tmp_path_factory.mktemp("checks")
     early, late = TAGS
     pages: dict[str, str | bytes] = {
@@ -97,12 +97,12 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def out(built: Path, tmp_path: Path) -> Path:
-    """Give a copy of those outputs to do harm to."""
+    """Return a copy of those outputs to damage."""
     return Path(shutil.copytree(built, tmp_path / "out"))
 
 
 def assert_refused(result: subprocess.CompletedProcess[str], out: Path, check: str) -> None:
-    """Hold a build's words and what it left against what is promised."""
+    """Check the messages and outputs of a refused build."""
     sentence = header((SQL_FOLDER / "checks" / f"{check}.sql").read_text())[0]
     assert result.returncode == 1
     assert result.stderr.startswith(f"error: {out / 'coverage.duckdb'}: not built anew")
@@ -117,7 +117,7 @@ def assert_refused(result: subprocess.CompletedProcess[str], out: Path, check: s
     ("check", "number"), [(name, n) for name, cases in TAMPERED.items() for n in range(len(cases))]
 )
 def test_tampered_tables_are_refused(out: Path, check: str, number: int) -> None:
-    """Status 1 with the check, its sentence and the rows; the old database stays to the byte."""
+    """Status 1 with the check, its sentence and the rows; the old database is unchanged."""
     table, tamper, words = TAMPERED[check][number]
     before = (out / "coverage.duckdb").read_bytes()
     folder = out / "tables" / table
@@ -133,7 +133,7 @@ def test_tampered_tables_are_refused(out: Path, check: str, number: int) -> None
 
 @pytest.mark.slow
 def test_a_snapshot_without_a_spec_is_no_contradiction(tmp_path: Path) -> None:
-    """A page without specs, or with none that is right, stops no build; its snapshot is there."""
+    """A page without valid specs does not stop a build; its snapshot exists."""
     empty, bad = "develop-2025-04-06", "v1.0.0"
     source = write_pages(
         tmp_path / "in",
@@ -160,7 +160,7 @@ def test_a_snapshot_without_a_spec_is_no_contradiction(tmp_path: Path) -> None:
 
 @pytest.fixture(scope="module")
 def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a copy of the pipeline and its sql/ to do harm to."""
+    """Return a copy of the pipeline and its sql/ to damage."""
     root, copy = SQL_FOLDER.parent, tmp_path_factory.mktemp("checkout")
     for name in ("pipeline", "sql"):
         shutil.copytree(root / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -172,7 +172,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ("check", "number"), [(name, n) for name, cases in SLIPS.items() for n in range(len(cases))]
 )
 def test_a_view_with_a_slip_is_refused(out: Path, checkout: Path, check: str, number: int) -> None:
-    """A view that counts wrongly fails the build, and the old database stays to the byte."""
+    """A wrong view fails the build, and the old database is unchanged."""
     view, right, wrong = SLIPS[check][number]
     before = (out / "coverage.duckdb").read_bytes()
     (file,) = (checkout / "sql").glob(f"*/{view}.sql")
@@ -196,13 +196,13 @@ def test_a_view_with_a_slip_is_refused(out: Path, checkout: Path, check: str, nu
 
 
 def test_every_check_is_made_to_fail() -> None:
-    """No check is there that cannot fail."""
+    """Every check has a test in which it fails."""
     assert {file.stem for file in check_files()} == {*TAMPERED, *SLIPS}
 
 
 @pytest.mark.parametrize("file", check_files(), ids=lambda file: file.stem)
 def test_every_check_says_what_it_proves(file: Path) -> None:
-    """Its header is a sentence and what it reads."""
+    """Its header has a sentence and what it reads."""
     lines = header(file.read_text())
 
     assert re.fullmatch(r"[A-Z][^\n]{10,}\.", lines[0])
@@ -211,7 +211,7 @@ def test_every_check_says_what_it_proves(file: Path) -> None:
 
 @pytest.mark.slow
 def test_all_snapshots_are_checked_if_asked(out: Path, checkout: Path) -> None:
-    """A slip in what an older snapshot shows is found by --check-all."""
+    """An error in an older snapshot is found by --check-all."""
     (file,) = (checkout / "sql").glob("*/environments.sql")
     text = file.read_text()
     command = [sys.executable, "-m", "pipeline", "build", "--out", str(out)]
@@ -230,7 +230,7 @@ def test_all_snapshots_are_checked_if_asked(out: Path, checkout: Path) -> None:
 
 
 def test_every_declared_key_is_checked() -> None:
-    """The checks group each table by the key that its schema declares; the dictionary shows it."""
+    """The checks group each table by its declared key; the dictionary shows it."""
     keys = (SQL_FOLDER / "checks" / "keys.sql").read_text()
     own = (SQL_FOLDER / "checks" / "spec_stacks_key.sql").read_text()
     checked = dict(re.findall(r"^from (\w+)\n(?:.*\n)*?group by (.*)$", keys, re.MULTILINE))
@@ -240,7 +240,7 @@ def test_every_declared_key_is_checked() -> None:
 
 
 def columns() -> dict[str, set[str]]:
-    """Give the columns of each view."""
+    """Return the columns of each view."""
     with open_views() as connection:
         return {
             view.name: {name for name, *_ in connection.execute(f"describe {view.path}").fetchall()}
@@ -250,7 +250,7 @@ def columns() -> dict[str, set[str]]:
 
 
 def test_every_matrix_and_percentage_is_checked() -> None:
-    """No coverage view escapes the sums, and no percentage its limits."""
+    """Every coverage view is in the check of sums, every percentage in that of limits."""
     texts = {file.stem: file.read_text() for file in check_files()}
     # These take longer than a build should: two read what every spec needs, one all that hosts can
     # use, which compatible_coverage counts too, and one holds each lock against each snapshot.

@@ -1,4 +1,4 @@
-"""No page that is taken, and no damage to the database, ends a command in a traceback."""
+"""No accepted page and no damage to the database ends a command in a traceback."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ PAGES: dict[str, tuple[str, dict[str, Any]]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("case", PAGES)
 def test_no_page_that_is_taken_breaks_the_report(tmp_path: Path, case: str) -> None:
-    """Build and report end well, whatever a page may name."""
+    """Build and report succeed, whatever a page contains."""
     tag, changes = PAGES[case]
     pages: dict[str, str | bytes] = {"a.md": site_page("zlib", tag, [make_spec(1, **changes)])}
     out = tmp_path / "out"
@@ -40,7 +40,7 @@ def test_no_page_that_is_taken_breaks_the_report(tmp_path: Path, case: str) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(8))
 def test_a_damaged_database_is_said(sample: Path, tmp_path: Path, seed: int) -> None:
-    """Whatever bytes are wrong, the report is written, or says what, where and what to do."""
+    """Whatever bytes are wrong, the report is written, or a message says what to do."""
     content = bytearray((sample / DATABASE).read_bytes())
     chance = random.Random(seed)
     length = chance.choice((1, 64, 4096))
@@ -58,7 +58,7 @@ def test_a_damaged_database_is_said(sample: Path, tmp_path: Path, seed: int) -> 
 
 @pytest.mark.slow
 def test_three_reports_of_a_lone_database_take_turns(sample: Path, tmp_path: Path) -> None:
-    """Each ends well, and leaves nothing but the reports."""
+    """Each succeeds, and leaves only the reports."""
     shutil.copy(sample / DATABASE, tmp_path)
     runs = [
         subprocess.Popen(

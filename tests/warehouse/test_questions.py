@@ -1,4 +1,4 @@
-"""The commands that ask: package, usable and diff, and which snapshot is meant."""
+"""The query commands: package, usable and diff, and the default snapshot."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 def answer(*arguments: object) -> list[dict[str, object]]:
-    """Give a command's rows."""
+    """Return a command's rows."""
     result = run(*arguments, "--format", "json")
     assert result.returncode == 0, result.stderr
     rows: list[dict[str, object]] = json.loads(result.stdout)
@@ -24,7 +24,7 @@ def answer(*arguments: object) -> list[dict[str, object]]:
 
 
 def test_newest_snapshots_are_one_of_each_kind() -> None:
-    """Weeks go by date and releases by version; the week is meant where no tag is named."""
+    """Weekly ones by date, releases by version; the newest weekly one is the default."""
     tags = [WEEK_2, WEEK_1, "develop", "v0.9.0", "v0.10.0", "other"]
     rows = ask(open_views([Spec(tag=tag) for tag in tags]), "from newest_snapshots")
 
@@ -61,7 +61,7 @@ def test_package_tells_of_every_environment(sample: Path) -> None:
 
 
 def test_package_of_an_older_snapshot(sample: Path) -> None:
-    """With --tag another snapshot answers."""
+    """--tag selects another snapshot."""
     rows = answer("package", "zlib", "--tag", "develop-2025-03-16", "--out", sample)
 
     assert [row["os"] for row in rows if row["state"] == "built"] == [
@@ -72,7 +72,7 @@ def test_package_of_an_older_snapshot(sample: Path) -> None:
 
 
 def test_usable_is_what_readme_shows(sample: Path) -> None:
-    """A Zen 4 host gets the binaries for x86_64_v3, as README prints it."""
+    """A Zen 4 host gets the binaries for x86_64_v3, as printed in README."""
     command = re.search(r"\$ cache-coverage (usable .*)\n", README)
     assert command
 
@@ -80,7 +80,7 @@ def test_usable_is_what_readme_shows(sample: Path) -> None:
 
 
 def test_usable_asks_for_this_machine(sample: Path) -> None:
-    """Without --target it is this machine's target that counts."""
+    """The default target is this machine's."""
     here = answer("usable", "--os", "ubuntu22.04", "--out", sample)
     named = answer("usable", "--os", "ubuntu22.04", "--target", this_machine(), "--out", sample)
 
@@ -88,7 +88,7 @@ def test_usable_asks_for_this_machine(sample: Path) -> None:
 
 
 def test_diff_has_what_was_lost_first(sample: Path) -> None:
-    """16 cells went and 19 were rebuilt from the second week to the third."""
+    """16 cells were lost and 19 rebuilt from the second week to the third."""
     rows = answer("diff", "develop-2025-03-23", "develop-2025-03-30", "--out", sample)
 
     assert [row["change"] for row in rows] == ["lost"] * 16 + ["rebuilt"] * 19
@@ -96,7 +96,7 @@ def test_diff_has_what_was_lost_first(sample: Path) -> None:
 
 
 def test_a_loss_can_fail(sample: Path) -> None:
-    """With --fail-on-loss a lost cell is status 4, its rows printed; without a loss it is 0."""
+    """With --fail-on-loss, a lost cell is status 4, with its rows printed; otherwise 0."""
     tags = ["develop-2025-03-23", "develop-2025-03-30"]
 
     lost = run("diff", *tags, "--fail-on-loss", "--out", sample)
@@ -133,7 +133,7 @@ def test_a_loss_can_fail(sample: Path) -> None:
 def test_an_unknown_name_is_refused_with_the_closest(
     sample: Path, arguments: list[str], words: str
 ) -> None:
-    """Status 1, and what was perhaps meant."""
+    """Status 1 with suggestions."""
     result = run(*arguments, "--out", sample)
 
     assert result.returncode == 1
@@ -142,7 +142,7 @@ def test_an_unknown_name_is_refused_with_the_closest(
 
 
 def test_usable_ends_with_how_many_packages(sample: Path) -> None:
-    """Of all packages of the snapshot, or of those asked for; by an older libc, unless told not."""
+    """Of all packages of the snapshot, or of those given; --exact-os leaves out an older libc."""
     host = ["--target", "zen4", "--out", sample, "--format", "csv"]
     by_libc = run("usable", "--os", "ubuntu24.04", *host)
     same_os = run("usable", "--os", "ubuntu24.04", "--exact-os", *host)
@@ -157,7 +157,7 @@ def test_usable_ends_with_how_many_packages(sample: Path) -> None:
 
 
 def test_usable_never_ends_in_silence(sample: Path) -> None:
-    """What is not there for a host is said with what comes nearest; nothing at all is status 1."""
+    """For each unavailable package, the nearest binary is named; if none is available, status 1."""
     result = run("usable", "--os", "centos6", "--target", "zen4", "rocblas", "--out", sample)
 
     assert result.returncode == 1
@@ -166,7 +166,7 @@ def test_usable_never_ends_in_silence(sample: Path) -> None:
 
 
 def test_usable_names_the_snapshots_that_have_a_package(sample: Path) -> None:
-    """A package that the newest snapshot lacks is answered with those that hold it."""
+    """For a package that the newest snapshot lacks, the snapshots that have it are named."""
     result = run("usable", "--os", "ubuntu22.04", "--target", "zen4", "zlib", "--out", sample)
 
     assert result.returncode == 1
@@ -174,7 +174,7 @@ def test_usable_names_the_snapshots_that_have_a_package(sample: Path) -> None:
 
 
 def test_usable_of_an_os_that_nobody_knows(sample: Path) -> None:
-    """It is refused with the way to say its glibc, with which it is judged."""
+    """It is refused with a hint to give its glibc, by which it is then judged."""
     host = ["usable", "--os", "sles15", "--target", "zen4", "--out", sample]
     refused, judged = run(*host), run(*host, "--libc", "2.38")
 
@@ -187,7 +187,7 @@ def test_usable_of_an_os_that_nobody_knows(sample: Path) -> None:
 
 
 def test_usable_lists_what_it_knows(sample: Path) -> None:
-    """The operating systems with their C library, and the targets."""
+    """The operating systems with a known C library, and the targets."""
     systems = answer("usable", "--list-os", "--out", sample)
     targets = answer("usable", "--list-targets", "--out", sample)
 
@@ -202,7 +202,7 @@ def test_usable_lists_what_it_knows(sample: Path) -> None:
 
 
 def test_missing_is_what_one_snapshot_has_and_the_other_lacks(sample: Path) -> None:
-    """Packages by name, specs by hash; for a host only what it can use."""
+    """Packages by name, specs by hash; with a host, only what it can use."""
     tags = ["--from", "develop-2025-03-23", "--in", "develop-2025-03-30", "--out", sample]
     packages = {row["package"] for row in answer("missing", *tags)}
     specs = answer("missing", *tags, "--specs")
@@ -219,7 +219,7 @@ def test_missing_is_what_one_snapshot_has_and_the_other_lacks(sample: Path) -> N
 
 
 def test_diff_names_first_what_went_as_a_whole(sample: Path) -> None:
-    """Stacks and environments that only one of the snapshots has stand before the cells."""
+    """Stacks and environments that only one snapshot has are printed before the cells."""
     result = run("diff", "develop-2025-03-16", "develop-2025-03-23", "--out", sample)
 
     assert re.search(

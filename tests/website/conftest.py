@@ -22,7 +22,7 @@ REQUIRED = "COVERAGE_BROWSER_REQUIRED"
 
 @pytest.fixture(scope="session")
 def tarballs() -> Path:
-    """Return the folder of the npm packages, or skip the test where they are not required."""
+    """Return the folder of the npm packages; skip the test if they are missing and not required."""
     if not (TARBALLS / ".stamp").exists() and not os.environ.get(REQUIRED):
         pytest.skip(f"no npm packages in {TARBALLS.name}: 'make npm-packages' downloads them")
     return TARBALLS
@@ -38,7 +38,7 @@ def website(sample: Path, tarballs: Path) -> Path:
 
 @pytest.fixture(scope="session")
 def address(website: Path) -> Iterator[str]:
-    """Serve the website with the command; return its address."""
+    """Serve the website with the command; return its URL."""
     command = [
         sys.executable,
         "-m",

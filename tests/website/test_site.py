@@ -1,4 +1,4 @@
-"""The website's files, and what is said where they can't be made."""
+"""The website's files, and the messages if they can't be written."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from tests.conftest import run_command
 
 
 def test_without_npm_the_website_is_the_report_alone(sample: Path, tmp_path: Path) -> None:
-    """No npm: a warning says what to do, and report, dictionary and database are written."""
+    """Without npm, a warning says what to do; report, dictionary and database are written."""
     out = tmp_path / "out"
     shutil.copytree(sample, out)
 
@@ -37,7 +37,7 @@ def test_without_npm_the_website_is_the_report_alone(sample: Path, tmp_path: Pat
 
 
 def test_a_tarball_that_is_not_the_pinned_one_is_refused(sample: Path, tmp_path: Path) -> None:
-    """A tarball with another checksum is named, and none of it reaches the website."""
+    """A tarball with another checksum is named, and not used."""
     out = tmp_path / "out"
     shutil.copytree(sample, out)
     (tmp_path / PACKAGES[0].tarball).write_bytes(b"anything else")
@@ -56,7 +56,7 @@ def test_a_tarball_that_is_not_the_pinned_one_is_refused(sample: Path, tmp_path:
     ],
 )
 def test_what_is_missing_is_named(command: str, made: list[str], said: str, tmp_path: Path) -> None:
-    """Without a report or a website the commands end in 1, and say how to make it."""
+    """Without a report or a website, the commands exit with 1, and say how to make it."""
     result = run_command(command, "--out", tmp_path)
 
     assert result.returncode == 1
@@ -65,7 +65,7 @@ def test_what_is_missing_is_named(command: str, made: list[str], said: str, tmp_
 
 @pytest.mark.slow
 def test_a_website_is_whole(website: Path) -> None:
-    """The files of the report, the licences and the libraries' files are all there."""
+    """It has the files of the report, the licences and the libraries."""
     report = website.parent / "reports"
     for file in report.rglob("*.*"):
         copied = website / file.relative_to(report)
@@ -79,7 +79,7 @@ def test_a_website_is_whole(website: Path) -> None:
 
 @pytest.mark.slow
 def test_parts_of_the_database_can_be_asked_for(address: str, website: Path) -> None:
-    """The server answers a range request with just these bytes."""
+    """The server answers a range request with exactly those bytes."""
     content = (website / "coverage.duckdb").read_bytes()
     with closing(http.client.HTTPConnection(urlsplit(address).netloc)) as connection:
         connection.request("GET", "/coverage.duckdb", headers={"Range": "bytes=100-199"})
@@ -91,7 +91,7 @@ def test_parts_of_the_database_can_be_asked_for(address: str, website: Path) -> 
 
 @pytest.mark.slow
 def test_nothing_but_the_website_is_served(address: str, website: Path) -> None:
-    """A path out of the folder is not found."""
+    """Paths outside of the folder are not found."""
     with closing(http.client.HTTPConnection(urlsplit(address).netloc)) as connection:
         connection.request("GET", "/../tables/targets/part-0.parquet")
         with connection.getresponse() as response:

@@ -31,7 +31,7 @@ def browser() -> Iterator[Browser]:
 
 @contextmanager
 def open_page(browser: Browser, address: str, query: str = "", width: int = 1400) -> Iterator[Page]:
-    """Open the SQL page; it may ask nothing of another host, and must run without an error."""
+    """Open the SQL page, which must not contact another host or log an error."""
     faults: list[str] = []
     context = browser.new_context(
         viewport={"width": width, "height": 844}, permissions=["clipboard-read", "clipboard-write"]
@@ -68,7 +68,7 @@ def ask(page: Page, query: str) -> None:
 
 
 def shown_rows(page: Page) -> list[list[str]]:
-    """Return the texts of the result's table, its head first."""
+    """Return the texts of the result table, with its header first."""
     lines: list[list[str]] = page.eval_on_selector_all(
         "#rows tr", "lines => lines.map(line => [...line.cells].map(cell => cell.textContent))"
     )
@@ -76,13 +76,13 @@ def shown_rows(page: Page) -> list[list[str]]:
 
 
 def asked_rows(sample: Path, query: str) -> list[list[str]]:
-    """Return what `cache-coverage query` says of the same, its head first."""
+    """Return what `cache-coverage query` prints for it, with the header first."""
     result = run_command("query", query, "--format", "csv", "--out", sample)
     return [line.split(",") for line in result.stdout.splitlines()]
 
 
 def test_a_query_gives_the_rows_of_the_command(page: Page, sample: Path) -> None:
-    """A view is queried with Ctrl-Enter, and the table is what `query` prints."""
+    """Ctrl-Enter runs a query; the table has the rows that `query` prints."""
     ask(page, SNAPSHOTS)
 
     assert shown_rows(page) == asked_rows(sample, SNAPSHOTS)
@@ -98,7 +98,7 @@ def test_a_wrong_query_is_told_in_duckdbs_words(page: Page) -> None:
 
 
 def test_a_shared_link_reproduces_the_result(browser: Browser, page: Page, address: str) -> None:
-    """The address holds the query: opened elsewhere it runs and shows the same rows."""
+    """The URL has the query: opened elsewhere, it runs and shows the same rows."""
     ask(page, SNAPSHOTS)
     rows = shown_rows(page)
     page.click("#copy-link")
@@ -112,7 +112,7 @@ def test_a_shared_link_reproduces_the_result(browser: Browser, page: Page, addre
 
 
 def test_back_returns_to_the_query_before(page: Page) -> None:
-    """Each query run is a step of the browser's history."""
+    """Each query is a step in the browser's history."""
     ask(page, "select 1 as first")
     ask(page, "select 2 as second")
 
@@ -124,7 +124,7 @@ def test_back_returns_to_the_query_before(page: Page) -> None:
 
 @pytest.mark.parametrize(("title", "query"), RECIPES, ids=[title for title, _ in RECIPES])
 def test_each_recipe_of_the_cookbook_runs(page: Page, title: str, query: str) -> None:
-    """Each query of the cookbook can be chosen, and DuckDB-Wasm answers it."""
+    """Each query of the cookbook can be selected, and DuckDB-Wasm runs it."""
     page.select_option("#recipe", label=title)
     page.click("#run")
     expect(page.locator("#run")).to_be_enabled(timeout=60_000)
@@ -135,7 +135,7 @@ def test_each_recipe_of_the_cookbook_runs(page: Page, title: str, query: str) ->
 
 
 def test_columns_sort(page: Page) -> None:
-    """A click on a head sorts by numbers as numbers, a second one the other way, nulls last."""
+    """A click on a header sorts, numbers by value; a second one reverses; nulls come last."""
     ask(page, "select * from (values (10, 'b'), (9, 'a'), (null, 'c')) as rows (number, name)")
 
     page.click("#rows th:first-child button")
@@ -147,7 +147,7 @@ def test_columns_sort(page: Page) -> None:
 
 
 def test_downloads_hold_the_rows(page: Page, tmp_path: Path) -> None:
-    """CSV and Parquet hold every row with its type: whole numbers, fractions, truths, lists."""
+    """CSV and Parquet have every row with its type: integers, fractions, booleans, lists."""
     ask(
         page,
         """
@@ -172,7 +172,7 @@ def test_downloads_hold_the_rows(page: Page, tmp_path: Path) -> None:
 
 
 def test_two_columns_are_drawn(page: Page) -> None:
-    """A name and a number become bars with their values; three columns do not."""
+    """A name and a number become labelled bars; three columns do not."""
     ask(page, "select tag, spec_count from snapshots order by tag")
     expect(page.locator("#chart rect")).to_have_count(3)
 
@@ -199,7 +199,7 @@ def test_the_schema_is_at_hand(page: Page) -> None:
     ["load icu", "from read_csv('https://example.org/x.csv')", "install httpfs; load httpfs"],
 )
 def test_nothing_is_loaded_from_elsewhere(browser: Browser, address: str, query: str) -> None:
-    """What needs another host fails: the policy forbids it, and the page goes on."""
+    """What needs another host fails because of the policy, and the page keeps working."""
     reached: list[str] = []
     context = browser.new_context()
     context.on("requestfinished", lambda request: reached.append(request.url))
@@ -215,14 +215,14 @@ def test_nothing_is_loaded_from_elsewhere(browser: Browser, address: str, query:
 
 
 def test_the_database_cannot_be_changed(page: Page) -> None:
-    """A statement that writes into the database is refused."""
+    """A statement that writes to the database is refused."""
     ask(page, "create table harmed as select 1")
 
     expect(page.locator("#error")).to_contain_text("read-only")
 
 
 def test_markup_stays_text(page: Page) -> None:
-    """A value that looks like markup is shown as it is."""
+    """A value that looks like markup is shown verbatim."""
     ask(page, "select '<img src=x onerror=alert(1)>' as text")
 
     assert shown_rows(page)[1] == ["<img src=x onerror=alert(1)>"]
@@ -230,7 +230,7 @@ def test_markup_stays_text(page: Page) -> None:
 
 @pytest.mark.parametrize("width", [390, 1400])
 def test_no_one_is_kept_out(browser: Browser, address: str, width: int) -> None:
-    """Axe finds nothing, with a result shown, and a phone scrolls in one direction alone."""
+    """Axe reports no violations, with a result shown, and a phone scrolls in one direction only."""
     with open_page(browser, address, SNAPSHOTS, width) as opened:
         expect(opened.locator("#result")).to_be_visible(timeout=60_000)
 
@@ -239,7 +239,7 @@ def test_no_one_is_kept_out(browser: Browser, address: str, width: int) -> None:
 
 
 def test_the_dictionary_and_the_report_are_linked(browser: Browser, address: str) -> None:
-    """The report leads to the SQL page and the dictionary, which axe finds nothing against."""
+    """The report links to the SQL page and the dictionary; axe reports no violations."""
     page = browser.new_page()
     page.goto(address)
     page.click("text=SQL")

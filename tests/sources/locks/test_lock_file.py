@@ -1,4 +1,4 @@
-"""Lock files of every version are read to the same specs; broken ones are refused with a remedy."""
+"""All versions of lock files yield the same specs; broken ones are refused with a remedy."""
 
 from __future__ import annotations
 
@@ -29,14 +29,14 @@ NODES = [HDF5, ZLIB, CMAKE]
 
 
 def read(tmp_path: Path, document: Any) -> list[dict[str, Any]]:
-    """Return the rows of lock_specs of one lock file, called `mine`."""
+    """Return the rows of lock_specs of one lock file, named `mine`."""
     path = write_lock(tmp_path / "spack.lock", document)
     return read_locks({"mine": path}).to_dicts()
 
 
 @pytest.mark.parametrize("version", range(1, 8))
 def test_every_version_gives_the_same_specs(tmp_path: Path, version: int) -> None:
-    """Name, version, compiler, target, variants, roots and dependencies are read from each form."""
+    """Name, version, compiler, target, variants, roots and dependencies, in each format."""
     rows = read(tmp_path, lock_document(NODES, ["hdf5"], version))
 
     assert [row["package"] for row in rows] == ["hdf5", "zlib", "cmake"]
@@ -63,7 +63,7 @@ def test_every_version_gives_the_same_specs(tmp_path: Path, version: int) -> Non
 
 @pytest.mark.parametrize("version", [2, 3])
 def test_two_keys_may_have_one_hash(tmp_path: Path, version: int) -> None:
-    """Builds that differ in a build dependency alone stay two specs, though of one hash."""
+    """Builds that differ only in a build dependency stay two specs with one hash."""
     document = lock_document([ZLIB], ["zlib"], version)
     (form,) = document["concrete_specs"].values()
     document["concrete_specs"][make_hash(77)] = form
@@ -75,7 +75,7 @@ def test_two_keys_may_have_one_hash(tmp_path: Path, version: int) -> None:
 
 
 def test_two_roots_may_be_one_spec(tmp_path: Path) -> None:
-    """What the user asked for twice in other words is one root, with both texts."""
+    """A spec that the user named twice in other words is one root, with both texts."""
     document = lock_document([ZLIB], ["zlib"])
     document["roots"].append({"hash": ZLIB.hash, "spec": "zlib+shared"})
 
@@ -85,7 +85,7 @@ def test_two_roots_may_be_one_spec(tmp_path: Path) -> None:
 
 
 def test_a_compiler_is_a_node_from_version_6_on(tmp_path: Path) -> None:
-    """The compiler is that of the first language; an older spec has it among its annotations."""
+    """The compiler is that of the first language; older specs have it in annotations."""
     gcc = Node("gcc", 4, version="14.2.0", is_external=True)
     clang = Node("llvm", 5, version="19.1.0", is_external=True)
     compiled = Node(
@@ -105,7 +105,7 @@ def test_a_compiler_is_a_node_from_version_6_on(tmp_path: Path) -> None:
 
 
 def test_included_environments_are_part_of_it(tmp_path: Path) -> None:
-    """Specs and roots of included environments count, a spec of several once."""
+    """Specs and roots of included environments count, a spec in several of them once."""
     inner = lock_document([ZLIB, CMAKE], ["cmake"])
     includes = {
         "/env/tools": {
@@ -121,7 +121,7 @@ def test_included_environments_are_part_of_it(tmp_path: Path) -> None:
 
 
 def test_a_dependency_may_be_in_an_included_environment(tmp_path: Path) -> None:
-    """A spec that only an included environment has can be depended on."""
+    """A dependency may be a spec that only an included environment has."""
     inner = lock_document([ZLIB], ["zlib"])
     document = lock_document(NODES, ["hdf5"], includes={"/env/base": inner})
     del document["concrete_specs"][ZLIB.hash]
@@ -130,7 +130,7 @@ def test_a_dependency_may_be_in_an_included_environment(tmp_path: Path) -> None:
 
 
 def test_the_order_of_keys_does_not_matter(tmp_path: Path) -> None:
-    """Spack's versions write the parts of a lock file in various orders."""
+    """Versions of Spack write the parts of a lock file in different orders."""
     document = lock_document(NODES, ["hdf5"])
     turned = dict(reversed(list(document.items())))
 
@@ -139,7 +139,7 @@ def test_the_order_of_keys_does_not_matter(tmp_path: Path) -> None:
 
 
 def test_what_is_meant_as_a_lock_file_is_known(tmp_path: Path) -> None:
-    """By its name or by what it says of itself; pages and indexes are none."""
+    """By its name or its metadata; pages and indexes are not."""
     document = lock_document(NODES, ["hdf5"])
 
     assert is_lock_file(write_lock(tmp_path / "any-name", document))
@@ -151,7 +151,7 @@ def test_what_is_meant_as_a_lock_file_is_known(tmp_path: Path) -> None:
 
 
 def change(document: dict[str, Any], **changes: Any) -> dict[str, Any]:
-    """Return a lock file with some of its parts replaced."""
+    """Return a lock file with some parts replaced."""
     return document | changes
 
 
@@ -200,7 +200,7 @@ NODE = GOOD["concrete_specs"][ZLIB.hash]
     ],
 )
 def test_a_broken_lock_file_is_refused(tmp_path: Path, document: Any, problem: str) -> None:
-    """The message names the file, what is wrong with it, and what to do."""
+    """The message names the file, the problem and the remedy."""
     path = write_lock(tmp_path / "spack.lock", document)
 
     with pytest.raises(SourceError, match=problem) as caught:
@@ -211,7 +211,7 @@ def test_a_broken_lock_file_is_refused(tmp_path: Path, document: Any, problem: s
 
 
 def test_a_lock_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
-    """Bytes that are no UTF-8 within JSON are told as such."""
+    """The message says that the JSON is not UTF-8."""
     path = tmp_path / "spack.lock"
     path.write_bytes(json.dumps(GOOD).encode().replace(b"zlib", b"zl\xff\xfe"))
 
@@ -220,6 +220,6 @@ def test_a_lock_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_lock_file_that_is_missing_is_told(tmp_path: Path) -> None:
-    """The system's reason stands in the message."""
+    """The message has the system's reason."""
     with pytest.raises(SourceError, match=r"spack.lock: can't be read: No such file"):
         read_lock(tmp_path / "spack.lock")

@@ -21,7 +21,7 @@ Reject = tuple[str, int | None, str | None, str, str]
 
 
 def flatten(*arguments: str | Path, out: Path, status: int = 0) -> str:
-    """Flatten by the command line, in this process; return what was said."""
+    """Flatten with the command line, in this process; return its messages."""
     result = CliRunner().invoke(main, ["flatten", *map(str, arguments), "--out", str(out)])
     if result.exception is not None and not isinstance(result.exception, SystemExit):
         raise result.exception
@@ -30,14 +30,14 @@ def flatten(*arguments: str | Path, out: Path, status: int = 0) -> str:
 
 
 def table(out: Path, name: str) -> pl.DataFrame:
-    """Read a table, its tag as text."""
+    """Read a table, with its tag as text."""
     return pl.read_parquet(
         f"{out}/tables/{name}/*/*.parquet", hive_schema={"tag": pl.String}, hive_partitioning=True
     )
 
 
 def node(name: str = "zlib", number: int = 1, **changes: Any) -> dict[str, Any]:
-    """Return a spec as version 7 has it, its hash by number."""
+    """Return a spec of version 7, with its hash by number."""
     return {
         "name": name,
         "version": "1.2",
@@ -51,13 +51,13 @@ def node(name: str = "zlib", number: int = 1, **changes: Any) -> dict[str, Any]:
 def edge(
     name: str, number: int, deptypes: tuple[str, ...] = ("link",), virtuals: tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """Return a dependency as version 7 has it."""
+    """Return a dependency of version 7."""
     parameters = {"deptypes": deptypes, "virtuals": virtuals}
     return {"name": name, "hash": make_hash(number), "parameters": parameters}
 
 
 def index(*nodes: dict[str, Any], version: str = "7", mere: tuple[int, ...] = ()) -> bytes:
-    """Return an index of these specs, those of the numbers in `mere` without a binary."""
+    """Return an index of these specs; those whose numbers are in `mere` have no binary."""
     absent = {make_hash(number) for number in mere}
     installs = {
         spec["hash"]: {"spec": spec, "in_buildcache": spec["hash"] not in absent, "ref_count": 0}
@@ -75,7 +75,7 @@ def write_layout_2(mirror: Path, data: bytes) -> Path:
 
 
 def blob(mirror: Path, data: bytes, media_type: str, compression: str) -> dict[str, Any]:
-    """Write a blob, and give what a manifest says of it."""
+    """Write a blob; return its description for a manifest."""
     stored = gzip.compress(data) if compression == "gzip" else data
     checksum = hashlib.sha256(stored).hexdigest()
     path = mirror / "blobs" / "sha256" / checksum[:2] / checksum
@@ -108,7 +108,7 @@ def write_view(mirror: Path, name: str, data: bytes) -> Path:
 
 
 def write_spec_manifest(mirror: Path, name: str, size: int, package: str = "zlib") -> Path:
-    """Write the manifest of a spec, called NAME-VERSION-HASH; return its path."""
+    """Write the manifest of spec NAME-VERSION-HASH; return its path."""
     blobs = [
         {"contentLength": length, "mediaType": f"application/vnd.spack.{kind}"}
         | {"compression": "gzip", "checksumAlgorithm": "sha256", "checksum": "0" * 64}
@@ -121,7 +121,7 @@ def write_spec_manifest(mirror: Path, name: str, size: int, package: str = "zlib
 
 
 def write_manifest(folder: Path, mirror: Path, data: Iterable[bytes], compression: str) -> Path:
-    """Write indexes and the manifest that names them; return the path of that."""
+    """Write indexes and the manifest that refers to them; return its path."""
     blobs = [
         blob(
             mirror,
@@ -144,7 +144,7 @@ def install(spec: dict[str, Any], *, installed: bool = True) -> dict[str, Any]:
 
 
 def write_installation(root: Path, *records: dict[str, Any], version: str = "8") -> Path:
-    """Write the database of what a Spack has installed; return its path."""
+    """Write the database of an installation; return its path."""
     installs = {record["spec"]["hash"]: record for record in records}
     path = root / ".spack-db" / "index.json"
     path.parent.mkdir(parents=True)

@@ -1,4 +1,4 @@
-"""What several indexes say of one hash, and what a mirror's manifests say of its binaries."""
+"""Records of one hash in several indexes, and sizes in a mirror's manifests."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ DIFFERENCES: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("case", DIFFERENCES)
 def test_another_spec_of_a_hash_is_refused_and_told(case: str, tmp_path: Path) -> None:
-    """No row says of a stack what its index does not; that of the first index is kept."""
+    """No row claims for a stack what its index does not; the first index's record is kept."""
     changes, found = DIFFERENCES[case]
     ours = node(namespace="builtin", dependencies=[edge("m4", 8)])
     write_layout_2(tmp_path / "in" / SNAPSHOT / "s1", index(ours))
@@ -69,7 +69,7 @@ def test_another_spec_of_a_hash_is_refused_and_told(case: str, tmp_path: Path) -
 
 
 def test_the_same_spec_may_be_written_differently(tmp_path: Path) -> None:
-    """Keys in another order, facts that an older Spack does not write, the compiler as an edge."""
+    """Other key order, facts that older versions lack, the compiler as an edge."""
     edges = [edge("m4", 8, ("build",)), edge("gcc", 9, ("build",), ("c",))]
     new = node(namespace="builtin", package_hash="h", compiler=None, dependencies=edges)
     gcc = node("gcc", 9, version="11.4.0", compiler=None)
@@ -91,7 +91,7 @@ def test_the_same_spec_may_be_written_differently(tmp_path: Path) -> None:
 
 
 def test_sizes_are_those_of_each_stacks_binary(tmp_path: Path) -> None:
-    """One hash may be pushed twice; one stack's manifest says nothing of another's binary."""
+    """A hash may be pushed twice; a stack's manifest does not apply to others' binaries."""
     snapshot = tmp_path / "in" / SNAPSHOT
     write_layout_3(snapshot / "s1", index(node()), sizes={1: 10})
     write_layout_3(snapshot / "s2", index(node()), sizes={1: 11})
@@ -110,7 +110,7 @@ def test_sizes_are_those_of_each_stacks_binary(tmp_path: Path) -> None:
 
 
 def test_a_mirror_in_both_layouts_has_one_size_a_spec(tmp_path: Path) -> None:
-    """After `spack buildcache migrate` the manifests tell the size of what either index lists."""
+    """After `spack buildcache migrate`, manifests have the sizes for both indexes."""
     mirror = tmp_path / "site"
     write_layout_2(mirror, index(node(), node("xz", 2)))
     write_layout_3(mirror, index(node()), sizes={1: 10})
@@ -123,7 +123,7 @@ def test_a_mirror_in_both_layouts_has_one_size_a_spec(tmp_path: Path) -> None:
 
 
 def test_layout_2_has_the_sizes_of_a_migrated_mirror(tmp_path: Path) -> None:
-    """Also where its own index is the only one so far."""
+    """Even while its own index is the only one."""
     mirror = tmp_path / "site"
     write_layout_2(mirror, index(node()))
     write_spec_manifest(mirror, f"zlib-1.2-{make_hash(1)}", 10)
@@ -142,7 +142,7 @@ def test_layout_2_has_the_sizes_of_a_migrated_mirror(tmp_path: Path) -> None:
     ],
 )
 def test_a_manifest_is_named_as_spack_names_files(version: str, name: str, tmp_path: Path) -> None:
-    """All but letters, digits and `_+.-` becomes `_` (format_path)."""
+    """Everything except letters, digits and `_+.-` becomes `_` (format_path)."""
     mirror = tmp_path / SNAPSHOT / "e4s"
     write_layout_3(mirror, index(node(version=version)))
     write_spec_manifest(mirror, f"zlib-{name}-{make_hash(1)}", 10)

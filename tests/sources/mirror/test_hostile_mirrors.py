@@ -1,4 +1,4 @@
-"""Mirrors from anywhere: no file in one hangs a run, stops it, or costs the specs beside it."""
+"""Mirrors from anyone: no file hangs or stops a run, or affects other specs."""
 
 from __future__ import annotations
 
@@ -43,13 +43,13 @@ def mirror(tmp_path: Path) -> Path:
 
 
 def only_blob(mirror: Path) -> Path:
-    """Return the one blob of a mirror."""
+    """Return the only blob of a mirror."""
     (path,) = (path for path in (mirror / "blobs").rglob("*") if not path.is_dir())
     return path
 
 
 def replace_blob(mirror: Path, stored: bytes) -> None:
-    """Return a mirror of layout 3 another blob, its manifest right in name and checksum."""
+    """Replace the blob of a mirror of layout 3, with its name and checksum in the manifest."""
     old, checksum = only_blob(mirror), hashlib.sha256(stored).hexdigest()
     path = mirror / "blobs" / "sha256" / checksum[:2] / checksum
     path.parent.mkdir(exist_ok=True)
@@ -62,7 +62,7 @@ def replace_blob(mirror: Path, stored: bytes) -> None:
 @pytest.mark.parametrize("write", [write_layout_2, write_layout_3])
 @pytest.mark.parametrize("version", ["1\0", "1/2", "\N{BEL}", "1" * 5000, ""])
 def test_a_version_may_be_any_text(version: str, write: Any, mirror: Path, tmp_path: Path) -> None:
-    """It is looked for as a file where a mirror has manifests, and stops no command."""
+    """It is used as a file name if a mirror has manifests, and stops no command."""
     write(mirror, index(node(version=version), node("good", 2)))
     write_spec_manifest(mirror, "good-1.2-x", 1, package="good")
 
@@ -78,7 +78,7 @@ def test_a_version_may_be_any_text(version: str, write: Any, mirror: Path, tmp_p
 def test_a_size_that_no_file_has_refuses_the_spec_of_its_stack(
     size: int, mirror: Path, tmp_path: Path
 ) -> None:
-    """Another stack's binary of the same spec is as good as before."""
+    """Another stack's binary of the same spec is accepted."""
     write_layout_3(mirror, index(node(), node("hdf5", 2)), sizes={1: size})
     write_layout_3(mirror.parent / "hep", index(node()), sizes={1: 2**63 - 1})
 
@@ -96,7 +96,7 @@ def test_a_size_that_no_file_has_refuses_the_spec_of_its_stack(
 def test_what_is_no_regular_file_is_refused(
     what: str, kind: str, mirror: Path, tmp_path: Path
 ) -> None:
-    """A pipe would never end, and a device may never; another stack is read."""
+    """A pipe or device might never end; other stacks are read."""
     write_layout_2(mirror.parent / "hep", index(node()))
     if what == "index":
         path = write_layout_2(mirror, index(node()))
@@ -142,7 +142,7 @@ def test_a_specs_manifest_that_tells_no_size_leaves_it_null(
 
 
 def test_an_index_is_read_in_little_memory(mirror: Path, tmp_path: Path) -> None:
-    """No more is asked for than the index has: 3 GB of address space are enough for 500 bytes."""
+    """Memory is bounded by the index: 3 GB of address space suffice for 500 bytes."""
     write_layout_3(mirror, index(node()))
     limit = 3_000_000_000
 
@@ -156,7 +156,7 @@ def test_an_index_is_read_in_little_memory(mirror: Path, tmp_path: Path) -> None
 
 
 def test_a_gzip_bomb_ends_at_the_bound(mirror: Path, tmp_path: Path) -> None:
-    """Decompression stops as soon as the ratio is past that of any index."""
+    """Decompression stops once the ratio exceeds that of any index."""
     write_layout_3(mirror, index(node()))
     replace_blob(mirror, gzip.compress(b" " * 200_000_000, compresslevel=1))
 
@@ -171,7 +171,7 @@ def test_a_gzip_bomb_ends_at_the_bound(mirror: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_an_index_compresses_less_than_the_bound(mirror: Path, tmp_path: Path) -> None:
-    """Even one whose specs differ in no more than what Spack makes differ: their hashes."""
+    """Even if specs differ only where Spack makes them differ: in their hashes."""
     specs = [
         node(number=number, parameters=dict.fromkeys("abcdefgh" * 9, True))
         for number in range(20_000)
@@ -189,7 +189,7 @@ def test_an_index_compresses_less_than_the_bound(mirror: Path, tmp_path: Path) -
 def test_an_index_larger_than_the_bound_is_refused(
     compression: str, mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As a file or decompressed; the bound itself is two gigabytes."""
+    """Compressed or not; the limit is two gigabytes."""
     data = index(*(node(number=number) for number in range(100)))
     write_layout_3(mirror, data, compression=compression)
     monkeypatch.setattr(blobs, "MAX_INDEX_BYTES", len(data) - 1)
@@ -208,7 +208,7 @@ def test_an_index_larger_than_the_bound_is_refused(
 
 @pytest.mark.parametrize("kind", ["changed", "cut off", "gzip cut off", "not gzip"])
 def test_a_blob_is_held_against_its_checksum(kind: str, mirror: Path, tmp_path: Path) -> None:
-    """What the manifest states is the sha256 of the stored bytes; then they must decompress."""
+    """The manifest has the sha256 of the stored bytes, which must then decompress."""
     write_layout_3(mirror, index(node()), compression="gzip" if "gzip" in kind else "none")
     path = only_blob(mirror)
     stored = path.read_bytes()
@@ -236,7 +236,7 @@ def test_a_blob_is_held_against_its_checksum(kind: str, mirror: Path, tmp_path: 
 
 
 def test_rejects_of_an_index_are_bounded(mirror: Path, tmp_path: Path) -> None:
-    """Of 1,500 bad records of as many packages a thousand are listed, and the rest is counted."""
+    """Of 1,500 bad records of as many packages, a thousand are listed, the rest counted."""
     bad = [node(f"p{number}", number, arch=None) for number in range(2, 1502)]
     write_layout_2(mirror, index(node(), *bad))
 
@@ -262,7 +262,7 @@ BAD_MANIFESTS: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize("case", BAD_MANIFESTS)
 def test_why_a_manifest_is_refused(case: str, mirror: Path, tmp_path: Path) -> None:
-    """It costs no other stack, and is told for what it is."""
+    """It affects no other stack, and the reject has the reason."""
     data, message = BAD_MANIFESTS[case]
     write_layout_3(mirror, index(node())).write_bytes(data)
     write_layout_3(mirror.parent / "hep", index(node()))
@@ -279,7 +279,7 @@ def test_why_a_manifest_is_refused(case: str, mirror: Path, tmp_path: Path) -> N
 @pytest.mark.parametrize("good", ["a", "b"])
 @pytest.mark.parametrize("fault", ["no arch", "bad os", "bad compiler", "no JSON of a spec"])
 def test_a_bad_record_costs_no_other_stacks_good_one(fault: str, good: str, tmp_path: Path) -> None:
-    """Whichever comes first: each stack has what its own index says."""
+    """In any order: each stack has what its own index says."""
     bad: dict[str, Any] = node()
     if fault == "no arch":
         del bad["arch"]
@@ -313,7 +313,7 @@ FAULTY_TEXTS: dict[str, tuple[bytes, str | None]] = {
 
 @pytest.mark.parametrize("case", FAULTY_TEXTS)
 def test_a_fault_of_text_costs_one_record(case: str, mirror: Path, tmp_path: Path) -> None:
-    """The others of its index are kept; what can be read all the same is."""
+    """Other records of its index are kept, and what can still be read is."""
     text, code = FAULTY_TEXTS[case]
     data = index(node(), node("bad", 2, version="VERSION"))
     write_layout_2(mirror, data.replace(b'"VERSION"', text))
@@ -330,7 +330,7 @@ def test_a_fault_of_text_costs_one_record(case: str, mirror: Path, tmp_path: Pat
 def test_a_number_of_any_length_costs_no_more_than_its_record(
     number: str, mirror: Path, tmp_path: Path
 ) -> None:
-    """Python refuses to write one of five thousand digits."""
+    """Python refuses to format integers of five thousand digits."""
     data = index(node(), node("bad", 2, parameters={"cxxstd": "NUMBER"}))
     write_layout_2(mirror, data.replace(b'"NUMBER"', number.encode()))
 
@@ -347,7 +347,7 @@ def test_a_number_of_any_length_costs_no_more_than_its_record(
 def test_a_hash_twice_in_an_index_is_told(
     separators: tuple[str, str], indent: int | None, mirror: Path, tmp_path: Path
 ) -> None:
-    """Of two records of one hash the last counts, as in Spack, and the other is a reject."""
+    """Of two records of a hash, the last counts, as in Spack, and the other is a reject."""
     records = {
         make_hash(number): {"spec": node(name, number), "in_buildcache": True}
         for number, name in ((1, "zlib"), (2, "hdf5"))
@@ -368,7 +368,7 @@ def test_a_hash_twice_in_an_index_is_told(
 
 
 def test_other_indexes_have_no_hash_twice(mirror: Path, tmp_path: Path) -> None:
-    """However they are written."""
+    """However they are formatted."""
     document = json.loads(index(node(), node("hdf5", 2)))
     for number, (indent, separators) in enumerate([(None, (",", ":")), (4, None), (None, None)]):
         text = json.dumps(document, indent=indent, separators=separators)
@@ -444,7 +444,7 @@ BAD_FILES: dict[str, tuple[bytes, str, str]] = {
 @pytest.mark.parametrize("case", BAD_FILES)
 @pytest.mark.parametrize("kind", ["mirror", "installation", "file"])
 def test_why_an_index_is_refused(case: str, kind: str, tmp_path: Path) -> None:
-    """The true reason, with the snapshot that its place or --tag tells."""
+    """The reject has the reason, and the snapshot by path or --tag."""
     data, code, message = BAD_FILES[case]
     if kind == "mirror":
         path = write_layout_2(tmp_path / "site", data)
@@ -466,7 +466,7 @@ def test_why_an_index_is_refused(case: str, kind: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["mirror", "installation", "file", "blob"])
 def test_a_byte_order_mark_is_skipped(kind: str, tmp_path: Path) -> None:
-    """Editors of Windows put one before UTF-8."""
+    """Windows editors put one before UTF-8."""
     mirror = tmp_path / "t"
     data = b"\xef\xbb\xbf" + index(node())
     if kind == "blob":

@@ -1,4 +1,4 @@
-"""Build caches as sources: any layout, version and place, to the same rows as pages give.
+"""Build caches as sources: every layout, version and path yields the rows of pages.
 
 The tree in tests/mirror was written by Spack 0.22, cut down to two packages; the pages in
 tests/mirror-pages are what the cache's site makes of it. Other layouts and versions are made here.
@@ -41,7 +41,7 @@ MIRRORS = {
 
 @pytest.mark.parametrize("name", MIRRORS)
 def test_a_mirror_gives_the_rows_of_its_pages(name: str, tmp_path: Path) -> None:
-    """Real indexes and the pages made of them agree but for tarball, page and variants' order."""
+    """Real indexes and their pages agree except in tarball, page and order of variants."""
     mirror, pages = MIRRORS[name]
     if not mirror.exists():
         pytest.skip(f"{mirror} is not there; the smaller tree in tests/ is")
@@ -63,7 +63,7 @@ def test_a_mirror_gives_the_rows_of_its_pages(name: str, tmp_path: Path) -> None
 
 
 def test_the_rows_of_a_real_index(tmp_path: Path) -> None:
-    """Of the smaller tree: a target with its features, list and patch variants, stacks and root."""
+    """Of the small tree: a target with features, list and patch variants, stacks and root."""
     flatten(TESTS / "mirror", out=tmp_path)
 
     rows = table(tmp_path, "spec_stacks").filter(package="argobots", target="neoverse_v2")
@@ -104,7 +104,7 @@ def test_the_rows_of_a_real_index(tmp_path: Path) -> None:
 @pytest.mark.parametrize("write", [write_layout_2, write_layout_3])
 @pytest.mark.parametrize("top", ["", SNAPSHOT, f"{SNAPSHOT}/e4s"])
 def test_a_tree_tells_snapshot_and_stack(write: Any, top: str, tmp_path: Path) -> None:
-    """Whether the tree's top is named, a snapshot or a stack's mirror."""
+    """Whether SOURCE is the top of the tree, a snapshot or a stack's mirror."""
     write(tmp_path / "in" / SNAPSHOT / "e4s", index(node()))
     if top != f"{SNAPSHOT}/e4s":
         write(tmp_path / "in" / SNAPSHOT, index(node(), node("hdf5", 2)))
@@ -117,7 +117,7 @@ def test_a_tree_tells_snapshot_and_stack(write: Any, top: str, tmp_path: Path) -
 
 
 def test_a_snapshot_of_any_name_is_told_by_its_place(tmp_path: Path) -> None:
-    """Of two folders below the source the upper is the snapshot; so is a mirror with mirrors."""
+    """Of two folders below the source, the upper is the snapshot; so is a mirror with mirrors."""
     write_layout_2(tmp_path / "in" / "nightly" / "e4s", index(node()))
     write_layout_2(tmp_path / "in" / "nightly", index(node()))
 
@@ -140,7 +140,7 @@ def test_a_snapshot_of_any_name_is_told_by_its_place(tmp_path: Path) -> None:
 def test_a_mirror_that_stands_alone(
     arguments: list[str], expected: tuple[str, str, str | None], is_file: bool, tmp_path: Path
 ) -> None:
-    """It is called as the user says, or as its folder, and has no stack by itself."""
+    """It is named by the user, or by its folder, and has no stack by default."""
     path = write_layout_2(tmp_path / "site", index(node()))
 
     flatten(path if is_file else tmp_path / "site", *arguments, out=tmp_path / "out")
@@ -149,7 +149,7 @@ def test_a_mirror_that_stands_alone(
 
 
 def test_an_index_anywhere_needs_its_snapshot(tmp_path: Path) -> None:
-    """A file whose place tells nothing is named by --tag and --stack, and refused without."""
+    """A file whose path has no names needs --tag and --stack."""
     (tmp_path / "e4s.json").write_bytes(index(node()))
 
     said = flatten(tmp_path / "e4s.json", out=tmp_path / "out", status=1)
@@ -161,7 +161,7 @@ def test_an_index_anywhere_needs_its_snapshot(tmp_path: Path) -> None:
 
 
 def test_a_stack_is_of_one_mirror(tmp_path: Path) -> None:
-    """The stacks of a tree are told by their places, and never all called by one name."""
+    """Stacks of a tree are named by their paths; --stack never names several."""
     for stack in ("e4s", "hep"):
         write_layout_2(tmp_path / "in" / SNAPSHOT / stack, index(node()))
 
@@ -182,7 +182,7 @@ def test_a_stack_needs_its_snapshot(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_pages_and_mirrors_together(tmp_path: Path) -> None:
-    """One source may hold both, of one snapshot too; of a package in both the first path counts."""
+    """A source may have both, even of one snapshot; of a package in both, the first path counts."""
     source = write_pages(
         tmp_path / "in",
         {
@@ -207,7 +207,7 @@ def test_pages_and_mirrors_together(tmp_path: Path) -> None:
 
 
 def test_nothing_but_the_indexes_of_a_mirror_is_looked_at(tmp_path: Path) -> None:
-    """What else a mirror holds is much, and may look like pages."""
+    """Other files of a mirror are many, and may look like pages."""
     mirror = tmp_path / "in" / SNAPSHOT / "e4s"
     write_layout_2(mirror, index(node()))
     write_layout_3(mirror, index(node("hdf5", 2)))
@@ -222,7 +222,7 @@ def test_nothing_but_the_indexes_of_a_mirror_is_looked_at(tmp_path: Path) -> Non
 
 
 def test_a_package_may_be_called_as_a_mirrors_folder(tmp_path: Path) -> None:
-    """Where there is no index, such a folder is searched for pages like any other."""
+    """Without an index, such a folder is searched for pages like any other."""
     source = write_pages(
         tmp_path / "in",
         {
@@ -237,7 +237,7 @@ def test_a_package_may_be_called_as_a_mirrors_folder(tmp_path: Path) -> None:
 
 
 def test_only_a_snapshot_whose_index_changed_is_read(tmp_path: Path) -> None:
-    """A run after an edit, a removal or none at all gives what a fresh run gives."""
+    """After an edit, a removal or neither, the tables equal those of a fresh run."""
     paths = [
         write_layout_2(tmp_path / "in" / tag / "e4s", index(node()))
         for tag in (SNAPSHOT, "develop-2025-08-10")
@@ -289,7 +289,7 @@ VERSIONS: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("version", VERSIONS)
 @pytest.mark.parametrize("write", [write_layout_2, write_layout_3])
 def test_every_known_version_is_read(version: str, write: Any, tmp_path: Path) -> None:
-    """Each has its own way to name compiler and dependencies."""
+    """Versions differ in how they name compiler and dependencies."""
     data, compiler = VERSIONS[version]
     write(tmp_path / "in" / SNAPSHOT / "e4s", data)
 
@@ -321,7 +321,7 @@ def test_a_compiler_is_the_dependency_that_provides_a_language(
     languages: list[tuple[str, str]],
     tmp_path: Path,
 ) -> None:
-    """C before C++ before Fortran, and only what builds the spec; with none, `none`."""
+    """C before C++ before Fortran, and only build dependencies; without any, `none`."""
     clang = node("llvm", 8, version="19.1", compiler=None)
     data = index(node(compiler=None, dependencies=edges), GCC, clang, version="8", mere=(8, 9))
     write_layout_3(tmp_path / "in" / SNAPSHOT / "e4s", data)
@@ -336,7 +336,7 @@ def test_a_compiler_is_the_dependency_that_provides_a_language(
 
 
 def test_of_several_versions_the_highest_known_is_read(tmp_path: Path) -> None:
-    """A manifest may name more than one, later ones that nobody knows yet included."""
+    """A manifest may refer to several versions, even unknown ones."""
     mirror = tmp_path / "in" / SNAPSHOT / "e4s"
     data = [index(node(name), version=v) for name, v in (("a", "7"), ("b", "8"), ("c", "11"))]
     write_layout_3(mirror, *data, compression="none")
@@ -358,7 +358,7 @@ PARAMETERS = {
 
 
 def test_parameters_are_variants(tmp_path: Path) -> None:
-    """As the pages write them; the six lists of flags are none."""
+    """As in pages; the six lists of compiler flags are not variants."""
     write_layout_2(tmp_path / "in" / SNAPSHOT / "e4s", index(node(parameters=PARAMETERS)))
 
     flatten(tmp_path / "in", out=tmp_path / "out")
@@ -375,7 +375,7 @@ def test_parameters_are_variants(tmp_path: Path) -> None:
 
 
 def test_what_pages_do_not_tell_of_a_spec(tmp_path: Path) -> None:
-    """Flags by kind, namespace, recipe, the spec that it was spliced from, virtuals provided."""
+    """Flags by kind, namespace, recipe hash, build spec and provided virtuals."""
     mpich = node(
         "mpich",
         2,
@@ -407,7 +407,7 @@ def test_what_pages_do_not_tell_of_a_spec(tmp_path: Path) -> None:
 
 
 def test_pages_leave_null_what_only_an_index_tells(tmp_path: Path) -> None:
-    """Whichever reader they take: the one for pages as the site writes them, or the YAML one."""
+    """With either reader of pages, fast or YAML."""
     pages: dict[str, str | bytes] = {
         "a/zlib/specs.md": site_page(),
         "a/xz/specs.md": yaml_page("xz"),
@@ -422,7 +422,7 @@ def test_pages_leave_null_what_only_an_index_tells(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("version", ["7", "8"])
 def test_an_edge_without_types_counts_for_all(version: str, tmp_path: Path) -> None:
-    """As Spack reads what it writes after a splice: it links, and it may be the compiler."""
+    """As Spack reads it after a splice: it links, and may be the compiler."""
     own = {"name": "gcc", "version": "14.2.0"} if version == "7" else None
     hdf5 = node(
         "hdf5", 1, compiler=own, dependencies=[edge("xz", 2, ()), edge("gcc", 9, (), ("c",))]
@@ -441,7 +441,7 @@ def test_an_edge_without_types_counts_for_all(version: str, tmp_path: Path) -> N
 
 @pytest.mark.parametrize("is_signed", [False, True])
 def test_the_size_is_in_the_manifest_of_a_spec(is_signed: bool, tmp_path: Path) -> None:
-    """Where a mirror of layout 3 has it; signed as Spack signs it, or not."""
+    """If a mirror of layout 3 has it, signed by Spack or not."""
     mirror = tmp_path / "in" / SNAPSHOT / "e4s"
     write_layout_3(mirror, index(node(), node("hdf5", 2)))
     blobs = [
@@ -500,7 +500,7 @@ BAD_RECORDS: dict[str, tuple[dict[str, Any], str, str]] = {
 @pytest.mark.slow
 @pytest.mark.parametrize("case", BAD_RECORDS)
 def test_a_bad_record_is_refused_alone(case: str, tmp_path: Path) -> None:
-    """The other specs of its index are kept, and nothing is lost without a word."""
+    """The other specs of its index are kept, and every loss is a reject."""
     changes, code, message = BAD_RECORDS[case]
     bad = node("bad", 2) | changes
     good = {make_hash(1): {"spec": node(), "in_buildcache": True}}
@@ -574,7 +574,7 @@ def test_an_index_whose_blob_is_gone_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_blob_that_comes_after_its_manifest_is_read(tmp_path: Path) -> None:
-    """The next run reads it, though the index's own file is as it was."""
+    """The next run reads it, though the manifest is unchanged."""
     manifest = write_layout_3(tmp_path / "in" / SNAPSHOT / "e4s", index(node()))
     (name,) = [path for path in (manifest.parents[3] / "blobs").rglob("*") if path.is_file()]
     blob = name.read_bytes()
@@ -589,7 +589,7 @@ def test_a_blob_that_comes_after_its_manifest_is_read(tmp_path: Path) -> None:
 
 
 def test_a_mirror_whose_folder_is_no_utf8_is_refused(tmp_path: Path) -> None:
-    """It gives no name; others beside it are read."""
+    """It can't name a snapshot; others beside it are read."""
     write_layout_2(tmp_path / "in" / SNAPSHOT / "e4s", index(node()))
     write_layout_2(tmp_path / "in" / os.fsdecode(b"bad\xff"), index(node()))
 
@@ -601,7 +601,7 @@ def test_a_mirror_whose_folder_is_no_utf8_is_refused(tmp_path: Path) -> None:
 
 
 def test_dependencies_are_kept_with_what_they_are_for(tmp_path: Path) -> None:
-    """Those of a dependency without a binary, too; an external has its version and path."""
+    """Also those of a dependency without a binary; externals have a version and path."""
     write_layout_2(
         tmp_path / "in" / SNAPSHOT / "e4s",
         index(
@@ -630,7 +630,7 @@ def test_dependencies_are_kept_with_what_they_are_for(tmp_path: Path) -> None:
 
 
 def test_tables_of_pages_have_no_dependencies(tmp_path: Path) -> None:
-    """Both tables are there, empty, for any reader."""
+    """Both tables exist, empty, for any reader."""
     source = write_pages(tmp_path / "in", {"a/zlib/specs.md": site_page()})
 
     flatten(source, out=tmp_path / "out")

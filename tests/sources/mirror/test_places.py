@@ -1,4 +1,4 @@
-"""What counts as a build cache or an installation, by its place, and which stack it is."""
+"""What counts as a build cache or an installation, by its path, and which stack it is."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_the_folder_of_an_index_is_its_mirror(write: Any, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("layout", [2, 3])
 def test_a_pushed_stack_without_an_index_is_told(layout: int, tmp_path: Path) -> None:
-    """`spack buildcache push` writes no index unless told to: the stack's specs are not lost."""
+    """`spack buildcache push` writes no index by default: the stack is a reject."""
     write_layout_3(tmp_path / "in" / SNAPSHOT / "e4s", index(node()))
     hep = tmp_path / "in" / SNAPSHOT / "hep"
     name = f"zlib-1.2-{make_hash(1)}.spec"
@@ -81,7 +81,7 @@ def test_a_mirror_of_pages_named_as_its_folders_is_none(tmp_path: Path) -> None:
 
 
 def test_views_are_stacks_where_there_is_no_index(tmp_path: Path) -> None:
-    """Each index below v3/manifests/index/NAME is read as stack NAME; beside an index it isn't."""
+    """v3/manifests/index/NAME is read as stack NAME, unless the mirror has an index."""
     mirror = tmp_path / "site"
     write_view(mirror, "cluster", index(node()))
     write_view(mirror, "gpu", index(node(), node("cuda", 2)))
@@ -103,7 +103,7 @@ def test_views_are_stacks_where_there_is_no_index(tmp_path: Path) -> None:
 @pytest.mark.parametrize("has_index", [False, True])
 @pytest.mark.parametrize("is_file", [False, True])
 def test_a_view_is_read_when_named(is_file: bool, has_index: bool, tmp_path: Path) -> None:
-    """By its manifest, or by --stack; its mirror's own index or another view is not."""
+    """By its manifest or --stack; the mirror's index and other views are not read."""
     mirror = tmp_path / "site"
     path = write_view(mirror, "cluster", index(node()))
     write_view(mirror, "gpu", index(node("cuda", 2)))
@@ -117,7 +117,7 @@ def test_a_view_is_read_when_named(is_file: bool, has_index: bool, tmp_path: Pat
 
 
 def test_a_view_whose_blob_goes_is_noticed(tmp_path: Path) -> None:
-    """Its manifest is as it was, and so would its rows be."""
+    """Its manifest is unchanged, so its rows would otherwise stay."""
     mirror = tmp_path / "site"
     write_view(mirror, "cluster", index(node()))
     write_view(mirror, "gpu", index(node("cuda", 2)))
@@ -143,7 +143,7 @@ def test_a_view_of_a_stack_in_a_tree(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("follows", [False, True])
 def test_a_link_out_of_the_source_is_read_only_when_asked(follows: bool, tmp_path: Path) -> None:
-    """An index, the folder it is in, or its blob may be one; each that is not read is told."""
+    """For an index, its folder and its blob; each ignored one is reported."""
     snapshot = tmp_path / "in" / SNAPSHOT
     outside = write_layout_2(tmp_path / "outside", index(node()))
     mirror = write_layout_3(tmp_path / "apart", index(node("hdf5", 2))).parents[3]
@@ -181,7 +181,7 @@ def test_a_link_out_of_the_source_is_read_only_when_asked(follows: bool, tmp_pat
 
 
 def test_links_inside_the_source_are_read(tmp_path: Path) -> None:
-    """Mirrors of one tree may share their blobs, and a spec's manifest may be a link."""
+    """Mirrors of a tree may share blobs, and a spec's manifest may be a link."""
     snapshot = tmp_path / "in" / SNAPSHOT
     write_layout_3(snapshot / "a", index(node()), sizes={1: 10})
     write_layout_3(snapshot / "b", index(node()), sizes={1: 10})
@@ -217,7 +217,7 @@ INSTALLED = [
 def test_an_installation_is_a_source(
     source: str, arguments: list[str], tag: str, stack: str | None, tmp_path: Path
 ) -> None:
-    """What Spack has installed is its specs; externals and what was uninstalled are not."""
+    """Installed specs are read; externals and uninstalled ones are not."""
     write_installation(tmp_path / "spack", *INSTALLED)
 
     flatten(tmp_path / source, *arguments, out=tmp_path / "out")
@@ -233,7 +233,7 @@ def test_an_installation_is_a_source(
 
 
 def test_an_installation_is_found_in_a_folder_and_not_searched(tmp_path: Path) -> None:
-    """Its prefixes hold any number of files, some of which look like pages."""
+    """Its prefixes have any number of files, some of which look like pages."""
     write_installation(tmp_path / "in" / "opt" / "spack", *INSTALLED)
     prefix = tmp_path / "in" / "opt" / "spack" / "linux-zen4" / "zlib"
     write_pages(prefix, {"doc/README.md": site_page("lost", SNAPSHOT)})

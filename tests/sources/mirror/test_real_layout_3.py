@@ -20,7 +20,7 @@ RUNTIME = "dc5aettskrvkl3ecfbqn27hzpyrr5v6n"
 
 
 def test_the_rows_of_a_real_layout_3(tmp_path: Path) -> None:
-    """Every column of one spec; sizes are those in the manifests of binaries, and all known."""
+    """Every column of one spec; sizes are those in the manifests, and none is missing."""
     flatten(MIRROR, out=tmp_path)
 
     rows = table(tmp_path, "spec_stacks")

@@ -1,4 +1,4 @@
-"""Every fault that a page can have, by the command: its code, its line, its item and its words."""
+"""Every possible fault of a page, by the command: its code, line, item and message."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ HUGE = "9" * 5000
 
 
 def page_of(*specs: Any) -> str:
-    """Write a page that declares nothing, so that a fault is in its specs alone."""
+    """Return a page that declares nothing, so that only its specs are at fault."""
     return site_page(specs=list(specs), meta={})
 
 
 def with_key(line: str) -> str:
-    """Put a line into a good page."""
+    """Add a line to a good page."""
     return PLAIN.replace("layout: cache", line)
 
 
@@ -305,7 +305,7 @@ for _key in ("os", "platform", "target"):
 
 
 def spec_page(case: str) -> str:
-    """Write the page of a case: the bad spec between two good ones."""
+    """Return the page of a case: the bad spec between two good ones."""
     change = SPEC[case][0]
     bad: Any = change
     if isinstance(change, dict):
@@ -315,7 +315,7 @@ def spec_page(case: str) -> str:
 
 @pytest.fixture(scope="module")
 def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
-    """Give the tables of one run of the command on every case."""
+    """Return the tables of one run of the command on every case."""
     folder = tmp_path_factory.mktemp("bad")
     cases: dict[str, str | bytes] = {
         **{f"accepted/{number}.md": text for number, text in enumerate(ACCEPTED.values())},
@@ -350,7 +350,7 @@ def rejects_of(tables: dict[str, pl.DataFrame], page: str) -> list[dict[str, Any
 
 @pytest.mark.parametrize("case", ACCEPTED)
 def test_what_is_accepted(tables: dict[str, pl.DataFrame], case: str) -> None:
-    """The page gives its one spec, and nothing is refused."""
+    """The page has its one spec, and nothing is rejected."""
     page = f"accepted/{list(ACCEPTED).index(case)}/page.md"
 
     assert rejects_of(tables, page) == []
@@ -360,7 +360,7 @@ def test_what_is_accepted(tables: dict[str, pl.DataFrame], case: str) -> None:
 
 @pytest.mark.parametrize("case", WHOLE)
 def test_what_refuses_a_page(tables: dict[str, pl.DataFrame], case: str) -> None:
-    """One row of rejects with the code, the file's line and what was found; nothing else of it."""
+    """The page has one reject with code, line and message, and no other rows."""
     page = f"whole/{list(WHOLE).index(case)}/page.md"
     _, code, line, words = WHOLE[case]
 
@@ -375,7 +375,7 @@ def test_what_refuses_a_page(tables: dict[str, pl.DataFrame], case: str) -> None
 
 @pytest.mark.parametrize("case", SPEC)
 def test_what_refuses_a_spec(tables: dict[str, pl.DataFrame], case: str) -> None:
-    """The spec alone has its row, with its item and the line; the two good ones stay."""
+    """Only the spec is rejected, with item and line; the two good ones are kept."""
     page = f"spec/{list(SPEC).index(case)}/page.md"
     _, code, words = SPEC[case]
 
@@ -391,7 +391,7 @@ def test_what_refuses_a_spec(tables: dict[str, pl.DataFrame], case: str) -> None
 
 
 def test_every_code_has_a_case() -> None:
-    """Each code has a case; two that need more than a page, and the indexes' own, have theirs."""
+    """Each code has a case, except two that need more than a page, and those of indexes."""
     codes = {code for _, code, *_ in [*WHOLE.values(), *SPEC.values()]}
 
     assert codes == set(RejectCode) - {"bad-checksum", "duplicate-page", "unreadable"}
@@ -408,7 +408,7 @@ def flatten(source: Path, *options: str) -> tuple[list[dict[str, Any]], list[str
 
 
 def test_of_two_pages_the_first_by_path_is_kept(tmp_path: Path) -> None:
-    """The second for one tag and package is a duplicate-page, wherever it lies."""
+    """The second page of a tag and package is a duplicate-page, in any folder."""
     source = write_pages(tmp_path / "in", {"b/zlib/specs.md": PLAIN, "a/zlib/specs.md": PLAIN})
 
     rejects, taken, _ = flatten(source)
@@ -424,7 +424,7 @@ def test_of_two_pages_the_first_by_path_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_page_of_200_megabytes_is_not_read(tmp_path: Path) -> None:
-    """It is refused by its size alone: at once, and without its bytes in memory."""
+    """It is rejected by its size: at once, without reading it into memory."""
     source = write_pages(tmp_path / "in", {"a/zlib/specs.md": PLAIN, "b/big/specs.md": PLAIN})
     os.truncate(source / "b/big/specs.md", 200_000_000)
 
@@ -438,7 +438,7 @@ def test_a_page_of_200_megabytes_is_not_read(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_a_page_of_100_000_specs(tmp_path: Path) -> None:
-    """All of them are there, with the faulty ones among them refused."""
+    """All of them are read, and the faulty ones are rejected."""
     specs = [make_spec(number, stacks=["root"]) for number in range(100_000)]
     specs[70_000]["os"] = ""
     source = write_pages(tmp_path / "in", {"a/zlib/specs.md": page_of(*specs)})
@@ -469,7 +469,7 @@ LAUGHING = {
 @pytest.mark.slow
 @pytest.mark.parametrize("case", LAUGHING)
 def test_a_billion_laughs_costs_nothing(tmp_path: Path, case: str) -> None:
-    """Aliases of aliases are never spelled out: refused within 600 MB of address space."""
+    """Aliases of aliases are never expanded: rejected within 600 MB of address space."""
     source = write_pages(tmp_path / "in", {"a/zlib/specs.md": LAUGHING[case]})
     before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
 
@@ -483,7 +483,7 @@ def test_a_billion_laughs_costs_nothing(tmp_path: Path, case: str) -> None:
 
 @pytest.mark.slow
 def test_links(tmp_path: Path) -> None:
-    """Links within a source name a page once; loops end; links out are taken only if asked."""
+    """Links within a source count once; loops end; links out are followed only on request."""
     source = write_pages(tmp_path / "in", {"a/zlib/specs.md": PLAIN})
     outside = write_pages(
         tmp_path / "outside",
@@ -508,7 +508,7 @@ def test_links(tmp_path: Path) -> None:
 
 
 def test_what_is_no_file(tmp_path: Path) -> None:
-    """A pipe named like a page stops nothing and is refused; a folder so named is a folder."""
+    """A pipe named like a page is rejected and does not block; a folder so named is a folder."""
     source = write_pages(
         tmp_path / "in", {"a/zlib/specs.md": PLAIN, "b/adiak.md/specs.md": site_page("adiak")}
     )
@@ -525,7 +525,7 @@ def test_what_is_no_file(tmp_path: Path) -> None:
 def read_with_fault(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fault: Callable[[Path], None]
 ) -> list[tuple[str, str, str]]:
-    """Flatten two pages while `fault` happens to the second; give the rejects."""
+    """Flatten two pages while `fault` happens to the second; return the rejects."""
     source = write_pages(
         tmp_path / "in", {"a/adiak/specs.md": site_page("adiak"), "a/zlib/specs.md": PLAIN}
     )
@@ -575,7 +575,7 @@ FAULTS: dict[str, tuple[Callable[[Path], None], str]] = {
 def test_a_file_that_changes_while_it_is_read(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, case: str
 ) -> None:
-    """It is refused as unreadable, the others are taken, and the next run reads it anew."""
+    """It is rejected as unreadable, others are read, and the next run reads it again."""
     fault, message = FAULTS[case]
 
     assert read_with_fault(tmp_path, monkeypatch, fault) == [
@@ -594,7 +594,7 @@ def test_a_file_that_changes_while_it_is_read(
 
 @pytest.mark.parametrize("what", ["page", "folder"])
 def test_what_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
-    """A page or folder without leave to read it is refused with the system's word; others stay."""
+    """Unreadable pages or folders are rejects with the system's message; others are read."""
     source = write_pages(
         tmp_path / "in", {"a/adiak/specs.md": site_page("adiak"), "b/zlib/specs.md": PLAIN}
     )
@@ -632,7 +632,7 @@ def test_what_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, w
     ids=["sexagesimal", "hex", "digits", "words", "keys", "anchors", "escapes", "bad specs"],
 )
 def test_no_page_takes_long(tmp_path: Path, text: str) -> None:
-    """What could take a time that grows with the square of the page does not: a second a 100 kB."""
+    """Nothing takes quadratic time: at most a second per 100 kB."""
     source = write_pages(tmp_path / "in", {"a/zlib/specs.md": text})
 
     started = time.process_time()
@@ -643,7 +643,7 @@ def test_no_page_takes_long(tmp_path: Path, text: str) -> None:
 
 
 def test_rejects_say_what_was_found_in_one_line(tables: dict[str, pl.DataFrame]) -> None:
-    """No message breaks a line, steers a terminal, or is longer than a screen."""
+    """Messages are one short line and can't control a terminal."""
     for message in tables["rejects"]["message"]:
         assert message.isprintable()
         assert len(message) < 400

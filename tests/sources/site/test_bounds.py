@@ -1,4 +1,4 @@
-"""What a page may hold at most: beyond it a spec or page is refused, and all else is taken."""
+"""Limits on a page: beyond them, a spec or page is rejected, and everything else is accepted."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.writing import make_hash, make_spec, site_page, write_pages
 
 
 def flatten(source: Path) -> tuple[list[str], list[dict[str, Any]]]:
-    """Flatten by the command; return the hashes taken and the rejects."""
+    """Flatten with the command; return the accepted hashes and the rejects."""
     out = source.parent / "out"
     result = run_command("flatten", source, "--out", out)
     assert result.returncode == 0, result.stderr
@@ -38,7 +38,7 @@ def flatten(source: Path) -> tuple[list[str], list[dict[str, Any]]]:
     ],
 )
 def test_a_text_has_a_length(tmp_path: Path, change: dict[str, Any], message: str) -> None:
-    """A spec with a text longer than any real one is refused alone."""
+    """Only a spec with a text longer than any real one is rejected."""
     specs = [make_spec(1), make_spec(2, **change), make_spec(3, variants=[])]
     source = write_pages(tmp_path / "in", {"a/zlib/specs.md": site_page(specs=specs, meta={})})
 
@@ -50,7 +50,7 @@ def test_a_text_has_a_length(tmp_path: Path, change: dict[str, Any], message: st
 
 
 def test_a_page_names_a_thousand_stacks_at_most(tmp_path: Path) -> None:
-    """The specs of a page with more are refused, whether one spec has them or many; others stay."""
+    """Beyond that its specs are rejected, in one spec or in many; other pages are kept."""
     stacks = [f"s{number}" for number in range(1001)]
     each = [make_spec(number, stacks=[stack]) for number, stack in enumerate(stacks)]
     pages = {
@@ -73,7 +73,7 @@ def test_a_page_names_a_thousand_stacks_at_most(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 def test_values_refused_are_bounded_too(tmp_path: Path) -> None:
-    """Of each page the first thousand specs with bad values are listed and the rest counted."""
+    """Per page, a thousand specs with bad values are listed and the rest counted."""
     specs = [make_spec(number, os="a b") for number in range(1, 1500)]
     source = write_pages(
         tmp_path / "in",
@@ -92,7 +92,7 @@ def test_values_refused_are_bounded_too(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("title", ["zlib", '"zlib"'], ids=["YAML", "JSON"])
 def test_a_small_page_of_great_cost(tmp_path: Path, title: str) -> None:
-    """A page of 5 MB in zeros takes some 200 MB of memory, and the run's other page is taken."""
+    """A page of 5 MB of zeros takes about 200 MB of memory, and the other page is accepted."""
     zeros = site_page("adiak", specs=[], meta={}).replace('"adiak"', title)
     zeros = zeros.replace("spec_details: []", f"spec_details: [{', '.join(['0'] * 1_700_000)}]")
     source = write_pages(
@@ -111,7 +111,7 @@ def test_a_small_page_of_great_cost(tmp_path: Path, title: str) -> None:
 
 @pytest.mark.parametrize("title", ["zlib", '"zlib"'], ids=["YAML", "JSON"])
 def test_a_page_too_large_for_memory(monkeypatch: pytest.MonkeyPatch, title: str) -> None:
-    """Where memory runs out for a page, that page is refused, to be tried again."""
+    """If memory runs out for a page, it is rejected, and tried again by the next run."""
 
     def run_out(*_: Any) -> Any:
         raise MemoryError
@@ -130,7 +130,7 @@ def test_a_page_too_large_for_memory(monkeypatch: pytest.MonkeyPatch, title: str
 def test_a_run_that_memory_is_not_enough_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where memory runs out for a whole run, the message says what to do, and nothing changes."""
+    """If memory runs out for a run, the message says what to do, and nothing changes."""
 
     def run_out(*_: Any) -> Any:
         raise MemoryError

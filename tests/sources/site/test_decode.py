@@ -1,4 +1,4 @@
-"""The fast way and the careful way: the same rows, whichever reads a page."""
+"""Fast path and slow path: the same rows, whichever reads a page."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ Pages = list[tuple[str, bytes]]
 
 
 def decode_carefully(pages: Pages) -> Decoded:
-    """Decode with the fast way shut."""
+    """Decode without the fast path."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decode, "decode_cuts", lambda cuts: ([], {}))
         return decode_pages(pages)
 
 
 def is_fast(pages: Pages) -> bool:
-    """Whether all pages are taken by the fast way."""
+    """Return whether all pages are read on the fast path."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(decode, "read_page", pytest.fail)
         try:
@@ -50,7 +50,7 @@ def as_bytes(*texts: str) -> Pages:
 
 
 def test_both_ways_agree_on_every_page_of_the_sample() -> None:
-    """Every sample page goes the fast way, and gives what the careful way gives."""
+    """Every sample page takes the fast path, with the rows of the slow path."""
     pages = [(str(path), path.read_bytes()) for path in sorted(SAMPLE.rglob("*.md"))]
 
     assert is_fast(pages)
@@ -58,7 +58,7 @@ def test_both_ways_agree_on_every_page_of_the_sample() -> None:
 
 
 def test_a_size_in_bytes_goes_the_fast_way() -> None:
-    """Sizes may be numbers in some specs and `-` in others, even within a page."""
+    """Sizes may be numbers or `-`, even within a page."""
     pages = as_bytes(site_page(specs=[make_spec(1, size=123), make_spec(2)]))
 
     assert is_fast(pages)
@@ -84,7 +84,7 @@ NOT_PLAIN = {
 
 @pytest.mark.parametrize("change", NOT_PLAIN.values(), ids=NOT_PLAIN)
 def test_what_is_not_plain_goes_the_careful_way(change: dict[str, Any]) -> None:
-    """Whatever could be misread in haste is left to the careful way, and only that page is."""
+    """Anything that could be misread takes the slow path, and only that page does."""
     odd = site_page(specs=[make_spec(1), make_spec(2) | change], meta={})
     pages = as_bytes(site_page(), odd, site_page())
 
@@ -108,7 +108,7 @@ def test_what_is_not_plain_goes_the_careful_way(change: dict[str, Any]) -> None:
     ],
 )
 def test_details_that_only_look_like_json_do_not_pass(details: str) -> None:
-    """Text that would slip through once it is joined with other pages' is refused alone."""
+    """Text that is valid only when joined with other pages is rejected alone."""
     odd = site_page(specs=[], meta={}).replace("spec_details: []", f"spec_details: {details}")
 
     decoded = decode_pages(as_bytes(site_page(), odd, site_page()))
@@ -121,7 +121,7 @@ def test_details_that_only_look_like_json_do_not_pass(details: str) -> None:
 
 
 def test_a_page_may_have_no_spec() -> None:
-    """An empty list of specs is a page all the same."""
+    """An empty list of specs is a valid page."""
     decoded = decode_pages(as_bytes(site_page(specs=[])))
 
     assert decoded.pages["entry_count"].to_list() == [0]
@@ -130,7 +130,7 @@ def test_a_page_may_have_no_spec() -> None:
 
 
 def test_a_page_larger_than_a_block_is_read() -> None:
-    """A page of many specs is one block however long it is."""
+    """A page of many specs is one block, however long."""
     specs = [make_spec(number) for number in range(30_000)]
 
     decoded = decode_pages(as_bytes(site_page(specs=specs), site_page()))
@@ -158,14 +158,14 @@ ENTRIES = st.builds(
 @pytest.mark.slow
 @given(st.lists(st.lists(ENTRIES | JSON, max_size=3), max_size=4))
 def test_both_ways_agree_on_anything(pages_entries: list[list[Any]]) -> None:
-    """On any JSON the two ways take the same specs, and refuse the same with the same words."""
+    """On any JSON, both accept the same specs, and reject the same with the same messages."""
     pages = as_bytes(*(site_page(specs=entries, meta={}) for entries in pages_entries))
 
     assert_same(decode_pages(pages), decode_carefully(pages))
 
 
 def test_the_careful_way_knows_what_yaml_calls_wrong() -> None:
-    """A page that is no YAML is refused by the code for that."""
+    """A page that is not YAML is rejected with that code."""
     decoded = decode_pages(as_bytes(site_page().replace("}]", "}")))
 
     assert [reject.code for reject in decoded.rejects] == [RejectCode.BAD_YAML]

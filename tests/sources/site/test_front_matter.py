@@ -1,4 +1,4 @@
-"""The careful reader: what it takes, and what it refuses with which code, line and words."""
+"""The slow path: what it accepts, and what it rejects with which code, line and message."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ def refusal(text: str | bytes) -> PageError:
 
 
 def test_the_sample_is_shipped() -> None:
-    """The sample holds pages of the three weekly snapshots."""
+    """The sample has pages of the three weekly snapshots."""
     tags = {path.parent.parent.name for path in SAMPLE_PAGES}
     assert tags == {f"develop-2025-03-{day}" for day in (16, 23, 30)}
 
 
 @pytest.mark.parametrize("path", SAMPLE_PAGES, ids=lambda path: str(path.relative_to(SAMPLE)))
 def test_every_sample_page_is_cut_as_the_site_wrote_it(path: object) -> None:
-    """No page of the sample needs the slow way."""
+    """No page of the sample needs the slow path."""
     assert cut_page(path.read_bytes()) is not None  # type: ignore[attr-defined]
 
 
 def test_yaml_in_block_or_flow_style_says_the_same_as_the_site() -> None:
-    """Any YAML that says the same is the same page."""
+    """Any equivalent YAML is the same page."""
     specs = [make_spec(1), make_spec(2, stacks=[], size=1234)]
     expected = [entry for _, _, entry in read(site_page(specs=specs)).entries]
 
@@ -48,7 +48,7 @@ def test_yaml_in_block_or_flow_style_says_the_same_as_the_site() -> None:
 
 
 def test_an_entry_knows_its_line() -> None:
-    """In YAML blocks each entry has the line on which it starts, counted from 1 in the file."""
+    """In YAML blocks, each entry has the line on which it starts, from 1."""
     text = yaml_page(specs=[make_spec(1), make_spec(2)])
     starts = [n for n, line in enumerate(text.split("\n"), 1) if line.startswith("- compiler")]
 
@@ -57,7 +57,7 @@ def test_an_entry_knows_its_line() -> None:
 
 @pytest.mark.parametrize("change", ["bom", "crlf", "both"])
 def test_byte_order_mark_and_crlf_are_taken(change: str) -> None:
-    """A byte-order mark and Windows line ends change nothing."""
+    """A byte-order mark and Windows line ends make no difference."""
     data = site_page().encode()
     if change != "bom":
         data = data.replace(b"\n", b"\r\n")
@@ -68,7 +68,7 @@ def test_byte_order_mark_and_crlf_are_taken(change: str) -> None:
 
 
 def test_aliases_are_followed() -> None:
-    """Lists that a YAML writer shared between specs are lists of each."""
+    """A list that YAML shares between specs is a list of each."""
     stacks = ["e4s", "root"]
     text = yaml_page(specs=[make_spec(1, stacks=stacks), make_spec(2, stacks=stacks)])
     assert "*id001" in text
@@ -151,7 +151,7 @@ WHOLE_PAGES: dict[str, tuple[str | bytes, RejectCode, int, str]] = {
 
 @pytest.mark.parametrize("case", WHOLE_PAGES)
 def test_a_page_that_is_none_is_refused_whole(case: str) -> None:
-    """Each fault of a whole page has its code, its line, and words that say what was found."""
+    """Each fault of a whole page has its code, line and message."""
     text, code, line, words = WHOLE_PAGES[case]
 
     error = refusal(text)
@@ -203,7 +203,7 @@ SPECS = {
 
 @pytest.mark.parametrize("case", SPECS)
 def test_a_bad_spec_is_refused_alone(case: str) -> None:
-    """A spec with a fault in keys or types has its row, and the page's other specs stay."""
+    """A spec with wrong keys or types is a reject, and the page's other specs are kept."""
     values, code, message = SPECS[case]
     specs = [make_spec(1), values, make_spec(2)]
 
@@ -217,14 +217,14 @@ def test_a_bad_spec_is_refused_alone(case: str) -> None:
 
 
 def test_unknown_keys_are_ignored() -> None:
-    """Keys that nobody knows yet change nothing, at the top or in a spec."""
+    """Unknown keys change nothing, at the top or in a spec."""
     text = site_page(specs=[make_spec(new={"deep": [1]})]).replace("layout:", "more: 1\nlayout:")
 
     assert read(text).entries[0][2] == read(site_page()).entries[0][2]
 
 
 def test_a_billion_laughs_costs_nothing() -> None:
-    """Aliases of aliases stay shared: the page is refused or taken at once."""
+    """Aliases of aliases stay shared: the page is rejected or accepted at once."""
     laughs = "\n".join(
         f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" if n else "l0: &l0 [lol]"
         for n in range(30)
@@ -237,7 +237,7 @@ def test_a_billion_laughs_costs_nothing() -> None:
 
 
 def test_shared_lists_can_not_outgrow_memory(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Many specs that share one long list are refused once they come to too many values."""
+    """Many specs that share one long list are rejected beyond a total number of values."""
     monkeypatch.setattr(front_matter, "MAX_PAGE_VALUES", 9)
 
     error = refusal(
@@ -249,14 +249,14 @@ def test_shared_lists_can_not_outgrow_memory(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_merge_keys_are_refused() -> None:
-    """Nested merges grow without bound, and no page writer makes them."""
+    """Nested merges grow without limit, and no page writer makes them."""
     text = site_page().replace("layout: cache", "a: &a {b: 1}\nc: {<<: *a}")
 
     assert "merge keys" in refusal(text).message
 
 
 def test_endless_nesting_is_refused() -> None:
-    """A hundred thousand brackets end in a message, not in a crash."""
+    """A hundred thousand brackets lead to a message, not a crash."""
     text = site_page().replace("layout: cache", f"layout: {'[' * 100_000}")
 
     assert refusal(text).code == RejectCode.BAD_YAML

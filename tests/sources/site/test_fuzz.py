@@ -1,4 +1,4 @@
-"""Any bytes: no traceback, no row that is not in the page, and all readers of one mind."""
+"""Any bytes: no traceback, no row that is not in the page, and all readers agree."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ EDITS = st.lists(
 
 
 def edited(seed: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
-    """Cut bytes out of a page and put others in."""
+    """Cut bytes out of a page and insert others."""
     for place, length, text in edits:
         start = int(place * len(seed))
         seed = seed[:start] + text + seed[start + length :]
@@ -34,7 +34,7 @@ def edited(seed: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_seeds_hold(seed: bytes) -> None:
-    """What fuzzing starts from is right by itself."""
+    """The readers agree on the seeds of fuzzing."""
     check_page(seed)
 
 
@@ -44,20 +44,20 @@ def test_the_seeds_hold(seed: bytes) -> None:
 @given(st.sampled_from(SEEDS), EDITS)
 @example(b"", [])
 def test_pages_with_faults_put_in(seed: bytes, edits: list[tuple[float, int, bytes]]) -> None:
-    """A page edited at random is read by all in one way, or refused with a reason."""
+    """All readers read a randomly edited page the same way, or reject it."""
     check_page(edited(seed, edits))
 
 
 @settings(derandomize=True)
 @given(st.binary(max_size=300))
 def test_any_bytes(data: bytes) -> None:
-    """Bytes that are no page at all are refused with a reason."""
+    """Bytes that are no page at all are rejected with a reason."""
     check_page(data)
 
 
 @pytest.mark.parametrize("file", CORPUS, ids=lambda file: file.name)
 def test_what_fuzzing_once_found(file: Path) -> None:
-    """No input that was once misread is misread again."""
+    """Inputs that were once misread are read correctly."""
     check_page(file.read_bytes())
 
 
@@ -71,5 +71,5 @@ def test_what_fuzzing_once_found(file: Path) -> None:
     ],
 )
 def test_every_bad_page_holds(text: str | bytes) -> None:
-    """The readers agree on each page of the table of faults, too."""
+    """The readers agree on each page of the table of faults."""
     check_page(text if isinstance(text, bytes) else text.encode())

@@ -1,4 +1,4 @@
-"""What is wrong with one spec stays with it, in every dialect: the page's others are taken."""
+"""The fault of one spec affects only that spec, in every dialect."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def three_specs(**changes: Any) -> list[dict[str, Any]]:
 
 
 def quoted_yaml(specs: list[dict[str, Any]]) -> str:
-    """Write YAML blocks with all texts in double quotes, which is where escapes are read."""
+    """Return YAML blocks with all texts in double quotes, where escapes are interpreted."""
     values = {"title": "zlib", "categories": ["package", "develop"], "meta": {}}
     return f"---\n{yaml.safe_dump(values | {'spec_details': specs}, default_style=chr(34))}---\n"
 
@@ -62,7 +62,7 @@ DIALECTS = {
 
 
 def flatten(tmp_path: Path, text: str) -> tuple[list[str], list[dict[str, Any]]]:
-    """Flatten one page by the command; return the hashes taken and the rejects."""
+    """Flatten one page with the command; return the accepted hashes and the rejects."""
     source = write_pages(tmp_path / "in", {"develop/zlib/specs.md": text})
     result = run_command("flatten", source, "--out", tmp_path / "out")
     assert result.returncode == 0, result.stderr
@@ -82,7 +82,7 @@ def line_of_second(text: str) -> int:
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_bad_character(tmp_path: Path, dialect: str, fault: str) -> None:
-    """A text that can't be text costs its spec alone, whose row has its hash and line."""
+    """Invalid text rejects only its spec, with hash and line."""
     placeholder, bad, reason = FAULTS[fault]
     text = DIALECTS[dialect](three_specs(variants=[placeholder])).replace(placeholder, bad)
 
@@ -98,7 +98,7 @@ def test_a_bad_character(tmp_path: Path, dialect: str, fault: str) -> None:
 @pytest.mark.parametrize("dialect", DIALECTS)
 @pytest.mark.parametrize("key", ["size", "note"])
 def test_a_key_that_stands_twice(tmp_path: Path, dialect: str, key: str) -> None:
-    """A key twice in a spec, or in what an unknown key of it holds, costs that spec alone."""
+    """A duplicate key in a spec, or below an unknown key of it, rejects only that spec."""
     inner = {"zz": "1", "zzz": "2"}
     changes = {"size": "-", "sizes": 5} if key == "size" else {"note": inner}
     text = DIALECTS[dialect](three_specs(**changes))
@@ -116,7 +116,7 @@ def test_a_key_that_stands_twice(tmp_path: Path, dialect: str, key: str) -> None
 @pytest.mark.parametrize("is_flow", [False, True], ids=["blocks", "flow"])
 @pytest.mark.parametrize("fault", YAML_FAULTS)
 def test_what_only_yaml_can_say(tmp_path: Path, fault: str, is_flow: bool) -> None:
-    """What YAML knows and a page may not hold costs its spec alone, even below an unknown key."""
+    """YAML features that pages must not use reject only that spec, even below an unknown key."""
     written, reason = YAML_FAULTS[fault]
     text = yaml_page(tag="develop", specs=three_specs(note="FAULT"), flow=is_flow)
 
@@ -129,7 +129,7 @@ def test_what_only_yaml_can_say(tmp_path: Path, fault: str, is_flow: bool) -> No
 
 @pytest.mark.parametrize("levels", [900, 970, 990, 1100, 100_000])
 def test_deep_json(tmp_path: Path, levels: int) -> None:
-    """Nested lists that Python can't follow are refused in words, others are not asked for."""
+    """Nesting too deep for Python is rejected with a message; other specs are accepted."""
     text = site_page(specs=three_specs(note="FAULT"), meta={})
 
     hashes, rejects = flatten(tmp_path, text.replace('"FAULT"', "[" * levels + "]" * levels))
@@ -152,7 +152,7 @@ def test_deep_json(tmp_path: Path, levels: int) -> None:
     ],
 )
 def test_an_unquoted_text(tmp_path: Path, key: str, written: str, found: str) -> None:
-    """What YAML takes for a number, date or boolean is shown as written, with what to do."""
+    """What YAML reads as a number, date or boolean is quoted as written, with the remedy."""
     text = yaml_page(tag="develop", specs=three_specs(**{key: "FAULT"}))
 
     hashes, (reject,) = flatten(tmp_path, text.replace(f"{key}: FAULT", f"{key}: {written}"))
@@ -168,7 +168,7 @@ SCALARS = st.sampled_from(
 
 @given(st.lists(st.dictionaries(st.sampled_from("abc"), SCALARS, max_size=2), max_size=4))
 def test_only_entries_with_a_fault_are_refused(notes: list[dict[str, str]]) -> None:
-    """Whatever unknown keys hold, just the entries with what YAML forbids are refused for it."""
+    """Whatever unknown keys contain, only entries with forbidden YAML are rejected."""
     entries = [
         json.dumps(make_spec(number))[:-1]
         + "".join(f", {key}: {value}" for key, value in note.items())
@@ -191,7 +191,7 @@ def test_only_entries_with_a_fault_are_refused(notes: list[dict[str, str]]) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize("dialect", DIALECTS)
 def test_rejects_of_a_page_are_bounded(tmp_path: Path, dialect: str) -> None:
-    """The first thousand are listed and the rest counted; the good spec is taken."""
+    """The first thousand are listed and the rest counted; the good spec is accepted."""
     text = DIALECTS[dialect]([make_spec(1), *[{"hash": "x"}] * 3000])
 
     hashes, rejects = flatten(tmp_path, text)
