@@ -15,7 +15,7 @@ import pytest
 
 from tests.writing import SAMPLE
 
-# No test fails for time: the machines are shared.
+# No test fails because of time: machines are shared.
 hypothesis.settings.register_profile("timeless", deadline=None)
 hypothesis.settings.load_profile("timeless")
 
@@ -60,7 +60,7 @@ def run_on_terminal(*arguments: object, typed: str = "", **options: Any) -> tupl
             while part := os.read(primary, 65536):
                 written += part
         except OSError:
-            pass  # How a terminal says that nobody writes to it any more.
+            pass  # The terminal's error once nobody has it open any more.
     os.close(primary)
     return process.returncode, written.decode().replace("\r\n", "\n")
 

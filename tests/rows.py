@@ -12,10 +12,10 @@ import polars as pl
 from pipeline.schemas import DEPENDENCIES, PAGES, REJECTS, SPEC_STACKS, TABLES, TARGETS
 from pipeline.warehouse.database import create_table, create_views
 
-# Three weekly snapshots in a row.
+# Three consecutive weekly snapshots.
 WEEK_1, WEEK_2, WEEK_3 = "develop-2025-03-16", "develop-2025-03-23", "develop-2025-03-30"
 
-# Each family with lines of targets, each of which runs the ones after it, a step further each.
+# Each family with chains of targets; each target runs those after it, one step further each.
 FAMILIES = {
     "x86_64": (
         ("x86_64",),

@@ -17,7 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 VENV = Path(sys.executable).parents[1]
 CLIENTS = VENV / "clients"
-# Set where the clients were installed for the tests: there none is skipped.
+# Set if the clients have to be installed: then no test is skipped.
 REQUIRED = "COVERAGE_CLIENTS_REQUIRED"
 BLOCKS = re.findall(r"```(\w+)\n(.*?)```", (ROOT / "docs/clients.md").read_text(), re.DOTALL)
 CELLS = [text for kind, text in BLOCKS if kind == "python" and text.startswith("# notebook")]

@@ -22,7 +22,7 @@ DICTIONARY = (ROOT / "DICTIONARY.md").read_text()
 MIRROR_TAG = "develop-2024-10-20"
 COOKBOOK = (ROOT / "COOKBOOK.md").read_text()
 RECIPES = re.findall(r"^## (.*?)\n.*?```sql\n(.*?)```", COOKBOOK, re.MULTILINE | re.DOTALL)
-# The sample has no holes in root, nothing that is refused.
+# The sample has no holes in root, and no rejects.
 WITHOUT_ROWS = {"What is in a stack but missing from root?", "Which pages could not be trusted?"}
 
 

@@ -16,11 +16,11 @@ from pathlib import Path
 FIRST_SNAPSHOT = datetime.date(2024, 8, 4)
 HASH_LETTERS = "abcdefghijklmnopqrstuvwxyz234567"
 MEAN_SPECS_PER_PACKAGE = 9.4
-VARIANT_LISTS_PER_SPEC = 0.22  # different ones in a snapshot, as in the real one of 382 pages
-REBUILT_SHARE = 0.15  # of a snapshot's specs, against the snapshot before
+VARIANT_LISTS_PER_SPEC = 0.22  # distinct ones per snapshot, as in the real one of 382 pages
+REBUILT_SHARE = 0.15  # of a snapshot's specs, compared with the previous one
 UPGRADED_SHARE = 0.02  # of a snapshot's packages
 ABSENT_SHARE = 0.03  # of a snapshot's (package, environment) pairs
-DEPENDENCIES_PER_SPEC = 30  # in an index of the size that the public cache's largest has
+DEPENDENCIES_PER_SPEC = 30  # in an index of the size of the public cache's largest
 FLAGS = ("cflags", "cppflags", "cxxflags", "fflags", "ldflags", "ldlibs")
 
 
@@ -175,7 +175,7 @@ def write_index(mirror: Path, record_count: int) -> Path:
     path = mirror / "build_cache" / "index.json"
     path.parent.mkdir(parents=True)
     with path.open("w") as stream:
-        # Piece by piece: as a whole it is large.
+        # In chunks, since it is large.
         stream.write('{"database": {"version": "7", "installs": {')
         for number, spec_hash in enumerate(hashes):
             record = {

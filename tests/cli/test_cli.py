@@ -43,7 +43,7 @@ def test_tables_are_read_whole_by_each_reader(sample: Path, table: Table) -> Non
     """DuckDB, Polars and PyArrow read the same rows, with their own Hive options."""
     row_count = count_rows_of_each_reader(sample, table)
 
-    # Pages tell no dependencies, and the sample has nothing to refuse.
+    # Pages have no dependencies, and the sample has no rejects.
     empty = {"rejects", "dependencies", "spec_compilers"}
     assert (row_count == 0) is (table.name in empty)
 

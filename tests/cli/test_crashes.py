@@ -473,7 +473,8 @@ def test_ctrl_c_ends_a_run_at_once_and_quietly(tmp_path: Path) -> None:
             said.append(words.strip())
             seconds *= 1.15
 
-    # Before the command line is loaded Python speaks for itself; the last run was let end.
+    # Before the command line is loaded, Python prints its own traceback; the last run was not
+    # stopped.
     assert [words for words in said if "Process" in words] == []
     assert INTERRUPTED in said
 
@@ -493,7 +494,7 @@ def test_ctrl_c_ends_what_duckdb_does(tmp_path: Path, command: str) -> None:
         if command == "build" and run.stdout:
             assert run.stdout.readline() == "checking\n"
         else:
-            time.sleep(5)  # A query says nothing before its end.
+            time.sleep(5)  # A query prints nothing before its end.
         run.send_signal(signal.SIGINT)
         _, words = run.communicate(timeout=60)
 

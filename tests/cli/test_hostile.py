@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import run_command, run_on_terminal, run_session
 from tests.writing import SAMPLE, make_hash, make_spec, site_page, write_pages, yaml_page
 
-# Would clear a screen, ring, turn text round, break a line: in one or two bytes each.
+# Clear the screen, ring the bell, reverse text, break a line: one or two bytes each.
 EVIL = "\x1b[2J\x07\x9b31m\u202egnp\u2066\r\x7f\u200b"
 STEERING = re.compile(r"[\x00-\x09\x0b-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2066-\u2069]")
 MARKUP = "<script>alert(1)</script>|`x`[a](javascript:b)'; drop table pages; --"
@@ -30,7 +30,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-# Each with words of the refusal: what `query` may not do.
+# What `query` must refuse, with words of the message.
 QUERIES = {
     "read_csv": "from read_csv('secret.csv')",
     "read_text": "from read_text('secret.csv')",

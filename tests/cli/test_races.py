@@ -59,7 +59,7 @@ def count_packages(out: Path) -> int:
     return int(result.stdout.split()[1])
 
 
-# Which lock who holds, and who waits for it.
+# The lock that one command holds, and the command that waits for it.
 TURNS = {
     "a flatten waits for a flatten": ("run", False, "flatten"),
     "a flatten waits for one of a tag": ("run", True, "flatten"),

@@ -21,7 +21,7 @@ import pytest
 
 PUSHED = Path(__file__).parent / "registry"
 NAME = "ours/cache"
-# Set where the registry was installed for the tests: there they run, whatever is missing.
+# Set if the registry has to be installed: then its tests are not skipped.
 REQUIRED = "COVERAGE_REGISTRY_REQUIRED"
 HTPASSWD = "me:$2y$05$abcdefghijklmnopqrstuus32Eedn9R62DsRlPN0VbXX.Ldixfqqi\n"  # sekret
 

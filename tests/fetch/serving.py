@@ -85,7 +85,7 @@ class Site:
 
     def statuses(self) -> Counter[tuple[str, int]]:
         """Count the responses since the last call by path and status."""
-        # A client may have its answer before this server has noted it.
+        # A client may have its response before this server has recorded it.
         end = time.monotonic() + 1
         while self.open_count and time.monotonic() < end:
             time.sleep(0.005)

@@ -91,7 +91,7 @@ def test_what_is_no_index_is_not_published(
     """Exit 1 with the problem, and the previous index is kept."""
     assert fetch(f"{site.url}/{LAYOUT_2}", tmp_path)[0] == 0
     before = tree(tmp_path)
-    # Another ETag than ours, so that the server would send the index anew.
+    # An outdated ETag, so that the server would send the index again.
     site.files[LAYOUT_2] = index("newer")
     site.answers[LAYOUT_2] = [answer]
     (tmp_path / ".fetch" / "seen.json").unlink()
@@ -225,7 +225,7 @@ def bomb() -> bytes:
     def pack(data: bytes) -> bytes:
         return packer.compress(data) + packer.flush(zlib.Z_FULL_FLUSH)
 
-    # After a full flush a piece is compressed the same way each time, wherever it stands.
+    # After a full flush, a chunk compresses to the same bytes at any position.
     return pack(b'{"database": {"version": "8", "installs": {"') + pack(bytes(10_000_000)) * 1000
 
 

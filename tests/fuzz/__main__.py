@@ -27,7 +27,7 @@ def check_input(data: bytes) -> None:
     """Check one input, and that it takes at most a second per 100 kB, or a second in all."""
     started = time.process_time()
     check_page(data)
-    # Five readings and their comparison, under instruments.
+    # Five readings and their comparison, with instrumentation.
     assert time.process_time() - started < 10 * max(1, len(data) * SECONDS_PER_BYTE)
 
 

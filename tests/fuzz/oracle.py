@@ -141,7 +141,7 @@ def read_plainly(data: bytes) -> list[Any]:
             return found
     end = next(number for number, line in enumerate(lines) if number and line.rstrip() == "---")
     front = "\n".join(lines[1:end])
-    # What no text may hold makes its entry another one, which is in no row.
+    # Forbidden characters change the entry, so that it is in no row.
     marked = re.sub(f"[^\t\n\r{PRINTABLE}]", "\ufffd", front)
     digits = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(0)

@@ -14,7 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
-# Set where Chromium was installed for the tests: there they run, whatever is missing.
+# Set if Chromium has to be installed: then its tests are not skipped.
 REQUIRED = "COVERAGE_BROWSER_REQUIRED"
 
 

@@ -102,7 +102,7 @@ def test_the_page_names_only_files_that_are_there(sample: Path) -> None:
     assert [link for link in files if not (reports / link).is_file()] == []
     assert "../coverage.duckdb" in files
     assert {f"csv/{path.name}" for path in (reports / "csv").glob("*.csv")} <= files
-    # What a person may follow or copy: a recipe, and the public cache.
+    # Links that people may follow or copy: a recipe, and the public cache.
     hosts = set(re.findall(r"https?://([^/\s\"'`]+)", html))
     assert hosts == {"packages.spack.io", "binaries.spack.io"}
 

@@ -23,7 +23,7 @@ MARKUP = '</script><script>window.harmed = true</script><img src=x onerror="wind
 LONG = "long-" + 195 * "x"
 UNICODE = "naïve'\"“ß” 猫"
 OTHER = "v1.0.0"
-# The cells whose list has not as many packages as they count, opened by a click each.
+# Click each cell; return those whose list differs in length from their count.
 WRONG_CELLS = """async () => {
     const turn = (act) => new Promise((done) => {
         addEventListener("hashchange", () => setTimeout(done), { once: true });
@@ -256,7 +256,7 @@ def test_packages_are_exact_compatible_or_missing_as_the_views_say(
             (row.locator("th").inner_text(), row.locator("td").all_text_contents()[3:])
             for row in rows
         ]
-    # Versions stand newest first in the page, as text here.
+    # Versions are newest first in the page, sorted as text here.
     assert sorted(map(unordered, shown)) == sorted(map(unordered, expected))
 
 

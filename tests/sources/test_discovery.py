@@ -276,7 +276,7 @@ def test_a_deep_tree_is_walked(tmp_path: Path) -> None:
 
     groups = list(Search([folder]).groups())
 
-    # Python's own way to remove a tree is recursive, and pytest would fall over it later.
+    # Python removes a tree recursively, which would fail in pytest's cleanup.
     subprocess.run(["rm", "-rf", folder], check=True)
     assert [[file.page for file in files] for _, files in groups] == [["a/zlib/specs.md"]]
 
@@ -299,7 +299,7 @@ def test_a_stack_that_was_read_before_is_said_to_be_lost(run: Run, tmp_path: Pat
         assert lost in result.stderr
         assert "; 3 specs that it gave when it was last read are lost" in result.stderr
 
-    # What else changes does not make it forgotten.
+    # Other changes do not make it forgotten.
     (source / f"tree/{TAG}/s1/{INDEX}").write_text(make_index(1, 4))
     assert "3 specs that it gave" in run("flatten", source, "--out", out).stderr
     broken.write_text(make_index(2))

@@ -40,7 +40,7 @@ from pipeline.specs.versions import ExactVersion, VersionRange
         ("a arch=linux-rhel8-zen2", Node("a", platform="linux", os="rhel8", target="zen2")),
         ("/abc", Node(hash="abc")),
         ("a ^b ^c", Node("a", dependencies=(Edge(Node("b"), False), Edge(Node("c"), False)))),
-        # What follows `%` belongs to it, and a direct dependency to what stands before it.
+        # What follows `%` constrains that dependency, which is a direct one of the node before it.
         (
             "a %gcc +x",
             Node("a", dependencies=(Edge(Node("gcc", variants=(Variant("x", True),)), True),)),
@@ -130,7 +130,7 @@ def test_an_error_shows_its_place(text: str, problem: str, place: int) -> None:
 identifiers = st.from_regex(r"[a-z][a-z0-9_-]{0,6}", fullmatch=True).filter(
     lambda name: not name.endswith("-")
 )
-# Neither a key with a meaning of its own nor a word that is true or false.
+# Neither a reserved key nor a boolean.
 variant_names = identifiers.filter(
     lambda name: name not in ("os", "target", "platform", "arch", "namespace")
 )

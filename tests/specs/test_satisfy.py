@@ -61,7 +61,7 @@ HDF5 = ConcreteSpec(
         Need("libaec", "aechash" + "f" * 25, frozenset({"link"}), frozenset(), "1.1"),
     ],
 )
-# As a page tells of the same: neither dependencies nor languages, flags or namespace.
+# The same spec from a page: without dependencies, languages, flags or namespace.
 PAGE = replace(
     HDF5,
     compilers=(Compiler("gcc", "12.3.0"),),
@@ -74,7 +74,7 @@ PAGE = replace(
 YES, NO, UNTOLD = True, False, None
 
 VERSIONS = [
-    # One version stands for all that it is a prefix of.
+    # A version matches all versions of which it is a prefix.
     ("1.2", "1.2", YES),
     ("1.2", "1.2.3", YES),
     ("1.2", "1.2.3.4", YES),
@@ -91,7 +91,7 @@ VERSIONS = [
     ("=1.2", "1.2.0", NO),
     ("=1.2", "1.2.3", NO),
     ("=1.1", "1.01", YES),
-    # Ranges, ends included with all that they are a prefix of.
+    # Ranges, including ends as prefixes.
     ("1.2:1.4", "1.2", YES),
     ("1.2:1.4", "1.3.7", YES),
     ("1.2:1.4", "1.4", YES),
@@ -137,7 +137,7 @@ VERSIONS = [
     ("5.4b", "5.4a", NO),
     ("5.4a", "5.4aB", YES),
     ("4.0.2", "4.0.2-fortran", YES),
-    # Of git versions only git could tell, unless they say what they stand for.
+    # Git versions are unknown, unless they say which version they stand for.
     ("1.2", "git.main", UNTOLD),
     (":", "git.main", YES),
     ("1.2", "git.main=1.2.3", YES),
@@ -163,7 +163,7 @@ PARTS = [
     ("/abc", NO),
     ("hdf5@1.14 /hdf5", YES),
     ("*", YES),
-    # Variants that are on or off; one that the spec lacks is neither.
+    # Boolean variants; one that the spec lacks is neither on nor off.
     ("+mpi", YES),
     ("~mpi", NO),
     (" -hl", YES),
@@ -196,7 +196,7 @@ PARTS = [
     ("patches=abcdef0123456789", YES),
     ("patches=fedcba9", NO),
     ("api='default'", YES),
-    # Compiler flags: all that are asked for.
+    # Compiler flags: all requested ones.
     ("cflags=-O3", YES),
     ('cflags="-g -O3"', YES),
     ('cflags="-O2"', NO),
@@ -223,7 +223,7 @@ PARTS = [
     ("arch=linux-ubuntu22.04-x86_64_v3", YES),
     ("arch=linux-None-x86_64:", YES),
     ("arch=None-rhel8-None", NO),
-    # Compilers: direct dependencies, of several virtual packages one is enough.
+    # Compilers: direct dependencies; one of several virtual packages is enough.
     ("%gcc", YES),
     ("%gcc@12", YES),
     ("%gcc@:11", NO),
@@ -249,7 +249,7 @@ PARTS = [
     ("%[deptypes=link] cmake", NO),
     ("%zlib-ng", NO),
     ("%mpi", YES),
-    # Dependencies of any depth that are linked or run, and what builds it directly.
+    # Transitive link and run dependencies, and direct build dependencies.
     ("^zlib-ng", YES),
     ("^zlib-ng@2.2", YES),
     ("^zlib-ng@2.1", NO),
@@ -279,7 +279,7 @@ PARTS = [
     ("^mpich", NO),
     ("^zlib-ng ^openmpi", YES),
     ("^zlib-ng ^mpich", NO),
-    # Any no is a no, whatever can't be told.
+    # Any no is a no, even beside unknowns.
     ("^mpi@3 ^mpich", NO),
     ("hdf5~mpi ^mpi@3", NO),
     ("hdf5+mpi ^mpi@3", UNTOLD),

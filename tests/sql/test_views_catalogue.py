@@ -18,7 +18,7 @@ from tests.conftest import run_session
 from tests.rows import WEEK_2, WEEK_3, ask, open_views
 
 PAIRS = f"[{{tag: '{WEEK_3}', previous_tag: '{WEEK_2}'}}]"
-# A question to each macro, on the tags of the sample.
+# A call of each macro, with tags of the sample.
 HOST = "[], 'ubuntu22.04', 'zen4'"  # any stack
 MACRO_CALLS = {
     "cell_changes": f"from steps.cell_changes({PAIRS})",
@@ -48,7 +48,7 @@ MACRO_CALLS = {
     "version_component_key": "select steps.version_component_key('develop')",
     "version_key": "select version_key('1.10rc2')",
 }
-# The same of the small build cache, which alone tells dependencies.
+# Calls on the small build cache, which has dependencies.
 MIRROR_CALL = "from closure('develop-2024-10-20', 'ocqhxy4pr5l3poz6wry4m3aq3iaslsbm')"
 VIEWS = load_views()
 NAMES = {view.name for view in VIEWS} | {table.name for table in TABLES}
@@ -185,7 +185,7 @@ def test_views_answer_from_an_attached_database(sample: Path, tmp_path: Path) ->
     with duckdb.connect(str(sample / DATABASE), read_only=True) as original:
         views = [view.path for view in VIEWS if view.kind == "view"]
         expected = {view: ask(original, f"from {view}") for view in views}
-    # Tables and views of the same names, all empty, must not be what answers.
+    # Empty tables and views of the same names, which must not be read.
     connection = open_views()
     connection.execute(f"attach '{copy}' as other (read_only)")
     assert {view: ask(connection, f"from other.{view}") for view in views} == expected

@@ -7,7 +7,7 @@ import pytest
 from pipeline.schemas import REJECTS
 from tests.rows import WEEK_1, WEEK_2, WEEK_3, Row, Spec, ask, open_views, page
 
-# Holds the package, environment and stack in both snapshots, so that one cell alone can change.
+# Keeps the package, environment and stack in both snapshots, so that only one cell changes.
 FRAME = [
     Spec(name, tag=tag, package="frame", os=os, stacks=(stack,))
     for tag in (WEEK_1, WEEK_2)
@@ -42,7 +42,7 @@ def changes_of(before: list[Spec], after: list[Spec]) -> list[Row]:
             [("a", "1.1"), ("b", "1.3")], [("b", "1.3")], "versions changed", id="lost-older"
         ),
         pytest.param([("a", "1.2"), ("b", "1.3")], [("a", "1.2")], "downgraded", id="lost-newest"),
-        # Equal to Spack, though written otherwise.
+        # Equal to Spack, though written differently.
         pytest.param([("a", "1.1")], [("b", "1.01")], "versions changed", id="same-to-spack"),
         pytest.param([("a", "1.9")], [("b", "1.10")], "upgraded", id="by-numbers"),
         pytest.param(
@@ -263,7 +263,7 @@ def test_snapshot_membership_names_what_went_and_came() -> None:
     assert ask(connection, "from snapshot_membership") == expected
     assert ask(connection, "from compare_membership(?, ?)", [WEEK_1, WEEK_2]) == expected
     assert ask(connection, "from compare_membership(?, ?)", [WEEK_1, WEEK_1]) == []
-    # The helpers count each side whole.
+    # The helpers count each side completely.
     assert (
         ask(connection, "select member, cell_count from steps.snapshot_members where tag = 'x'")
         == []

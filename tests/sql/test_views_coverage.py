@@ -61,7 +61,7 @@ def test_stack_coverage_counts_what_no_other_stack_has() -> None:
         Spec("a", stacks=("e4s", "root")),
         Spec("b", stacks=("e4s", "hep", "root")),
         Spec("c", stacks=("hep",), os="rhel8"),
-        # Two platforms of one os and target are one cell to a stack.
+        # For a stack, two platforms with the same os and target are one cell.
         Spec("d", stacks=("hep",), os="rhel8", platform="cray"),
         Spec("e", stacks=("radiuss",), package="adiak", target="zen4"),
         Spec("f", stacks=("root",), target="zen4"),
@@ -154,7 +154,7 @@ def test_gaps_name_the_binary_that_an_older_libc_lets_run() -> None:
 def test_gaps_name_the_nearest_binary_that_runs_there() -> None:
     """The nearest by ancestry, ties by name; of the same os only."""
     specs = [
-        # What there is to lack: one environment of another package.
+        # The environment to lack: that of another package.
         Spec("a", package="blt", target="zen4"),
         Spec("a", target="x86_64"),
         Spec("b", target="x86_64_v3", platform="cray"),
@@ -205,7 +205,7 @@ def test_newest_versions_follow_spacks_order() -> None:
     rows = ask(open_views(specs), "from newest_versions where tag = ?", [WEEK_1])
     assert rows == [
         (WEEK_1, "zlib", "linux", "rhel8", "x86_64_v3", "1.10", "1.9", True),
-        # Equal to Spack, so no older.
+        # Equal to Spack, so not older.
         (WEEK_1, "zlib", "linux", "rhel9", "x86_64_v3", "1.10", "1.010", False),
         (WEEK_1, "zlib", *LINUX, "x86_64_v3", "1.10", "1.10rc1", True),
         (WEEK_1, "zlib", *LINUX, "zen4", "1.10", "1.10", False),
@@ -229,7 +229,7 @@ def test_a_compilers_runtime_does_not_lag() -> None:
     ]
 
 
-# What the summary of a page with `Spec("a")` alone declares.
+# The summary of a page with only `Spec("a")`.
 TRUE_SUMMARY: dict[str, Any] = {
     "spec_count": 1,
     "stack_counts": [{"stack": "e4s", "spec_count": 1}, {"stack": "root", "spec_count": 1}],

@@ -150,7 +150,7 @@ def test_dependents_are_counted_once_and_never_themselves() -> None:
 def test_gap_priority_has_what_unlocks_most_first() -> None:
     """A gap unlocks gaps in its environment of packages all of whose specs depend on it."""
     zen = [
-        # All there is on zen4; of the rest nothing is there.
+        # Everything on zen4; the others have nothing there.
         Spec("fmt-zen", "fmt", target="zen4"),
         # hdf5 is on x86_64_v4 without mpich, so that one needs it less there.
         Spec("hdf5-serial", "hdf5", target="x86_64_v4"),

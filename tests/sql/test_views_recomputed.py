@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from tests.rows import TARGET_ROWS, WEEK_1, WEEK_2, WEEK_3, Row, Spec, open_views, replace_specs
 
-# In the order in which each kind of snapshot follows itself; the last two follow nothing.
+# In order within each kind; the last two have no previous snapshot.
 SUCCESSIONS = ((WEEK_1, WEEK_2, WEEK_3), ("v0.9.0", "v0.10.0"), ("develop",), ("odd",))
 TAGS = [tag for succession in SUCCESSIONS for tag in succession]
 DISTANCES = {(host, binary): distance for host, binary, _, distance in TARGET_ROWS}
@@ -155,7 +155,7 @@ def connection() -> duckdb.DuckDBPyConnection:
     [gaps, snapshot_changes, stack_coverage, stack_overlap],
     ids=lambda one: one.__name__,
 )
-# The database is the same for all examples, its rows are not.
+# All examples share the database, but not the rows.
 @settings(
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
@@ -167,7 +167,7 @@ def test_view_agrees_with_plain_python(
 ) -> None:
     """For any specs, the view has exactly the rows of a loop over sets."""
     replace_specs(connection, specs)
-    # What a view has beyond the contract has tests of its own.
+    # Columns beyond the contract have their own tests.
     view = recompute.__name__
     columns = "* exclude (reusable_os, reusable_target, os_match)" if view == "gaps" else "*"
     rows = connection.execute(f"select {columns} from {view}").fetchall()

@@ -9,7 +9,7 @@ import pytest
 
 from tests.rows import ask, open_views
 
-# Each line in Spack's order; what stands in one tuple is one version to Spack.
+# Each line in Spack's order; versions in one tuple are equal to Spack.
 ORDERS: tuple[tuple[tuple[str, ...], ...], ...] = (
     # Numeric parts are numbers.
     (("1.9",), ("1.10",), ("1.11.0",), ("2",), ("10",)),
@@ -18,7 +18,7 @@ ORDERS: tuple[tuple[tuple[str, ...], ...], ...] = (
     (("1.1", "1.01", "1-1", "1_1"), ("1.2", "01.02")),
     # A longer version comes after its prefix.
     (("1",), ("1.0",), ("1.0.0",), ("1.1",), ("1.1.0",), ("1.1.1",)),
-    # `develop` and its kin are above all numbers, in their own order.
+    # `develop` and the like are above all numbers, in their own order.
     (
         ("99999",),
         ("stable",),
@@ -30,7 +30,7 @@ ORDERS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("develop",),
     ),
     (("1.0",), ("1.main",), ("1.develop",), ("2.0",), ("develop",), ("develop.1",)),
-    # Other words are below numbers, sorted as text; capitals come first, and make another word.
+    # Other words are below numbers, sorted as text; capitals come first.
     (("Main",), ("abc",), ("abcd",), ("b",), ("maint",), ("0",), ("main",)),
     (("1.a",), ("1.b", "1b"), ("1.0",)),
     # Pre-releases are below their release, and above the version before it.
@@ -49,11 +49,11 @@ ORDERS: tuple[tuple[tuple[str, ...], ...], ...] = (
         ("1.0.1",),
     ),
     (("1.9.9",), ("2.0.0-rc1",), ("2.0.0-rc9",), ("2.0.0-rc10",), ("2.0.0",)),
-    # They are none without a release, inside another word, or before more parts.
+    # But not without a release, inside another word, or before more parts.
     (("alpha1",), ("beta1",), ("rc1",), ("1",)),
     (("1.0",), ("1.0rc1a",), ("1.0src1",), ("1.0.0",)),
     (("2.0", "2.0final"), ("2.0alpha.beta1",), ("2.0alpha.1.0",), ("2.0.1",)),
-    # A letter makes a part of its own, below a number in the same place.
+    # A letter is a part of its own, below a number in the same place.
     (("1.2.3",), ("1.2.3a",), ("1.2.3b",), ("1.2.3.1",), ("1.2.4",)),
     (("2021",), ("2021a",), ("2021b",), ("2021.1",), ("2022",)),
     (("3.0.0",), ("3.0.0.post1",), ("3.0.0.0",)),

@@ -17,7 +17,7 @@ from pipeline.specs.compilers import RENAMED_COMPILERS
 from pipeline.tables.flatten import Tables, combine_tables, flatten_pages
 from tests.writing import make_hash, make_spec, site_page, yaml_page
 
-NOT_OF_PAGES = dict.fromkeys(INDEX_COLUMNS)  # what only an index of a build cache has
+NOT_OF_PAGES = dict.fromkeys(INDEX_COLUMNS)  # only in indexes
 
 
 def tables_of(*texts: str) -> Tables:
@@ -211,7 +211,7 @@ def test_a_slip_of_ours_raises() -> None:
 
 
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,12}", fullmatch=True).filter(
-    # What a YAML reader takes for something other than text is not the same page.
+    # Values that YAML reads as something else than strings are excluded.
     lambda name: not name.replace(".", "").replace("_", "").replace("+", "").isdigit()
 )
 VERSIONS = st.from_regex(r"[0-9]{1,3}(\.[0-9]{1,3}){0,2}(-rc[0-9])?", fullmatch=True)

@@ -20,7 +20,7 @@ from pipeline.schemas import SNAPSHOT_TABLES, Table
 from pipeline.tables.refresh import refresh_tables
 from tests.writing import make_spec, site_page, write_pages
 
-PEERS = Path(__file__).parents[2] / ".venv" / "peers"  # has pandas, as `make bench` installs it
+PEERS = Path(__file__).parents[2] / ".venv" / "peers"  # has pandas, installed by `make bench`
 Rows = list[tuple[str, str]]
 
 LOOKS = {

@@ -86,7 +86,7 @@ def test_a_query_is_a_question(out: Path, sample: Path, kind: str) -> None:
         else:
             with pytest.raises(QueryError, match=f"query: {kind} is refused"):
                 run_query(connection, sql)
-            # What explain would run is refused as if it stood there by itself.
+            # What explain would run is refused like the statement itself.
             with pytest.raises(QueryError):
                 run_query(connection, f"explain analyze {sql}")
     assert_untouched(out, sample)
@@ -102,7 +102,7 @@ def test_a_session_leaves_no_trace(out: Path, sample: Path) -> None:
     assert_untouched(out, sample)
 
 
-# The forms under which DuckDB once let the attached file, its log and its spill be written.
+# Names under which DuckDB once allowed writing the attached file, its log and its spill files.
 WAYS = [
     "copy (select 'x') to '{path}' (format csv, use_tmp_file false)",
     "copy (select 'x') to '{path}'",
@@ -130,7 +130,7 @@ def test_nothing_writes_the_database_or_beside_it(
     sql = way.format(path=path)
 
     with open_warehouse(out) as connection:
-        # As if no kind of statement were refused.
+        # As if no statement type were refused.
         with pytest.raises(duckdb.Error):
             connection.execute(sql)
         assert connection.execute("select count(*) from snapshots").fetchone() == (3,)
@@ -231,7 +231,7 @@ def test_what_is_no_database_is_said(out: Path, text: bytes) -> None:
 
 def test_a_session_greets_and_ends_without_an_error_after_a_typo(out: Path) -> None:
     """On a terminal, it lists five views, and a failed statement is no failure of `sql`."""
-    # On a dumb terminal the client reads lines as they come, and not key by key.
+    # On a dumb terminal, the client reads whole lines instead of single keys.
     status, said = run_on_terminal(
         "sql", "--out", out, typed="selec;\n.exit\n", env=os.environ | {"TERM": "dumb"}
     )

@@ -28,7 +28,7 @@ def of(column: str, value: object) -> Tamper:
     return lambda frame: frame.with_columns(pl.lit(value, frame.schema[column]).alias(column))
 
 
-# Check: the table that is changed, how, and words of the row that must be shown.
+# Check: the changed table, the change, and words of the row that must be shown.
 TAMPERED: dict[str, list[tuple[str, Tamper, str]]] = {
     "keys": [
         ("pages", lambda frame: pl.concat([frame, frame.head(1)]), "pages.*, adiak +2"),
@@ -59,7 +59,7 @@ TAMPERED: dict[str, list[tuple[str, Tamper, str]]] = {
     ],
     "targets_known": [("targets", lambda frame: frame.clear(), "x86_64_v3")],
 }
-# Check: the view that is changed, and its slip.
+# Check: the changed view, and the error in it.
 SLIPS: dict[str, list[tuple[str, str, str]]] = {
     "snapshot_counts": [("snapshots", "count(distinct package) as", "count(*) as")],
     "matrix_sums": [
@@ -252,8 +252,9 @@ def columns() -> dict[str, set[str]]:
 def test_every_matrix_and_percentage_is_checked() -> None:
     """Every coverage view is in the check of sums, every percentage in that of limits."""
     texts = {file.stem: file.read_text() for file in check_files()}
-    # These take longer than a build should: two read what every spec needs, one all that hosts can
-    # use, which compatible_coverage counts too, and one holds each lock against each snapshot.
+    # These take longer than a build should: two read every spec's dependencies, one all that hosts
+    # can use, which compatible_coverage counts too, and one compares each lock file with each
+    # snapshot.
     shares = [name for name, found in columns().items() if any(c.endswith("_pct") for c in found)]
     matrices = [
         name

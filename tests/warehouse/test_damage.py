@@ -15,7 +15,7 @@ from pipeline.outputs import DATABASE
 from tests.conftest import run_command
 from tests.writing import make_spec, site_page, write_pages
 
-# Each is taken without a reject, and once ended the report of all snapshots.
+# Each is accepted without a reject, and once broke the report of all snapshots.
 PAGES: dict[str, tuple[str, dict[str, Any]]] = {
     "digits": ("develop-2025-03-16", {"compiler": f"gcc@{'1' * 5000}"}),
     "year 0": ("develop-0000-01-01", {}),

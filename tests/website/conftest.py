@@ -16,7 +16,7 @@ from tests.conftest import run_command
 
 # `make test-all` downloads the npm packages there.
 TARBALLS = Path(sys.prefix) / "npm"
-# Set where the packages were downloaded for the tests: there they run, whatever is missing.
+# Set if the packages have to be there: then their tests are not skipped.
 REQUIRED = "COVERAGE_BROWSER_REQUIRED"
 
 

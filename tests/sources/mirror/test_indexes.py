@@ -216,7 +216,7 @@ def test_nothing_but_the_indexes_of_a_mirror_is_looked_at(tmp_path: Path) -> Non
 
     flatten(tmp_path / "in", out=tmp_path / "out")
 
-    # Both layouts of a mirror that is being moved from one to the other count.
+    # Both layouts of a mirror under migration count.
     expected = [(SNAPSHOT, "hdf5", "e4s"), (SNAPSHOT, "zlib", "e4s")]
     assert rows_of(tmp_path / "out") == expected
 

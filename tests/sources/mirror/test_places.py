@@ -50,7 +50,7 @@ def test_a_pushed_stack_without_an_index_is_told(layout: int, tmp_path: Path) ->
             "v3/manifests/index/index.manifest.json",
         ),
     }[layout]
-    # What it holds is never searched for pages.
+    # Its contents are never searched for pages.
     write_pages(hep, {pushed: "{}", "blobs/sha256/00/specs.md": site_page("lost", SNAPSHOT)})
 
     flatten(tmp_path / "in", out=tmp_path / "out")

@@ -42,7 +42,7 @@ def with_key(line: str) -> str:
     return PLAIN.replace("layout: cache", line)
 
 
-# What is accepted, though the site writes it otherwise.
+# Accepted, though the site writes it differently.
 ACCEPTED: dict[str, str | bytes] = {
     "byte-order mark": b"\xef\xbb\xbf" + PLAIN.encode(),
     "CRLF": PLAIN.replace("\n", "\r\n"),
@@ -324,7 +324,7 @@ def tables(tmp_path_factory: pytest.TempPathFactory) -> dict[str, pl.DataFrame]:
     }
     sources = []
     for name, text in cases.items():
-        # Each a snapshot and a source of its own, so that none is another's duplicate.
+        # Each with its own snapshot and source, so that none is a duplicate of another.
         data = text.encode() if isinstance(text, str) else text
         tag = "develop-" + name.removesuffix(".md").replace("/", "-")
         folder_name = name.removesuffix(".md")
@@ -601,7 +601,7 @@ def test_what_may_not_be_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, w
     function = {"page": "open", "folder": "scandir"}[what]
     real = getattr(os, function)
 
-    # Tests may run as root, who may read anything.
+    # Tests may run as root, which can read anything.
     def refuse(path: Any, *arguments: Any, **options: Any) -> Any:
         if str(source / "b") in str(path):
             raise PermissionError(13, "Permission denied", path)
@@ -638,7 +638,7 @@ def test_no_page_takes_long(tmp_path: Path, text: str) -> None:
     started = time.process_time()
     refresh_tables([source], tmp_path / "out")
 
-    # Time of this processor alone, and ten times what it is, so that no load fails the test.
+    # CPU time, with a margin of ten, so that load does not fail the test.
     assert time.process_time() - started < 1 + len(text) / 100_000
 
 

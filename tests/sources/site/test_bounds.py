@@ -105,7 +105,7 @@ def test_a_small_page_of_great_cost(tmp_path: Path, title: str) -> None:
     assert len(hashes) == 1
     assert len(rejects) == MAX_REJECTS + 1
     assert "found 1699000 more to refuse" in rejects[-1]["message"]
-    # Nothing that this process runs takes more.
+    # Nothing else that this process runs takes more.
     assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss < 600 * 1024  # of KiB
 
 

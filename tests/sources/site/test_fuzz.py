@@ -39,7 +39,7 @@ def test_the_seeds_hold(seed: bytes) -> None:
 
 
 @pytest.mark.slow
-# The same examples in every run: to find others is for `make fuzz`.
+# The same examples in every run; `make fuzz` finds others.
 @settings(max_examples=300, derandomize=True)
 @given(st.sampled_from(SEEDS), EDITS)
 @example(b"", [])

@@ -21,14 +21,14 @@ GOOD = [make_hash(1), make_hash(3)]
 BAD = make_hash(2)
 BAD_TEXT = "text with a control character or a lone surrogate"
 
-# The faults: what is put in the place of text that all dialects have alike, and the reason given.
+# Faults: the replacement of a text that all dialects have, and the reason in the message.
 FAULTS = {
     "a control character": ("FAULT", "n=\x01", BAD_TEXT),
     "a NUL": ("FAULT", "n=\x00", BAD_TEXT),
     "a lone surrogate": ("FAULT", r"n=\ud800", BAD_TEXT),
     "the other half": ("FAULT", r"n=\uDFFF", BAD_TEXT),
 }
-# What only some dialects can write, and how.
+# Faults that only some dialects can express.
 YAML_FAULTS = {
     "a merge key": ("{<<: {a: 1}}", "merge keys (<<) are not supported"),
     "a tag": ("!thing x", "tag '!thing' is not supported"),
