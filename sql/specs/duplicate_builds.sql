@@ -24,36 +24,21 @@ with groups as (
     having count(*) > 1
 ),
 
-numbered as (
-    select
-        row_number() over () as group_number,
-        tag,
-        package,
-        version,
-        compiler,
-        os,
-        platform,
-        target,
-        variants,
-        flags,
-        namespace,
-        spec_count,
-        "hashes"
-    from groups
-),
-
 members as (
     select
-        group_number,
         tag,
+        package,
+        "hashes"[1] as first_hash,
         spec_count,
         unnest("hashes") as hash
-    from numbered
+    from groups
 ),
 
 shared as (
     select
-        members.group_number,
+        members.tag,
+        members.package,
+        members.first_hash,
         members.spec_count,
         dependencies.dependency_name,
         dependencies.dependency_hash,
@@ -68,7 +53,9 @@ shared as (
 
 differing as (
     select
-        group_number,
+        tag,
+        package,
+        first_hash,
         bool_or(is_needed) as is_needed,
         list(distinct dependency_name order by dependency_name) as differing_dependencies
     from shared
@@ -77,23 +64,26 @@ differing as (
 )
 
 select
-    numbered.tag,
-    numbered.package,
-    numbered.version,
-    numbered.compiler,
-    numbered.os,
-    numbered.platform,
-    numbered.target,
-    numbered.variants,
-    numbered.flags,
-    numbered.namespace,
-    numbered.spec_count,
-    numbered."hashes",
+    groups.tag,
+    groups.package,
+    groups.version,
+    groups.compiler,
+    groups.os,
+    groups.platform,
+    groups.target,
+    groups.variants,
+    groups.flags,
+    groups.namespace,
+    groups.spec_count,
+    groups."hashes",
     case
         when differing.is_needed then 'dependency'
         when not differing.is_needed then 'build dependency only'
         else 'unknown'
     end as differs_in,
     coalesce(differing.differing_dependencies, []) as differing_dependencies
-from numbered
-left join differing on differing.group_number = numbered.group_number;
+from groups
+left join differing
+    on differing.tag = groups.tag
+    and differing.package = groups.package
+    and differing.first_hash = groups."hashes"[1];
