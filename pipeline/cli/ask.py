@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -20,9 +21,15 @@ from pipeline.cli.options import (
     tag_option,
 )
 from pipeline.errors import LossError, QueryError
+from pipeline.rows import Rows
+from pipeline.text import counted
+
+if TYPE_CHECKING:
+    from pipeline.warehouse.questions import Host
 
 OPTION = re.compile(r"--([a-z][a-z-]*(=.*)?)?", re.DOTALL)
 PARQUET = "parquet"
+NAMED = 10  # packages that are named of those lost or gained
 SUFFIXES = {".parquet": PARQUET, ".csv": "csv", ".json": "json", ".md": "markdown"}
 LIST_OS = "from operating_systems order by os"
 LIST_TARGETS = "select distinct host_target as target, family from targets order by all"
@@ -107,45 +114,88 @@ def query(
             say(f"{output}: written")
 
 
-@click.command(short_help="Show where a package is built, compatible or missing.")
-@click.argument("name")
-@tag_option
-@out_option
-@format_option
-def package(name: str, tag: str | None, out: Path, output_format: str) -> None:
-    """Show where a snapshot has the package NAME built, compatible or missing.
-
-    In each environment it is built, compatible (a binary for another target runs there), or
-    missing.
-    """
-    from pipeline.warehouse.questions import ask_package, known_tag
-
-    with asking(out) as connection:
-        tag = known_tag(connection, tag)
-        rows = ask_package(connection, name, tag)
-        say(f"{name} in {tag}")
-        show(rows, output_format)
-
-
 os_option = click.option(
     "--os", "host_os", default=None, help="The host's operating system, as ubuntu22.04."
 )
-target_option = click.option(
-    "--target", default=None, help="The host's CPU target, as zen4.  [default: this machine's]"
-)
-
-
-@click.command(short_help="List the binaries of a snapshot that a host can use.")
-@click.argument("packages", metavar="[PACKAGE]...", nargs=-1)
-@click.option(
+this_os_option = click.option(
     "--os",
     "host_os",
     default=None,
     help="The host's operating system, as ubuntu22.04.  [default: this machine's]",
 )
+target_option = click.option(
+    "--target", default=None, help="The host's CPU target, as zen4.  [default: this machine's]"
+)
+libc_option = click.option(
+    "--libc", default=None, help="Version of the host's glibc, for an OS not known here."
+)
+exact_os_option = click.option(
+    "--exact-os", is_flag=True, help="Only binaries built on the same OS."
+)
+
+
+def named_host(host_os: str | None, target: str | None, libc: str | None) -> Host:
+    """Return the host that is meant: what is not named is this machine's.
+
+    Raises
+    ------
+    click.UsageError
+        This machine's operating system can't be told.
+    """
+    from pipeline.hosts import this_os
+    from pipeline.tables.targets import this_machine
+    from pipeline.warehouse.questions import Host
+
+    host_os = host_os or this_os()
+    if host_os is None:
+        raise click.UsageError("can't detect this machine's OS: name it with --os")
+    return Host(host_os, target or this_machine(), libc)
+
+
+@click.command(short_help="Show where a package is built, compatible or missing.")
+@click.argument("name")
+@os_option
 @target_option
-@click.option("--libc", default=None, help="Version of the host's glibc, for an OS not known here.")
-@click.option("--exact-os", is_flag=True, help="Only binaries built on the same OS.")
+@libc_option
+@exact_os_option
+@tag_option
+@out_option
+@format_option
+def package(
+    name: str,
+    host_os: str | None,
+    target: str | None,
+    libc: str | None,
+    exact_os: bool,
+    tag: str | None,
+    out: Path,
+    output_format: str,
+) -> None:
+    """Show where a snapshot has the package NAME built, compatible or missing.
+
+    In each environment it is built, compatible (another binary runs there: its target is an
+    ancestor, and its OS the same or, by Spack's rule, one whose C library is not newer), or
+    missing. With --os or --target, only what such a host can use is shown; the exit status is 1 if
+    it can use nothing.
+    """
+    from pipeline.warehouse.questions import ask_package, explain_missing, known_tag
+
+    host = named_host(host_os, target, libc) if host_os or target or libc else None
+    with asking(out) as connection:
+        tag = known_tag(connection, tag)
+        rows = ask_package(connection, name, tag, host, exact_os=exact_os)
+        say(f"{name} in {tag}" + (f" on {host.os}, {host.target}" if host else ""))
+        show(rows, output_format)
+        if host and not rows.values:
+            raise QueryError(explain_missing(connection, tag, name, host))
+
+
+@click.command(short_help="List the binaries of a snapshot that a host can use.")
+@click.argument("packages", metavar="[PACKAGE]...", nargs=-1)
+@this_os_option
+@target_option
+@libc_option
+@exact_os_option
 @click.option("--list-os", is_flag=True, help="List the known operating systems and exit.")
 @click.option("--list-targets", is_flag=True, help="List the known CPU targets and exit.")
 @tag_option
@@ -169,19 +219,14 @@ def usable(
     any OS whose C library is not older; --exact-os requires the same OS. With PACKAGE, the exit
     status is 1 if none of them is available.
     """
-    from pipeline.hosts import this_os
-    from pipeline.tables.targets import this_machine
     from pipeline.warehouse.database import run_query
-    from pipeline.warehouse.questions import Host, ask_usable, explain_missing, known_tag
+    from pipeline.warehouse.questions import ask_usable, explain_missing, known_tag
 
     if list_os or list_targets:
         with asking(out) as connection:
             show(run_query(connection, LIST_OS if list_os else LIST_TARGETS), output_format)
         return
-    host_os = host_os or this_os()
-    if host_os is None:
-        raise click.UsageError("can't detect this machine's OS: name it with --os")
-    host = Host(host_os, target or this_machine(), libc)
+    host = named_host(host_os, target, libc)
     with asking(out) as connection:
         tag = known_tag(connection, tag)
         rows = ask_usable(connection, tag, host, packages, exact_os=exact_os)
@@ -248,18 +293,32 @@ def diff(from_tag: str, to_tag: str, fail_on_loss: bool, out: Path, output_forma
     """List what changed from snapshot FROM to snapshot TO, and why; losses come first.
 
     A cell is a package in an environment: platform, OS and target. Stacks, environments and
-    packages that were lost or added as a whole are listed first, on stderr.
+    packages that were lost or added as a whole are listed first, on stderr. For snapshots that do
+    not follow each other, such as a weekly one and a release, the words are what is not in TO and
+    what is only in TO.
     """
-    from pipeline.warehouse.questions import ask_diff, ask_membership
+    from pipeline.warehouse.questions import (
+        are_in_line,
+        ask_diff,
+        ask_membership,
+        word_between_lines,
+    )
 
     with asking(out) as connection:
         rows = ask_diff(connection, from_tag, to_tag)
-        for change, kind, member, packages, cells, _ in ask_membership(
-            connection, from_tag, to_tag
-        ).values:
-            if kind != "package":
-                say(f"{change}: {kind} {member} ({packages} packages, {cells} cells)")
-        show(rows, output_format)
+        in_line = are_in_line(connection, from_tag, to_tag)
+
+        def worded(word: str | None) -> str | None:
+            return word if in_line or word is None else word_between_lines(word, from_tag, to_tag)
+
+        if not in_line:
+            say(f"{from_tag} and {to_tag} do not follow each other: nothing was lost or gained")
+        for line in membership_lines(ask_membership(connection, from_tag, to_tag), worded):
+            say(line)
+        show(
+            Rows(rows.columns, [(worded(row[0]), worded(row[1]), *row[2:]) for row in rows.values]),
+            output_format,
+        )
         changes = [(row[0], row[1]) for row in rows.values]
         # Cells of unreadable pages are not known to be lost.
         lost = sum(change == "lost" and cause != "unreadable" for change, cause in changes)
@@ -270,7 +329,26 @@ def diff(from_tag: str, to_tag: str, fail_on_loss: bool, out: Path, output_forma
         if fail_on_loss and (lost or downgraded):
             raise LossError(
                 f"{lost} cells lost and {downgraded} downgraded from {from_tag} to {to_tag}"
+                if in_line
+                else f"{lost} cells not in {to_tag}, and {downgraded} older there"
             )
+
+
+def membership_lines(rows: Rows, worded: Callable[[str], str | None]) -> list[str]:
+    """Return a line for each stack and environment that went or came, and one of packages."""
+    lines = []
+    packages: dict[str, list[str]] = {}
+    for change, kind, member, package_count, cell_count, _ in rows.values:
+        if kind == "package":
+            packages.setdefault(change, []).append(member)
+        else:
+            counts = f"{counted(package_count, 'package')}, {counted(cell_count, 'cell')}"
+            lines.append(f"{worded(change)}: {kind} {member} ({counts})")
+    for change, members in packages.items():
+        more = f" and {len(members) - NAMED:,} more" if len(members) > NAMED else ""
+        named = ", ".join(members[:NAMED])
+        lines.append(f"{worded(change)}: {counted(len(members), 'package')}: {named}{more}")
+    return lines
 
 
 @click.command()

@@ -24,8 +24,9 @@ ALL_SNAPSHOTS = "all"
     "--os",
     "host_os",
     callback=readable,
-    help="Only what a host with this operating system can use.",
+    help="Only what a host with this operating system can use: of it, or of an older C library.",
 )
+@click.option("--exact-os", is_flag=True, help="Only what was built on the same OS.")
 @click.option("--target", callback=readable, help="Only what runs on a host with this CPU target.")
 @out_option
 @format_option
@@ -33,6 +34,7 @@ def find(
     spec: tuple[str, ...],
     tag: str | None,
     host_os: str | None,
+    exact_os: bool,
     target: str | None,
     out: Path,
     output_format: str,
@@ -56,7 +58,7 @@ def find(
             tags = [str(found) for (found,) in run_query(connection, query).values]
         else:
             tags = [known_tag(connection, tag)]
-        found = find_specs(connection, asked, tags, (host_os, target))
+        found = find_specs(connection, asked, tags, (host_os, target), exact_os=exact_os)
         show(found.rows, output_format)
         for reason, count in found.untold.items():
             say(f"{counted(count, 'spec')}: can't tell whether they satisfy it: {reason}")

@@ -22,7 +22,7 @@ MAX_STACKS = 200
 # What is read of all snapshots.
 SHARED = ("snapshot_tags", "snapshots", "environments", "version_order")
 # What several views read.
-STORED = ("specs", "cells", "stack_specs", "usable_cells", "snapshot_changes")
+STORED = ("specs", "cells", "stack_specs", "built_cells", "snapshot_changes")
 
 
 def batches(snapshots: list[dict[str, Any]], stale: set[str]) -> Iterator[list[str]]:

@@ -29,17 +29,19 @@ PREFIX = 7  # letters of a hash that tell the specs of a package apart; Spack ta
 
 # What is shown of a snapshot: its table in the file, and the query. Lists are JSON text.
 SNAPSHOT_TABLES = {
-    "usable": "select tag, package, compiler, os, target, is_exact from steps.usable_cells",
     "overlap": """
         select tag, stack_a, stack_b, shared_package_count, package_jaccard
         from stack_overlap
         where shared_package_count > 0
     """,
     "specs": """
-        select tag, package, platform, os, target, compiler, version,
+        select specs.tag, package, platform, os, target, compiler, version,
             to_json(variants)::varchar as variants, to_json(stacks)::varchar as stacks,
-            is_in_root, size_bytes, hash
+            is_in_root, size_bytes, array_to_string(recorded_libcs.glibc, '.') as glibc, specs.hash
         from specs
+        left join steps.recorded_libcs
+            on recorded_libcs.tag = specs.tag
+            and recorded_libcs.hash = specs.hash
     """,
 }
 NO_OVERLAP = f"{SNAPSHOT_TABLES['overlap']} limit 0"

@@ -316,9 +316,9 @@ def page_data(
     """Return what the scripts know before they load anything: snapshots, and what runs where.
 
     `targets` has, for each target of archspec that can run a binary of some snapshot, the targets
-    of those binaries, the nearest first; `systems` for each operating system those of an older or
-    the same C library; `families` the family of each target. `dependencies` are the snapshots in
-    `folder` with a file of what their specs need.
+    of those binaries, the nearest first; `systems` the platform and C library of each operating
+    system where they are known; `families` the family of each target. `dependencies` are the
+    snapshots in `folder` with a file of what their specs need.
     """
     targets = connection.execute(
         """
@@ -331,11 +331,10 @@ def page_data(
     ).fetchall()
     systems = connection.execute(
         """
-        select host_os, list(binary_os order by binary_os)
-        from os_compatibility
-        where binary_os in (select os from environments)
-        group by all
-        order by all
+        select os, {platform: platform, libc: libc, version: libc_version}
+        from operating_systems
+        where libc_version is not null
+        order by os
         """
     ).fetchall()
     built_systems = connection.execute(
@@ -347,6 +346,7 @@ def page_data(
     names = (
         "tag",
         "kind",
+        "line",
         "previous_tag",
         "snapshot_date",
         "package_count",

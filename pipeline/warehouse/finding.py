@@ -13,7 +13,7 @@ from pipeline.rows import Rows
 from pipeline.specs.grammar import Node
 from pipeline.specs.satisfy import Compiler, ConcreteSpec, Need, judge
 from pipeline.warehouse.database import run_query
-from pipeline.warehouse.questions import check_name
+from pipeline.warehouse.questions import OS_QUERY, check_name
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,7 +38,11 @@ SPECS_QUERY = f"""
     where tag = $tag
         and ($package is null or package = $package)
         and ($hash is null or starts_with(hash, $hash))
-        and ($os is null or os = $os)
+        and (
+            $os is null
+            or os = $os
+            or not $exact_os and hash in (select hash from steps.specs_on_os($tag, $os, null))
+        )
         and (
             $target is null
             or target = $target
@@ -186,27 +190,39 @@ def find_specs(
     asked: Node,
     tags: Sequence[str],
     host: tuple[str | None, str | None] = (None, None),
+    *,
+    exact_os: bool = False,
 ) -> Found:
     """Return the specs of some snapshots that satisfy an abstract spec.
 
-    With a `host`, an os and a target, only what it can use. Columns: tag, package, version,
-    compiler, os, platform, target, variants, hash, stacks.
+    With a `host`, an os and a target, only what it can use; with `exact_os` only what was built on
+    its os. Columns: tag, package, version, compiler, os, platform, target, variants, hash, stacks.
 
     Raises
     ------
     QueryError
-        The package is in no snapshot, or archspec lacks the host's target.
+        The package is in no snapshot, archspec lacks the host's target, or nothing is known of its
+        os.
     """
     os, target = host
     if target is not None:
         check_name(connection, "target", target, "select distinct host_target from targets")
+    if os is not None:
+        check_name(connection, "os", os, OS_QUERY, [list(tags)])
     if asked.name is not None:
         check_name(connection, "package", asked.name, "select distinct package from specs")
     found: list[tuple[Any, ...]] = []
     untold: dict[str, int] = {}
     for tag in tags:
         snapshot = Snapshot(connection, tag, needs_dependencies=bool(asked.dependencies))
-        rows = snapshot.ask(SPECS_QUERY, package=asked.name, hash=asked.hash, os=os, target=target)
+        rows = snapshot.ask(
+            SPECS_QUERY,
+            package=asked.name,
+            hash=asked.hash,
+            os=os,
+            target=target,
+            exact_os=exact_os,
+        )
         for row in rows:
             judged = judge(asked, snapshot.concrete(row))
             if judged.answer is True:

@@ -23,6 +23,8 @@ PACKAGE_QUERY = """
         os,
         target,
         'built' as state,
+        'exact' as os_match,
+        null as usable_os,
         null as usable_target,
         list_sort(list_distinct(flatten(list(versions)))) as versions,
         list_sort(list(distinct compiler)) as compilers,
@@ -36,15 +38,46 @@ PACKAGE_QUERY = """
         platform,
         os,
         target,
-        case when usable_target is null then 'missing' else 'compatible' end,
-        usable_target,
+        if(is_usable, 'compatible', 'missing'),
+        if(is_usable, os_match, null),
+        if(is_usable, reusable_os, null),
+        if(is_usable, reusable_target, null),
         [],
         [],
         [],
         0
-    from gaps
-    where package = $package and tag = $tag
+    from (
+        select
+            *,
+            os_match is not null and (os_match = 'same os' or not $exact_os) as is_usable
+        from gaps
+        where package = $package and tag = $tag
+    )
     order by platform, os, target
+"""
+PACKAGE_ON_HOST_QUERY = """
+    select
+        specs.platform,
+        specs.os,
+        specs.target,
+        if(usable.os_match = 'exact', 'built', 'compatible') as state,
+        usable.os_match,
+        null as usable_os,
+        null as usable_target,
+        list(distinct specs.version order by specs.version) as versions,
+        list(distinct specs.compiler order by specs.compiler) as compilers,
+        list_sort(list_distinct(flatten(list(specs.stacks)))) as stacks,
+        count(*) as spec_count
+    from usable_on_any_os($tag, $os, $target, $libc) as usable
+    inner join specs
+        on specs.tag = usable.tag
+        and specs.package = usable.package
+        and specs.hash = usable.hash
+    where usable.package = $package and (usable.os = $os or not $exact_os)
+    group by all
+    order by
+        min(list_position(['exact', 'same os', 'older libc'], usable.os_match)),
+        specs.platform, specs.os, specs.target
 """
 USABLE_QUERY = """
     select package, version, compiler, os, target, target_match, os_match, hash, stacks
@@ -56,13 +89,27 @@ USABLE_QUERY = """
 OS_QUERY = """
     select os from operating_systems where libc_version is not null
     union
-    select os from specs where tag = ?
+    select os from environments where list_contains(?, tag)
 """
 NEAREST_QUERY = """
-    select compiler, os, target, hash
+    select specs.compiler, specs.os, specs.target, specs.hash
     from specs
-    where tag = $tag and package = $package
-    order by os <> $os, os desc, target, hash
+    left join targets
+        on targets.binary_target = specs.target
+        and targets.host_target = $target
+    where specs.tag = $tag and specs.package = $package
+    order by
+        -- The target's family, or at least the operating system.
+        specs.target not in (
+            select same.host_target
+            from targets as same
+            where same.family = (select any_value(family) from targets where host_target = $target)
+        ),
+        specs.os <> $os,
+        targets.distance nulls last,
+        specs.os desc,
+        specs.target,
+        specs.hash
     limit 1
 """
 TAGS_QUERY = """
@@ -131,6 +178,17 @@ DIFF_QUERY = """
         cause, package, platform, os, target
 """
 
+# Between snapshots of two lines nothing was lost or gained: each says what the other lacks.
+CHANGES_BETWEEN_LINES = {
+    "lost": "not in {to_tag}",
+    "gained": "only in {to_tag}",
+    "downgraded": "older in {to_tag}",
+    "upgraded": "newer in {to_tag}",
+    "versions changed": "other versions",
+    "rebuilt": "other builds",
+}
+CAUSES_BETWEEN_LINES = {" dropped": " not in {to_tag}", " added": " not in {from_tag}"}
+
 
 def newest_tag(connection: duckdb.DuckDBPyConnection) -> str:
     """Return the snapshot that is meant where none is named.
@@ -180,20 +238,6 @@ def check_name(
     raise QueryError(f"no {kind} {name!r}: {closest_names(name, names)}")
 
 
-def ask_package(connection: duckdb.DuckDBPyConnection, package: str, tag: str) -> Rows:
-    """Return what each environment of a snapshot has of a package.
-
-    Columns: platform, os, target, state (`built`, `compatible` where only another target's binary
-    runs there, or `missing`), usable_target, versions, compilers, stacks, spec_count.
-    """
-    check_name(connection, "package", package, "select distinct package from specs")
-    tags = run_query(connection, TAGS_QUERY, [package])
-    if (tag,) not in tags.values:
-        found = ", ".join(str(found) for (found,) in tags.values[:5])
-        raise QueryError(f"no package {package!r} in {tag}: it is in {found}; name one with --tag")
-    return run_query(connection, PACKAGE_QUERY, {"package": package, "tag": tag})
-
-
 @dataclass(frozen=True)
 class Host:
     """A machine: its operating system and CPU target, and its glibc where that is named."""
@@ -201,6 +245,39 @@ class Host:
     os: str
     target: str
     libc: str | None = None
+
+
+def ask_package(
+    connection: duckdb.DuckDBPyConnection,
+    package: str,
+    tag: str,
+    host: Host | None = None,
+    *,
+    exact_os: bool = False,
+) -> Rows:
+    """Return what each environment of a snapshot has of a package, or those that a host can use.
+
+    Columns: platform, os, target, state (`built`, `compatible` where only another binary runs, or
+    `missing`), os_match (`exact`, `same os` or `older libc`), usable_os and usable_target of that
+    binary, versions, compilers, stacks, spec_count. With `exact_os` only binaries of the same os
+    are compatible.
+
+    Raises
+    ------
+    QueryError
+        The package is not in the snapshot, or nothing is known of the host.
+    """
+    check_name(connection, "package", package, "select distinct package from specs")
+    tags = run_query(connection, TAGS_QUERY, [package])
+    if (tag,) not in tags.values:
+        found = ", ".join(str(found) for (found,) in tags.values[:5])
+        raise QueryError(f"no package {package!r} in {tag}: it is in {found}; name one with --tag")
+    parameters: dict[str, object] = {"package": package, "tag": tag, "exact_os": exact_os}
+    if host is None:
+        return run_query(connection, PACKAGE_QUERY, parameters)
+    check_host(connection, [tag], host)
+    parameters |= {"os": host.os, "target": host.target, "libc": host.libc}
+    return run_query(connection, PACKAGE_ON_HOST_QUERY, parameters)
 
 
 def ask_usable(
@@ -220,7 +297,7 @@ def ask_usable(
     QueryError
         A name is unknown, or the host's os is one that can't be judged.
     """
-    check_host(connection, tag, host)
+    check_host(connection, [tag], host)
     for package in packages:
         check_name(connection, "package", package, "select distinct package from specs")
     parameters: dict[str, object] = {
@@ -234,8 +311,8 @@ def ask_usable(
     return run_query(connection, USABLE_QUERY, parameters)
 
 
-def check_host(connection: duckdb.DuckDBPyConnection, tag: str, host: Host) -> None:
-    """Refuse a host of which nothing is known.
+def check_host(connection: duckdb.DuckDBPyConnection, tags: Sequence[str], host: Host) -> None:
+    """Refuse a host of which nothing is known, and whose os none of the snapshots has.
 
     Raises
     ------
@@ -248,7 +325,7 @@ def check_host(connection: duckdb.DuckDBPyConnection, tag: str, host: Host) -> N
             raise QueryError(f"--libc {host.libc!r} is no version; write it as 2.34")
         return
     try:
-        check_name(connection, "os", host.os, OS_QUERY, [tag])
+        check_name(connection, "os", host.os, OS_QUERY, [list(tags)])
     except QueryError as error:
         raise QueryError(f"{error}; if its glibc is known, add --libc VERSION") from None
 
@@ -257,7 +334,13 @@ def explain_missing(
     connection: duckdb.DuckDBPyConnection, tag: str, package: str, host: Host
 ) -> str:
     """Say that no spec of a package runs on a host, and which comes nearest or where it is."""
-    nearest = run_query(connection, NEAREST_QUERY, {"tag": tag, "package": package, "os": host.os})
+    parameters: dict[str, object] = {
+        "tag": tag,
+        "package": package,
+        "os": host.os,
+        "target": host.target,
+    }
+    nearest = run_query(connection, NEAREST_QUERY, parameters)
     if nearest.values:
         compiler, os, target, hash_ = nearest.values[0]
         return (
@@ -285,7 +368,7 @@ def ask_missing(
         known_tag(connection, tag)
     os, target = host
     if os is not None and target is not None:
-        check_host(connection, from_tag, Host(os, target))
+        check_host(connection, [from_tag, in_tag], Host(os, target))
     parameters: dict[str, object] = {
         "from_tag": from_tag,
         "in_tag": in_tag,
@@ -312,3 +395,22 @@ def ask_diff(connection: duckdb.DuckDBPyConnection, from_tag: str, to_tag: str) 
     for tag in (from_tag, to_tag):
         known_tag(connection, tag)
     return run_query(connection, DIFF_QUERY, {"from_tag": from_tag, "to_tag": to_tag})
+
+
+def are_in_line(connection: duckdb.DuckDBPyConnection, from_tag: str, to_tag: str) -> bool:
+    """Return whether two snapshots are of one line, so that one follows the other."""
+    lines = "select count(distinct (kind, line)) = 1 and bool_and(line is not null) from snapshots"
+    query = f"{lines} where list_contains(?, tag)"
+    return bool(run_query(connection, query, [[from_tag, to_tag]]).values[0][0])
+
+
+def word_between_lines(word: str, from_tag: str, to_tag: str) -> str:
+    """Return a change or its cause in the words for snapshots of two lines.
+
+    >>> word_between_lines("environment dropped", "develop", "v1.0")
+    'environment not in v1.0'
+    """
+    word = CHANGES_BETWEEN_LINES.get(word, word)
+    for ending, words in CAUSES_BETWEEN_LINES.items():
+        word = word.removesuffix(ending) + words if word.endswith(ending) else word
+    return word.format(from_tag=from_tag, to_tag=to_tag)

@@ -1,6 +1,6 @@
 -- How many packages a host can use: built for its exact target, for its os, or for an older libc.
 -- Grain: one row per tag, os and host_target; all archspec targets of the snapshot's families.
--- Reads: snapshot_hosts, cells, coverage_os_target, snapshots
+-- Reads: snapshot_hosts, cells, numbered_cells, coverage_os_target, snapshots
 create or replace view compatible_coverage as
 -- Many hosts run the same set of binaries, so count each set once.
 with binaries as (
@@ -26,24 +26,32 @@ compatible as (
     group by all
 ),
 
-reusable_cells as (
+-- So do many packages have binaries for the same environments.
+holdings as (
     select
         tag,
-        reusable_binaries,
-        unnest(reusable_binaries) as built
-    from (select distinct tag, reusable_binaries from steps.snapshot_hosts)
+        environment_numbers,
+        count(*) as package_count
+    from (
+        select
+            tag,
+            package,
+            list(distinct environment_number order by environment_number) as environment_numbers
+        from steps.numbered_cells
+        group by all
+    )
+    group by all
 ),
 
 reusable as (
     select
-        reusable_cells.tag,
-        reusable_cells.reusable_binaries,
-        count(distinct cells.package) as package_count
-    from reusable_cells
-    inner join steps.cells
-        on cells.tag = reusable_cells.tag
-        and cells.os = reusable_cells.built.os
-        and cells.target = reusable_cells.built.target
+        hosts.tag,
+        hosts.reusable_environments,
+        sum(holdings.package_count)::bigint as package_count
+    from (select distinct tag, reusable_environments from steps.snapshot_hosts) as hosts
+    inner join holdings
+        on holdings.tag = hosts.tag
+        and list_has_any(holdings.environment_numbers, hosts.reusable_environments)
     group by all
 ),
 
@@ -66,7 +74,7 @@ counts as (
         and compatible.binary_targets = snapshot_hosts.binary_targets
     left join reusable
         on reusable.tag = snapshot_hosts.tag
-        and reusable.reusable_binaries = snapshot_hosts.reusable_binaries
+        and reusable.reusable_environments = snapshot_hosts.reusable_environments
 )
 
 select

@@ -1,6 +1,6 @@
 -- For each CPU target and os, the targets of the snapshot whose binaries run there.
 -- Grain: one row per tag, os and host_target; all archspec targets of the snapshot's families.
--- Reads: environments, os_compatibility, targets
+-- Reads: environments, numbered_environments, runnable_systems, targets
 create or replace view steps.snapshot_hosts as
 with families as (
     select distinct
@@ -21,39 +21,26 @@ hosts as (
     inner join main.targets on targets.family = families.family
 ),
 
--- An os runs its own binaries, and those of operating systems compatible by Spack's rule.
-runnable as (
-    select
-        tag,
-        os,
-        os as binary_os
-    from (select distinct tag, os from hosts)
-    union all
-    select
-        hosts.tag,
-        hosts.os,
-        os_compatibility.binary_os
-    from (select distinct tag, os from hosts) as hosts
-    inner join main.os_compatibility on os_compatibility.host_os = hosts.os
-),
-
 binaries as (
-    select distinct
+    select
         hosts.tag,
         hosts.os,
         hosts.host_target,
-        environments.os as binary_os,
-        environments.target as binary_target
+        numbered_environments.os as binary_os,
+        numbered_environments.target as binary_target,
+        numbered_environments.environment_number
     from hosts
-    inner join runnable
-        on runnable.tag = hosts.tag
-        and runnable.os = hosts.os
-    inner join main.environments
-        on environments.tag = hosts.tag
-        and environments.os = runnable.binary_os
+    inner join steps.runnable_systems
+        on runnable_systems.tag = hosts.tag
+        and runnable_systems.host_os = hosts.os
+    inner join steps.numbered_environments
+        on numbered_environments.tag = hosts.tag
+        and numbered_environments.platform = runnable_systems.platform
+        and numbered_environments.os = runnable_systems.os
+        and numbered_environments.glibc is not distinct from runnable_systems.glibc
     inner join main.targets
         on targets.host_target = hosts.host_target
-        and targets.binary_target = environments.target
+        and targets.binary_target = numbered_environments.target
 ),
 
 lists as (
@@ -61,9 +48,9 @@ lists as (
         tag,
         os,
         host_target,
-        list(binary_target order by binary_target) filter (where binary_os = os) as binary_targets,
-        list({os: binary_os, target: binary_target} order by binary_os, binary_target)
-            as reusable_binaries
+        list(distinct binary_target order by binary_target)
+            filter (where binary_os = os) as binary_targets,
+        list(environment_number order by environment_number) as reusable_environments
     from binaries
     group by all
 )
@@ -73,7 +60,7 @@ select
     hosts.os,
     hosts.host_target,
     coalesce(lists.binary_targets, []) as binary_targets,
-    coalesce(lists.reusable_binaries, []) as reusable_binaries
+    coalesce(lists.reusable_environments, []) as reusable_environments
 from hosts
 left join lists
     on lists.tag = hosts.tag

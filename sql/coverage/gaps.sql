@@ -1,6 +1,6 @@
 -- Environments of a snapshot that a package lacks, and which of its binaries would run there.
 -- Grain: one row per tag, package, platform, os and target; environments without a spec of it.
--- Reads: cells, environments, os_compatibility, targets
+-- Reads: cells, environments, built_cells, runnable_systems, targets
 create or replace view gaps as
 with packages as (
     select
@@ -68,41 +68,34 @@ nearest as (
     group by all
 ),
 
--- The same for all operating systems whose binaries run there; its own comes first.
-runnable as (
-    select
-        tag,
-        os,
-        os as binary_os,
-        target
-    from hosts
-    union all
-    select
-        hosts.tag,
-        hosts.os,
-        os_compatibility.binary_os,
-        hosts.target
-    from hosts
-    inner join os_compatibility on os_compatibility.host_os = hosts.os
-),
-
+-- The same of all binaries that run there by Spack's rule; those of the own os come first.
 reusable as (
     select
-        cells.tag,
-        cells.package,
-        runnable.os,
-        runnable.target,
+        built_cells.tag,
+        built_cells.package,
+        hosts.os,
+        hosts.target,
         first(
-            {os: cells.os, target: cells.target}
-            order by cells.os <> runnable.os, targets.distance, cells.os, cells.target
+            {os: built_cells.os, target: built_cells.target}
+            order by
+                built_cells.os <> hosts.os asc,
+                targets.distance asc,
+                built_cells.glibc desc nulls last,
+                built_cells.os asc,
+                built_cells.target asc
         ) as built
-    from steps.cells
-    inner join runnable
-        on runnable.tag = cells.tag
-        and runnable.binary_os = cells.os
+    from steps.built_cells
+    inner join steps.runnable_systems
+        on runnable_systems.tag = built_cells.tag
+        and runnable_systems.platform = built_cells.platform
+        and runnable_systems.os = built_cells.os
+        and runnable_systems.glibc is not distinct from built_cells.glibc
+    inner join hosts
+        on hosts.tag = runnable_systems.tag
+        and hosts.os = runnable_systems.host_os
     inner join targets
-        on targets.host_target = runnable.target
-        and targets.binary_target = cells.target
+        on targets.host_target = hosts.target
+        and targets.binary_target = built_cells.target
     group by all
 )
 

@@ -1,5 +1,5 @@
 -- The snapshots' tags: the kind of each, and the one before it in its line.
--- Grain: one row per tag.
+-- Grain: one row per tag; line is null for kind `other`, whose tags have no order.
 -- Reads: pages, spec_stacks, version_key
 create or replace view steps.snapshot_tags as
 with tags as (
@@ -65,7 +65,8 @@ lines as (
             when 'release'
                 then case when regexp_matches(tag, '^v[0-9]{4,}') then 'packages' else 'spack' end
             when 'dated' then dated.before || '*' || dated.behind
-            when 'versioned' then versioned.before
+            when 'versioned' then versioned.before || '*'
+            when 'other' then null
             else kind
         end as line
     from kinds
@@ -74,10 +75,10 @@ lines as (
 select
     tag,
     kind,
+    line,
     snapshot_date,
-    -- Tags of kind `other` have no order.
     case
-        when kind <> 'other'
+        when line is not null
             then lag(tag) over (
                 partition by kind, line
                 order by snapshot_date, main.version_key(tag), tag

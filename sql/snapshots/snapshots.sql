@@ -25,6 +25,7 @@ select
     coalesce(counts.package_count, 0) as package_count,
     coalesce(counts.spec_count, 0) as spec_count,
     coalesce(counts.spec_stack_count, 0) as spec_stack_count,
-    coalesce(counts.stack_count, 0) as stack_count
+    coalesce(counts.stack_count, 0) as stack_count,
+    snapshot_tags.line
 from steps.snapshot_tags
 left join counts on counts.tag = snapshot_tags.tag;

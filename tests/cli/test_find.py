@@ -82,27 +82,25 @@ def test_find_looks_into_other_snapshots(sample: Path) -> None:
     }
 
 
-def test_find_keeps_to_what_a_host_can_use(sample: Path) -> None:
-    """With a host, specs are of its os, and of its target or an ancestor of it."""
-    rows, _ = find(sample, "adiak", "--os", "ubuntu22.04", "--target", "zen4")
+@pytest.mark.parametrize("exact", [[], ["--exact-os"]])
+def test_find_keeps_to_what_a_host_can_use(sample: Path, exact: list[str]) -> None:
+    """Of its own os or an older C library, for its own target or an ancestor of that."""
+    host = ["--os", "ubuntu24.04", "--target", "zen4", *exact]
+    rows, _ = find(sample, "adiak", *host)
 
-    usable = json.loads(
-        run(
-            "usable",
-            "--exact-os",
-            "--os",
-            "ubuntu22.04",
-            "--target",
-            "zen4",
-            "adiak",
-            "--out",
-            sample,
-            "--format",
-            "json",
-        ).stdout
-    )
-    assert {row["hash"] for row in rows} == {row["hash"] for row in usable}
-    assert rows
+    result = run("usable", *host, "adiak", "--out", sample, "--format", "json")
+    assert {row["hash"] for row in rows} == {row["hash"] for row in json.loads(result.stdout)}
+    assert bool(rows) == (not exact)
+
+
+def test_find_for_an_os_whatever_the_target(sample: Path) -> None:
+    """Without --target what was built for any is found; an os that nobody knows is refused."""
+    rows, _ = find(sample, "adiak", "--os", "ubuntu24.04")
+
+    assert {row["target"] for row in rows} == {"aarch64", "neoverse_v2", "x86_64_v3"}
+    refused = run("find", "adiak", "--os", "ubuntu2404", "--out", sample)
+    assert refused.returncode == 1
+    assert "no os 'ubuntu2404': did you mean ubuntu24.04" in refused.stderr
 
 
 def test_find_says_what_it_cannot_tell(sample: Path) -> None:

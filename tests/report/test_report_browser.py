@@ -18,7 +18,8 @@ from tests.writing import make_spec, site_page, write_pages
 
 pytestmark = pytest.mark.slow
 
-MODES = ("exact", "compatible")
+# With the column of view matrix_cells that each shows.
+MODES = {"exact": "exact", "same-os": "compatible", "compatible": "reusable"}
 MARKUP = '</script><script>window.harmed = true</script><img src=x onerror="window.harmed = true">'
 LONG = "long-" + 195 * "x"
 UNICODE = "naïve'\"“ß” 猫"
@@ -165,14 +166,15 @@ def test_every_cell_lists_as_many_packages_as_it_counts(page: Page, tag: str, mo
 def test_the_matrices_are_what_the_view_says(page: Page, sample: Path, tag: str, mode: str) -> None:
     """All cells and totals of the three matrices, for an old snapshot and the newest."""
     choose(page, tag, mode)
+    name = MODES[mode]
     shown = page.locator("#matrix-tables td.share").all_text_contents()
     with open_warehouse(sample) as connection:
         rows = run_query(
             connection,
-            f"select {mode}_package_count, snapshot_package_count, {mode}_pct from matrix_cells, "
+            f"select {name}_package_count, snapshot_package_count, {name}_pct from matrix_cells, "
             "(values ('os', 'target'), ('compiler', 'os'), ('compiler', 'target')) "
             "as names(one, two) "
-            f"where tag = ? and {mode}_package_count > 0 "
+            f"where tag = ? and {name}_package_count > 0 "
             "and (compiler is null or 'compiler' in (one, two)) "
             "and (os is null or 'os' in (one, two)) and (target is null or 'target' in (one, two))",
             [tag],
@@ -234,8 +236,12 @@ def test_packages_are_exact_compatible_or_missing_as_the_views_say(
             """
             with states as (
                 select tag, package, platform, os, target,
-                    case when usable_target is null then '–missing'
-                        else '≈compatible' || usable_target end as state
+                    case os_match
+                        when 'same os' then '≈compatible' || reusable_target
+                        when 'older libc'
+                            then '≈compatible' || reusable_os || ' ' || reusable_target
+                        else '–missing'
+                    end as state
                 from gaps
                 union all
                 select tag, package, platform, os, target,
@@ -343,7 +349,7 @@ def usable_packages(out: Path, tag: str, os: str, target: str) -> dict[str, str]
             select package, min(case
                 when os_match = 'older libc' then '3 older libc'
                 when target_match = 'exact' then '1 exact'
-                else '2 ancestor'
+                else '2 same os'
             end)
             from usable_on_any_os(?, ?, ?)
             group by all
@@ -377,7 +383,7 @@ def test_my_machine_is_what_the_macro_says(page: Page, sample: Path, os: str, ta
     rows = page.locator("#machine-result tbody tr").all()
     shown = [row.locator("th, td").all_text_contents()[:2] for row in rows]
     found = {name: match[1:] for name, match in shown if match != "–missing"}
-    words = {"older libc": "older C library"}
+    words = {"older libc": "older C library", "same os": "same OS"}
     assert found == {name: words.get(match, match) for name, match in expected.items()}
     assert f"os={os}&target={target}" in page.url
 
@@ -440,7 +446,7 @@ def test_a_package_is_filtered_by_environment(page: Page, sample: Path) -> None:
     with open_warehouse(sample) as connection:
         expected = run_query(
             connection,
-            "select package from gaps where tag = ? and usable_target is null "
+            "select package from gaps where tag = ? and os_match is null "
             "and concat_ws('-', platform, os, target) = ? order by package",
             [WEEK_1, key],
         ).values

@@ -148,26 +148,69 @@ def test_coverage_compiler_os_available_counts_agnostic_packages_for_every_compi
     ]
 
 
-def test_usable_cells_are_built_for_or_usable() -> None:
-    """A binary counts for its platform's hosts that run it; without a compiler, for all."""
+def test_matrix_cells_tell_three_states() -> None:
+    """Built for a cell, usable there from the same os, or from an os of an older glibc."""
     specs = [
         Spec("a"),
         Spec("b", package="adiak", target="zen4"),
-        Spec("c", package="script", compiler="none"),
-        Spec("d", package="mac", platform="darwin", os="sonoma", compiler="apple-clang@15"),
+        Spec("c", package="old", os="rhel8"),
+        Spec("d", package="script", compiler="none"),
+        Spec("e", package="gcc-runtime", compiler="none"),
+        Spec("f", package="mac", platform="darwin", os="sonoma", compiler="apple-clang@15"),
     ]
-    rows = ask(open_views(specs), "select columns(* exclude tag) from steps.usable_cells")
-    gcc, linux = "gcc@11.4.0", "ubuntu22.04"
-    assert rows == [
-        ("adiak", gcc, linux, "zen4", True),
-        ("mac", "apple-clang@15", "sonoma", "x86_64_v3", True),
-        ("script", gcc, linux, "x86_64_v3", False),
-        ("script", gcc, linux, "zen4", False),
-        ("script", "none", linux, "x86_64_v3", True),
-        ("script", "none", linux, "zen4", False),
-        ("zlib", gcc, linux, "x86_64_v3", True),
-        ("zlib", gcc, linux, "zen4", False),
+    columns = "exact_package_count, compatible_package_count, reusable_package_count"
+    connection = open_views(specs)
+    environments = ask(
+        connection,
+        f"select os, target, {columns} from matrix_cells "
+        "where compiler is null and os is not null and target is not null",
+    )
+    compilers = ask(
+        connection,
+        f"select compiler, os, {columns} from matrix_cells "
+        "where compiler is not null and os is not null",
+    )
+
+    assert environments == [
+        ("rhel8", "x86_64_v3", 1, 1, 1),
+        ("rhel8", "zen4", 0, 1, 1),
+        ("sonoma", "x86_64_v3", 1, 1, 1),
+        ("ubuntu22.04", "x86_64_v3", 3, 3, 4),
+        ("ubuntu22.04", "zen4", 1, 4, 5),
     ]
+    # What needs no compiler is there for the users of each, but for parts of a compiler.
+    assert compilers == [
+        ("apple-clang@15", "sonoma", 1, 1, 1),
+        ("gcc@11.4.0", "rhel8", 1, 1, 1),
+        ("gcc@11.4.0", "ubuntu22.04", 2, 3, 4),
+        ("none", "ubuntu22.04", 2, 2, 2),
+    ]
+
+
+def test_the_glibc_that_an_index_records_decides_in_every_view() -> None:
+    """Built on ubuntu24.04 against an older glibc, a spec runs on rhel8; one against 2.39 not."""
+    specs = [
+        Spec("old", package="old", os="ubuntu24.04"),
+        Spec("new", package="new", os="ubuntu24.04"),
+        Spec("a", os="rhel8"),
+    ]
+    dependencies = [needs("old", "glibc", version="2.9"), needs("new", "glibc", version="2.39")]
+    connection = open_views(specs, dependencies=dependencies)
+
+    assert ask(
+        connection, "select package, os, reusable_os, os_match from gaps where os_match is not null"
+    ) == [
+        ("old", "rhel8", "ubuntu24.04", "older libc"),
+        ("zlib", "ubuntu24.04", "rhel8", "older libc"),
+    ]
+    for counts in (
+        "reusable_package_count from matrix_cells where os = 'rhel8' and target = 'x86_64_v3' "
+        "and compiler is null",
+        "reusable_package_count from compatible_coverage "
+        "where os = 'rhel8' and host_target = 'x86_64_v3'",
+        f"count(distinct package) from usable_on_any_os('{WEEK_1}', 'rhel8', 'x86_64_v3')",
+    ):
+        assert ask(connection, f"select {counts}") == [(2,)]
 
 
 def test_matrix_cells_have_totals_of_distinct_packages() -> None:
@@ -179,7 +222,8 @@ def test_matrix_cells_have_totals_of_distinct_packages() -> None:
     ]
     rows = ask(
         open_views(specs),
-        "select columns(* exclude (tag, snapshot_package_count)) from matrix_cells",
+        "select columns(* exclude (tag, snapshot_package_count, reusable_package_count, "
+        "reusable_pct)) from matrix_cells",
     )
     old, new, linux, v3, zen4 = "gcc@11.4.0", "gcc@12.1.0", "ubuntu22.04", "x86_64_v3", "zen4"
     one, two = (50.0,), (100.0,)
@@ -217,17 +261,20 @@ def test_matrix_cells_agree_with_the_views_of_one_matrix(sample: Path) -> None:
             )
         compatible = ask(
             connection,
-            "select tag, os, target, compatible_package_count from matrix_cells "
+            "select tag, os, target, compatible_package_count, reusable_package_count "
+            "from matrix_cells "
             "where os is not null and target is not null and compiler is null",
         )
         hosts = ask(
             connection,
-            "select tag, os, host_target, compatible_package_count from compatible_coverage",
+            "select tag, os, host_target, compatible_package_count, reusable_package_count "
+            "from compatible_coverage",
         )
         available = ask(
             connection,
             "select tag, compiler, os, compatible_package_count from matrix_cells "
-            "where os is not null and compiler is not null and compiler <> 'none'",
+            "where os is not null and compiler is not null and compiler <> 'none' "
+            "and compatible_package_count > 0",
         )
         of_compilers = ask(
             connection,

@@ -1,4 +1,4 @@
-"""Four views compared with a second implementation, in plain Python sets, on generated rows."""
+"""Five views compared with a second implementation, in plain Python sets, on generated rows."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from tests.rows import TARGET_ROWS, WEEK_1, WEEK_2, WEEK_3, Row, Spec, open_view
 SUCCESSIONS = ((WEEK_1, WEEK_2, WEEK_3), ("v0.9.0", "v0.10.0"), ("develop",), ("odd",))
 TAGS = [tag for succession in SUCCESSIONS for tag in succession]
 DISTANCES = {(host, binary): distance for host, binary, _, distance in TARGET_ROWS}
+GLIBCS = {"rhel8": 28, "ubuntu22.04": 35}  # the minor version
 
 Cell = tuple[str, str, str, str]
 
@@ -32,6 +33,7 @@ def spec_sets(draw: st.DrawFn) -> list[Spec]:
             tag=tag,
             stacks=draw(st.lists(st.sampled_from(["e4s", "hep", "old", "root"]), unique=True)),
             version=draw(st.sampled_from(["1.2", "1.10"])),
+            compiler=draw(st.sampled_from(["gcc@11.4.0", "llvm@17.0.6", "none"])),
             platform=draw(st.sampled_from(["linux", "linux", "cray"])),
             os=draw(st.sampled_from(["rhel8", "ubuntu22.04"])),
             target=draw(st.sampled_from(["x86_64", "x86_64_v3", "zen4", "graviton2"])),
@@ -145,6 +147,41 @@ def stack_overlap(specs: list[Spec]) -> Iterator[Row]:
             yield row
 
 
+def matrix_cells(specs: list[Spec]) -> Iterator[Row]:
+    for tag, held in by_tag(specs):
+        packages: defaultdict[Row, list[set[str]]] = defaultdict(lambda: [set(), set(), set()])
+        platforms = defaultdict(set)
+        for spec in held:
+            platforms[spec.os].add(spec.platform)
+        hosts = {
+            (os, spec.target) for os in platforms for spec in held if spec.platform in platforms[os]
+        }
+        systems = {(spec.compiler, spec.os) for spec in held} - {("none", os) for os in platforms}
+        for spec, (os, target) in itertools.product(held, hosts):
+            if (target, spec.target) not in DISTANCES:
+                continue
+            if spec.os != os and (spec.platform != "linux" or GLIBCS[spec.os] > GLIBCS[os]):
+                continue
+            state = 2 if spec.os != os else int(spec.target != target)
+            found = [(spec.compiler, state)]
+            if spec.compiler == "none":
+                found += [(name, max(state, 1)) for name, its_os in systems if its_os == os]
+            for compiler, best in found:
+                names = (compiler, os, target)
+                for keep in itertools.product((True, False), repeat=3):
+                    key = tuple(
+                        name if kept else None for name, kept in zip(names, keep, strict=True)
+                    )
+                    for place in range(best, 3):
+                        if not all(keep):
+                            packages[key][place].add(spec.package)
+        all_count = len({spec.package for spec in held})
+        for key, states in packages.items():
+            exact, compatible, reusable = map(len, states)
+            shares = [100 * count / all_count for count in (exact, compatible, reusable)]
+            yield (tag, *key, exact, compatible, all_count, *shares[:2], reusable, shares[2])
+
+
 @pytest.fixture(scope="module")
 def connection() -> duckdb.DuckDBPyConnection:
     return open_views()
@@ -152,7 +189,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 
 @pytest.mark.parametrize(
     "recompute",
-    [gaps, snapshot_changes, stack_coverage, stack_overlap],
+    [gaps, matrix_cells, snapshot_changes, stack_coverage, stack_overlap],
     ids=lambda one: one.__name__,
 )
 # All examples share the database, but not the rows.

@@ -11,6 +11,7 @@ import pytest
 from pipeline.tables.targets import this_machine
 from tests.conftest import run_command as run
 from tests.rows import WEEK_1, WEEK_2, Spec, ask, open_views
+from tests.writing import make_spec, site_page, write_pages
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
@@ -47,6 +48,8 @@ def test_package_tells_of_every_environment(sample: Path) -> None:
             "os": os,
             "target": "x86_64_v3",
             "state": "built",
+            "os_match": "exact",
+            "usable_os": None,
             "usable_target": None,
             "versions": [version],
             "compilers": [compiler],
@@ -58,6 +61,41 @@ def test_package_tells_of_every_environment(sample: Path) -> None:
             ("ubuntu24.04", "6.1.2", "gcc@13.2.0", "ml-linux-x86_64-rocm"),
         )
     ]
+
+
+def test_package_takes_binaries_of_an_older_libc(sample: Path) -> None:
+    """Each environment says whose binary would run there; with --exact-os only of the same OS."""
+    arguments = ["package", "adiak", "--tag", "develop-2025-03-16", "--out", sample]
+    found = {
+        (row["os"], row["target"]): (row["os_match"], row["usable_os"], row["usable_target"])
+        for row in answer(*arguments)
+        if row["state"] == "compatible"
+    }
+    states = {row["state"] for row in answer(*arguments, "--exact-os")}
+
+    assert found == {
+        ("rhel8", "aarch64"): ("older libc", "amzn2", "aarch64"),
+        ("rhel8", "x86_64_v3"): ("older libc", "ubuntu18.04", "x86_64_v3"),
+        ("ubuntu20.04", "x86_64_v3"): ("older libc", "ubuntu18.04", "x86_64_v3"),
+        ("ubuntu24.04", "aarch64"): ("older libc", "amzn2", "aarch64"),
+        ("ubuntu24.04", "x86_64_v3"): ("older libc", "ubuntu22.04", "x86_64_v3"),
+    }
+    assert states == {"built", "missing"}
+
+
+def test_package_for_a_host(sample: Path) -> None:
+    """Only what the host can use, the nearest first; status 1 with the nearest if nothing."""
+    arguments = ["package", "rocblas", "--target", "zen4", "--out", sample]
+    rows = answer(*arguments, "--os", "ubuntu24.10")
+    same_os = run(*arguments, "--os", "ubuntu24.10", "--exact-os")
+    too_old = run(*arguments, "--os", "centos7")
+
+    assert [(row["os"], row["state"], row["os_match"], row["versions"]) for row in rows] == [
+        ("ubuntu22.04", "compatible", "older libc", ["6.3.2"]),
+        ("ubuntu24.04", "compatible", "older libc", ["6.1.2"]),
+    ]
+    assert same_os.returncode == too_old.returncode == 1
+    assert "rocblas: not available for centos7, zen4; nearest is ubuntu24.04" in too_old.stderr
 
 
 def test_package_of_an_older_snapshot(sample: Path) -> None:
@@ -223,5 +261,43 @@ def test_diff_names_first_what_went_as_a_whole(sample: Path) -> None:
     result = run("diff", "develop-2025-03-16", "develop-2025-03-23", "--out", sample)
 
     assert re.search(
-        r"^lost: (stack|environment) \S+ \(\d+ packages, \d+ cells\)$", result.stderr, re.M
+        r"^lost: (stack|environment) \S+ \(\d+ packages?, \d+ cells?\)$", result.stderr, re.M
     )
+
+
+def test_diff_of_two_lines_says_what_is_not_in_the_other(sample: Path, tmp_path: Path) -> None:
+    """A week and a release do not follow each other: nothing was lost, but each lacks things."""
+    pages = {
+        f"{tag}/{package}/specs.md": site_page(package, tag, [make_spec(number, os=os)])
+        for number, (tag, package, os) in enumerate(
+            (
+                ("v1.0.0", "zlib", "ubuntu22.04"),
+                ("v1.0.0", "zlib", "rhel8"),
+                ("v1.0.0", "old", "ubuntu22.04"),
+                ("develop-2025-03-30", "zlib", "ubuntu22.04"),
+                ("develop-2025-03-30", "new", "ubuntu22.04"),
+            )
+        )
+        if (tag, os) != ("v1.0.0", "ubuntu22.04") or package != "zlib"
+    }
+    assert run("flatten", write_pages(tmp_path / "in", pages), "--out", tmp_path).returncode == 0
+    assert run("build", "--out", tmp_path).returncode == 0
+    arguments = ["diff", "v1.0.0", "develop-2025-03-30", "--out", tmp_path]
+
+    rows = answer(*arguments)
+    result = run(*arguments, "--fail-on-loss")
+
+    assert [(row["change"], row["cause"], row["package"], row["os"]) for row in rows] == [
+        ("not in develop-2025-03-30", "environment not in develop-2025-03-30", "zlib", "rhel8"),
+        ("not in develop-2025-03-30", "package not in develop-2025-03-30", "old", "ubuntu22.04"),
+        ("only in develop-2025-03-30", "cell not in v1.0.0", "zlib", "ubuntu22.04"),
+        ("only in develop-2025-03-30", "package not in v1.0.0", "new", "ubuntu22.04"),
+    ]
+    assert result.stderr.splitlines() == [
+        "v1.0.0 and develop-2025-03-30 do not follow each other: nothing was lost or gained",
+        "not in develop-2025-03-30: environment linux-rhel8-x86_64_v3 (1 package, 1 cell)",
+        "not in develop-2025-03-30: 1 package: old",
+        "only in develop-2025-03-30: 1 package: new",
+        "error: 2 cells not in develop-2025-03-30, and 0 older there",
+    ]
+    assert result.returncode == 4

@@ -2,7 +2,7 @@
 
 const DEFAULTS = {
     snapshot: page.snapshots.find((row) => row.is_newest)?.tag ?? "",
-    mode: "exact", // or compatible
+    mode: "exact", // or same-os, or compatible
     show: "packages", // in the cells of matrices: packages, share or specs
     targets: "each", // or family
     section: "",
@@ -14,6 +14,7 @@ const DEFAULTS = {
     change: "",
     os: page.host?.os ?? "",
     target: page.host?.target ?? "",
+    exactos: "", // or 1: only what was built on the host's OS
 };
 let state = { ...DEFAULTS };
 

@@ -71,7 +71,7 @@ function rowsWith(data, name, column, value) {
 }
 
 const SNAPSHOT_TABLES = ["cells", "changes", "dependents", "duplicates", "gaps", "matrix", "overlap", "packages",
-    "specs", "stacks", "usable"];
+    "specs", "stacks"];
 
 async function loadSnapshot(tag) {
     const known = page.snapshots.find((row) => row.tag === tag);

@@ -2,7 +2,7 @@
 
 const STATES = [
     ["exact", "exact", "built for this OS and target"],
-    ["ancestor", "ancestor", "built for an ancestor of the target"],
+    ["same os", "same OS", "built on this OS for an ancestor of the target"],
     ["older libc", "older C library", "built on another OS, whose C library is not newer"],
     ["missing", "missing", "no binary runs there"],
 ];
@@ -12,9 +12,23 @@ const STATES = [
 function matchOf(spec, os, target) {
     const distance = (page.targets[target] ?? [target]).indexOf(spec.target);
     if (distance < 0) return null;
-    if (spec.os === os) return { state: spec.target === target ? "exact" : "ancestor", distance };
-    if ((page.systems[os] ?? []).includes(spec.os)) return { state: "older libc", distance };
-    return null;
+    if (spec.os === os) return { state: spec.target === target ? "exact" : "same os", distance };
+    return hasLibcFor(spec, os) ? { state: "older libc", distance } : null;
+}
+
+// Whether an operating system's C library is not older than the spec's: that which the spec's index
+// records, or that of the OS it was built on.
+function hasLibcFor(spec, os) {
+    const host = page.systems[os];
+    const built = spec.glibc ? { libc: "glibc", version: spec.glibc } : page.systems[spec.os];
+    return Boolean(host && built) && host.platform === spec.platform && host.libc === built.libc
+        && compareVersions(built.version, host.version) <= 0;
+}
+
+function compareVersions(one, other) {
+    const [left, right] = [one, other].map((version) => version.split(".").map(Number));
+    const place = left.findIndex((part, index) => part !== right[index]);
+    return place < 0 ? left.length - right.length : left[place] - (right[place] ?? -1);
 }
 
 const rankOf = (match) => (match ? STATES.findIndex(([state]) => state === match.state) : 3);
@@ -25,7 +39,7 @@ function packagesFor(snapshot, os, target) {
     const best = new Map();
     for (const spec of snapshot.specs) {
         const match = matchOf(spec, os, target);
-        if (!match) continue;
+        if (!match || (state.exactos && match.state === "older libc")) continue;
         const known = best.get(spec.package);
         const isBetter = !known || rankOf(match) - rankOf(known.match)
             || match.distance - known.match.distance
@@ -43,6 +57,7 @@ function packagesFor(snapshot, os, target) {
 function showMachine(snapshot) {
     const box = document.getElementById("machine-result");
     const { os, target } = state;
+    document.getElementById("host-exact").checked = Boolean(state.exactos);
     for (const [id, value] of [["host-os", os], ["host-target", target]]) {
         const input = document.getElementById(id);
         // What somebody is typing is not chosen yet, and stays.
@@ -55,7 +70,7 @@ function showMachine(snapshot) {
     }
     const unknown = [
         ...(page.targets[target] ? [] : [`No binary of any snapshot runs on target ${target}.`]),
-        ...(page.systems[os] || snapshot.environments.some((one) => one.os === os) ? []
+        ...(page.systems[os] || state.exactos || snapshot.environments.some((one) => one.os === os) ? []
             : [`Of ${os} no C library is known: only binaries built on it count.`]),
     ];
     const rows = packagesFor(snapshot, os, target);
@@ -82,7 +97,7 @@ function showMachine(snapshot) {
         (value) => table.update(rows.filter((row) => value === "all" || row.state === value)), "machine-filter");
     box.replaceChildren(
         ...unknown.map((text) => element("p", { class: "warning" }, text)),
-        element("p", { id: "machine-count" }, element("strong", {}, share(runs, rows.length)), ` packages of ${snapshot.tag} run there.`),
+        element("p", { id: "machine-count" }, element("strong", {}, share(runs, rows.length)), ` packages of ${snapshot.tag} run there${state.exactos ? ", built on the same OS" : ""}.`),
         element("ul", { class: "facts" }, ...STATES.map(([key, , meaning]) => element("li", {},
             stateMark(key), ` ${number(counts[key])}`, element("span", { class: "detail" }, meaning)))),
         element("div", { class: "controls" }, filter), table.box);
@@ -97,7 +112,7 @@ function showMachine(snapshot) {
 }
 
 function stateMark(key) {
-    const signs = { exact: "✓", ancestor: "≈", "older libc": "≈", missing: "–" };
+    const signs = { exact: "✓", "same os": "≈", "older libc": "≈", missing: "–" };
     const kinds = { exact: "exact", missing: "missing" };
     return mark(signs[key], STATES.find(([state]) => state === key)[1], kinds[key] ?? "compatible");
 }

@@ -10,7 +10,7 @@ let opener = null; // what had the focus before the panel opened
 const DEPENDS = {
     matrices: ["mode", "show", "targets"],
     changes: ["from", "change"],
-    machine: ["os", "target"],
+    machine: ["os", "target", "exactos"],
     packages: ["search", "filter"],
     panel: ["cell", "package", "mode"],
 };
@@ -84,6 +84,7 @@ if (choice) {
     listen("package-filter", "filter");
     listen("host-os", "os");
     listen("host-target", "target");
+    document.getElementById("host-exact").addEventListener("change", ({ target }) => go({ exactos: target.checked ? "1" : "" }));
     document.getElementById("matrix-search").addEventListener("input", () => showMatrices(snapshot));
     document.getElementById("machine-form").addEventListener("submit", (event) => event.preventDefault());
     for (const link of document.querySelectorAll("nav a[href^='#']")) {

@@ -16,10 +16,59 @@ function showMatrices(snapshot) {
             scroller(title, matrixTable(snapshot, rowName, columnName, title, words)))));
 }
 
-// The rows that a cell stands for: who is built for it or, in compatible mode, usable there.
+// What is counted: the column of view matrix_cells, how a binary may run there, and words for it.
+const MODES = {
+    exact: { column: "exact_package_count", states: ["exact"], words: "built for both" },
+    "same-os": { column: "compatible_package_count", states: ["exact", "same os"], words: "that can be used with both, built on the same OS" },
+    compatible: { column: "reusable_package_count", states: ["exact", "same os", "older libc"], words: "that can be used with both" },
+};
+// Parts of a compiler, which serve nobody by themselves.
+const RUNTIMES = ["compiler-wrapper", "gcc-runtime"];
+
+// The rows that a cell stands for: who is built for it or, in another mode, usable there.
 function usableIn(snapshot, cell) {
-    return snapshot.usable.filter((row) => (state.mode === "compatible" || row.is_exact)
+    return usableRows(snapshot).filter((row) => MODES[state.mode].states.includes(row.state)
         && NAMES.every((name) => !cell[name] || cell[name] === row[name] || familyOf(row[name]) === cell[name]));
+}
+
+// Each package with each compiler, OS and target of the snapshot for which it is built or usable,
+// and how its best binary runs there; as view matrix_cells counts them.
+function usableRows(snapshot) {
+    if (snapshot.usable) return snapshot.usable;
+    const kinds = groupBy(snapshot.specs, (spec) => `${keyOf(spec)} ${spec.glibc ?? ""}`);
+    const binaries = [...kinds.values()].map(([spec]) => spec);
+    const hosts = new Map(); // on the platforms of an OS are all their targets
+    for (const { platform, os } of snapshot.environments) {
+        for (const fellow of snapshot.environments) {
+            if (fellow.platform === platform) hosts.set(`${os} ${fellow.target}`, { os, target: fellow.target });
+        }
+    }
+    const places = binaries.map((spec) => [...hosts.values()]
+        .map(({ os, target }) => ({ os, target, state: matchOf(spec, os, target)?.state }))
+        .filter((place) => place.state));
+    const compilers = groupBy(snapshot.specs.filter((spec) => spec.compiler !== "none"), (spec) => spec.os);
+    const compilersOf = new Map([...compilers].map(([os, specs]) => [os, new Set(specs.map((spec) => spec.compiler))]));
+    const best = new Map();
+    const add = (row) => {
+        const key = `${row.package} ${row.compiler} ${row.os} ${row.target}`;
+        const known = best.get(key);
+        if (!known || rankOf(row) < rankOf(known)) best.set(key, row);
+    };
+    [...kinds.values()].forEach((specs, index) => {
+        const built = groupBy(specs, (spec) => `${spec.package} ${spec.compiler}`);
+        for (const [{ package: name, compiler }] of built.values()) {
+            for (const place of places[index]) {
+                add({ ...place, package: name, compiler });
+                if (compiler !== "none" || RUNTIMES.includes(name)) continue;
+                // What needs no compiler is there for the users of each, though not built with it.
+                for (const user of compilersOf.get(place.os) ?? []) {
+                    add({ ...place, package: name, compiler: user, state: place.state === "exact" ? "same os" : place.state });
+                }
+            }
+        }
+    });
+    snapshot.usable = [...best.values()];
+    return snapshot.usable;
 }
 
 const packagesOf = (rows) => [...new Set(rows.map((row) => row.package))].sort(compare);
@@ -38,8 +87,7 @@ function matrixValues(snapshot, rowName, columnName) {
         }
     } else if (isFamily) {
         const sets = new Map();
-        for (const one of snapshot.usable) {
-            if (state.mode === "exact" && !one.is_exact) continue;
+        for (const one of usableIn(snapshot, {})) {
             const names = [rowName, columnName].map((name) => familyOr(true, name, one[name]));
             for (const row of [names[0], null]) {
                 for (const column of [names[1], null]) {
@@ -53,7 +101,7 @@ function matrixValues(snapshot, rowName, columnName) {
     } else {
         const absent = NAMES.find((name) => name !== rowName && name !== columnName);
         for (const cell of snapshot.matrix) {
-            if (cell[absent] === null) put(cell[rowName], cell[columnName], cell[`${state.mode}_package_count`]);
+            if (cell[absent] === null) put(cell[rowName], cell[columnName], cell[MODES[state.mode].column]);
         }
     }
     return values;
@@ -89,7 +137,7 @@ function matrixTable(snapshot, rowName, columnName, title, words) {
         return button;
     };
     const sortedBy = (part, name) => (order[part] === name && order[part] !== undefined ? "descending" : undefined);
-    const what = state.show === "specs" ? "specs built for both" : state.mode === "exact" ? "packages of it built for both" : "packages of it that can be used with both";
+    const what = state.show === "specs" ? "specs built for both" : `packages of it ${MODES[state.mode].words}`;
     const mode = state.show === "specs" ? "exact" : state.mode;
     return element("table", { class: "matrix" },
         element("caption", {}, `${title}, ${mode}: ${what.replace(" of it", ` of ${snapshot.tag}`)}, of ${number(all)}. – is none.`),
@@ -130,8 +178,8 @@ function cellPanel(snapshot, key) {
     const list = (items, note) => element("ul", { class: "names" }, ...items.map((name) => element("li", {}, packageLink(name), note(name))));
     const instead = new Map();
     for (const row of snapshot.gaps) {
-        if (!cell.compiler && (!cell.os || cell.os === row.os) && (!cell.target || cell.target === row.target) && row.usable_target) {
-            instead.set(row.package, row.usable_target);
+        if (!cell.compiler && (!cell.os || cell.os === row.os) && (!cell.target || cell.target === row.target) && row.os_match) {
+            instead.set(row.package, row.os_match === "same os" ? row.reusable_target : `${row.reusable_os} ${row.reusable_target}`);
         }
     }
     return {
@@ -141,7 +189,7 @@ function cellPanel(snapshot, key) {
             packages.length ? list(packages, () => null) : element("p", { class: "note" }, "None."),
             missing.length ? element("details", { class: "missing-names" },
                 element("summary", {}, `${counted(missing.length, "package")} not there`),
-                list(missing, (name) => (instead.has(name) && state.mode === "exact"
+                list(missing, (name) => (instead.has(name) && state.mode !== "compatible"
                     ? element("span", { class: "detail" }, `${instead.get(name)} runs there`) : null))) : null,
         ],
     };

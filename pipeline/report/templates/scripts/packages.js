@@ -21,8 +21,8 @@ function showPackages(snapshot) {
         label: "Packages",
         kind: "wide-table",
         caption: (count) => `${number(count)} of ${number(snapshot.package_count)} packages of ${snapshot.tag} in `
-            + `${number(snapshot.environment_count)} environments. ✓ exact: built for it; ≈ compatible: another binary `
-            + "runs there; – missing; ↓ older than the package's newest version.",
+            + `${number(snapshot.environment_count)} environments. ✓ exact: built for it; ≈ compatible: a binary `
+            + "for another target, or of another OS with a C library that is not newer, runs there; – missing; ↓ older than the package's newest version.",
         columns: [
             { title: "package", value: (row) => row.package, cell: (row) => packageLink(row.package), kind: "name" },
             { title: "newest", value: (row) => snapshot.places.get(row.newest_version), cell: (row) => row.newest_version, kind: "version" },
@@ -63,7 +63,8 @@ function showPackages(snapshot) {
 }
 
 function stateOfGap(gap) {
-    return gap.usable_target ? { state: "compatible", binary: gap.usable_target } : { state: "missing" };
+    if (!gap.os_match) return { state: "missing" };
+    return { state: "compatible", binary: gap.os_match === "same os" ? gap.reusable_target : `${gap.reusable_os} ${gap.reusable_target}` };
 }
 
 function stateCell({ state: found, versions, isLagging, binary }) {

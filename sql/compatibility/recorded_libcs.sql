@@ -1,0 +1,13 @@
+-- The glibc that each spec was built with, where an index records it as a part of the host.
+-- Grain: one row per tag and hash.
+-- Reads: dependencies; Spack 0.22 and later has the host's glibc as an external dependency.
+create or replace view steps.recorded_libcs as
+select
+    tag,
+    hash,
+    -- As numbers: 2.9 is older than 2.17.
+    max(try_cast(string_split(dependency_version, '.') as integer[])) as glibc
+from main.dependencies
+where dependency_name = 'glibc'
+    and is_external
+group by all;
