@@ -74,7 +74,6 @@ VIEW_COLUMNS = {
         "Whether the nearest spec runs on the host's OS by its glibc; null unless the OS is the "
         "first difference."
     ),
-    "is_exact": "Whether it was built for exactly this compiler and target.",
     "is_model_change": "Whether the site's model of compilers changed since the previous snapshot.",
     "is_present": "Whether the later snapshot of the pair has it.",
     "is_snapshot": "Whether the row is for the snapshot as a whole, not for a stack.",
