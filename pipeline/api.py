@@ -38,7 +38,7 @@ def flatten(
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> TablesSummary:
-    """Read pages, build-cache indexes and lock files into the Parquet tables below `out`.
+    """Read pages, build-cache indexes, lock and environment files into the tables below `out`.
 
     Parameters are as in `cache-coverage flatten`, `lock_name` as in `--name`; `executor` is
     any `concurrent.futures` executor whose workers see the same files. Returns a summary of
@@ -58,7 +58,7 @@ def flatten(
         Path(out),
         only=tags,
         stack=stack,
-        lock_name=lock_name,
+        name=lock_name,
         follow_links=follow_links,
         is_replacing=replace,
         executor=executor,

@@ -292,6 +292,97 @@ LOCK_SPECS = Table(
     partitioned=False,
 )
 
-TABLES = (SPEC_STACKS, PAGES, REJECTS, DEPENDENCIES, SPEC_COMPILERS, TARGETS, LOCK_SPECS)
+RULES = pl.List(
+    pl.Struct(
+        {
+            "kind": pl.String(),
+            "package": pl.String(),
+            "specs": TEXTS,
+            "when": pl.String(),
+        }
+    )
+)
+
+STACK_ROOTS = Table(
+    "stack_roots",
+    "One row per root spec that an environment file (spack.yaml) named as a source intends.",
+    ("stack", "number"),
+    (
+        Column("stack", TEXT, "Stack: the folder of the environment file, or its `--name`."),
+        Column("number", COUNT, "Number of the root in its stack, from 1."),
+        Column("group_name", TEXT, "Group of specs; `default`: none."),
+        Column("spec", TEXT, "Abstract spec, as the file writes it, lists and matrices expanded."),
+        Column("package", TEXT, "Package of the root; null: it can't be read.", nullable=True),
+        Column(
+            "requirements",
+            RULES,
+            "What `packages` requires: kind (`one_of`, `any_of`, `conflict`), the package, virtual "
+            "package or `all` that it is of, abstract specs, and the condition, if any.",
+        ),
+        Column(
+            "preferences",
+            RULES,
+            "What `packages` prefers, likewise; kind is the key: `prefer`, `variants`, `version`, "
+            "`target`, `compiler`, `providers`.",
+        ),
+        Column("doubt", TEXT, "Why the root can't be judged, whatever a cache has.", nullable=True),
+        Column("file", TEXT, "File that the root stands in, below SOURCE."),
+        Column("line", COUNT, "Line in that file, from 1."),
+        Column("notes", TEXTS, "What of the stack's file was not read or not known, with places."),
+    ),
+    partitioned=False,
+)
+
+STACK_STATES = Table(
+    "stack_states",
+    "One row per snapshot and root of table stack_roots; judged when the database is built.",
+    ("tag", "stack", "number"),
+    (
+        TAG,
+        Column("stack", TEXT, "Stack, as in table stack_roots."),
+        Column("number", COUNT, "Number of the root in its stack, from 1."),
+        Column("state", TEXT, "`present`, `missing` or `unknown`."),
+        Column(
+            "reason",
+            TEXT,
+            "Of `missing`: package, version, variants, compiler, target, os or dependency; of "
+            "`unknown`, what can't be judged and why.",
+            nullable=True,
+        ),
+        Column("spec_count", COUNT, "Specs of the stack that satisfy the root."),
+        Column("hashes", TEXTS, "Hashes of these specs."),
+        Column(
+            "requirements_met",
+            pl.Boolean(),
+            "Whether one of them has what `packages` requires; null: unknown, or there is none.",
+            nullable=True,
+        ),
+        Column(
+            "preferences_met",
+            pl.Boolean(),
+            "Whether one of them has what `packages` prefers; null: unknown, or there is none.",
+            nullable=True,
+        ),
+        Column(
+            "unmet",
+            TEXTS,
+            "Requirements, else preferences, that the nearest of them does not have.",
+        ),
+        Column("also_in", TEXTS, "Other stacks of the snapshot with a spec that satisfies it."),
+    ),
+)
+
+TABLES = (
+    SPEC_STACKS,
+    PAGES,
+    REJECTS,
+    DEPENDENCIES,
+    SPEC_COMPILERS,
+    TARGETS,
+    LOCK_SPECS,
+    STACK_ROOTS,
+)
+# The database has one more, which is computed when it is built.
+DATABASE_TABLES = (*TABLES, STACK_STATES)
 # Tables with one partition per snapshot.
 SNAPSHOT_TABLES = tuple(table for table in TABLES if table.partitioned)

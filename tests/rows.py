@@ -9,7 +9,16 @@ from typing import Any
 import duckdb
 import polars as pl
 
-from pipeline.schemas import DEPENDENCIES, PAGES, REJECTS, SPEC_STACKS, TABLES, TARGETS
+from pipeline.schemas import (
+    DATABASE_TABLES,
+    DEPENDENCIES,
+    PAGES,
+    REJECTS,
+    SPEC_STACKS,
+    STACK_ROOTS,
+    STACK_STATES,
+    TARGETS,
+)
 from pipeline.warehouse.database import create_table, create_views
 
 # Three consecutive weekly snapshots.
@@ -105,6 +114,41 @@ def needs(
     }
 
 
+def root(stack: str, number: int, spec: str, notes: Sequence[str] = ()) -> dict[str, Any]:
+    """Give a row of stack_roots."""
+    return {
+        "stack": stack,
+        "number": number,
+        "group_name": "default",
+        "spec": spec,
+        "package": spec.partition(" ")[0],
+        "requirements": [],
+        "preferences": [],
+        "doubt": None,
+        "file": f"{stack}/spack.yaml",
+        "line": number + 1,
+        "notes": list(notes),
+    }
+
+
+def state(tag: str, stack: str, number: int, state: str, **changes: Any) -> dict[str, Any]:
+    """Give a row of stack_states; a present root has what is required and preferred."""
+    is_met = True if state == "present" else None
+    return {
+        "tag": tag,
+        "stack": stack,
+        "number": number,
+        "state": state,
+        "reason": "package" if state == "missing" else None,
+        "spec_count": 0,
+        "hashes": [],
+        "requirements_met": is_met,
+        "preferences_met": is_met,
+        "unmet": [],
+        "also_in": [],
+    } | changes
+
+
 def spec_stacks(specs: Iterable[Spec]) -> pl.DataFrame:
     """Return table spec_stacks of these specs."""
     rows = [row for spec in specs for row in spec.rows()]
@@ -113,7 +157,7 @@ def spec_stacks(specs: Iterable[Spec]) -> pl.DataFrame:
 
 def load_frames(connection: duckdb.DuckDBPyConnection, **frames: pl.DataFrame) -> None:
     """Create every table from the frame of its name, by default empty."""
-    for table in TABLES:
+    for table in DATABASE_TABLES:
         frame = table.conform(frames.get(table.name, table.empty))
         connection.register("frame", frame.to_arrow())
         create_table(connection, table, "select * from frame")
@@ -126,6 +170,8 @@ def open_views(
     targets: Iterable[tuple[str, str, str | None, int]] = TARGET_ROWS,
     dependencies: Iterable[dict[str, Any]] = (),
     rejects: Iterable[dict[str, Any]] = (),
+    stack_roots: Iterable[dict[str, Any]] = (),
+    stack_states: Iterable[dict[str, Any]] = (),
 ) -> duckdb.DuckDBPyConnection:
     """Open a new in-memory database with these rows and every view."""
     connection = duckdb.connect()
@@ -136,6 +182,8 @@ def open_views(
         targets=pl.DataFrame(list(targets), schema=TARGETS.schema, orient="row"),
         dependencies=pl.DataFrame(list(dependencies), schema=DEPENDENCIES.schema),
         rejects=pl.DataFrame(list(rejects), schema=REJECTS.schema),
+        stack_roots=pl.DataFrame(list(stack_roots), schema=STACK_ROOTS.schema),
+        stack_states=pl.DataFrame(list(stack_states), schema=STACK_STATES.schema),
     )
     create_views(connection)
     return connection

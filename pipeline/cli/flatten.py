@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--name",
     "lock_name",
-    help="Name of the one lock file in the tables.  [default: its path]",
+    help="Name of the lock file, or of the environment file's stack, in the tables; one file only.",
     callback=readable,
 )
 @click.option(
@@ -63,8 +63,8 @@ def flatten(
 
     A SOURCE is a page of the build cache's site, or a folder searched for *.md at any depth; a
     build cache: a tree of TAG/STACK mirrors, a single mirror, or just its index; the database of an
-    installation; or the lock file of an environment, spack.lock. A run on lock files alone leaves
-    the snapshots as they are.
+    installation; the lock file of an environment, spack.lock; or an environment file, spack.yaml,
+    or a folder with some at any depth. A run on these alone leaves the snapshots as they are.
 
     The tables hold the snapshots of all sources ever read into OUT. A run rereads snapshots with a
     new, changed or deleted file, and removes those that its sources no longer have. Snapshots of
@@ -73,9 +73,12 @@ def flatten(
     if stack is not None and len(tags) != 1:
         raise click.UsageError("--stack needs exactly one --tag, the snapshot of the stack")
     from pipeline.sources.locks.file_type import is_lock_file
+    from pipeline.sources.stacks.files import is_stack_file
 
-    if lock_name is not None and sum(map(is_lock_file, sources)) != 1:
-        raise click.UsageError("--name takes exactly one lock file; flatten each by itself")
+    if lock_name is not None and sum(is_lock_file(s) or is_stack_file(s) for s in sources) != 1:
+        raise click.UsageError(
+            "--name takes exactly one lock file or environment file; flatten each by itself"
+        )
     from pipeline import api
     from pipeline.cli.progress import show_progress
     from pipeline.tables.workers import dask_executor
@@ -103,6 +106,11 @@ def flatten(
         say(
             f"{out / 'tables' / 'lock_specs'}: {counted(summary.lock_count, 'lock file')}, "
             f"{counted(summary.lock_spec_count, 'spec')}"
+        )
+    if summary.stack_count:
+        say(
+            f"{out / 'tables' / 'stack_roots'}: {counted(summary.stack_count, 'stack')}, "
+            f"{counted(summary.root_count, 'root')}"
         )
     if summary.kept_tags:
         say(

@@ -61,7 +61,8 @@ def stack(
     """
     from pipeline.errors import IntentError
     from pipeline.sources.stacks.conditions import this_machine
-    from pipeline.sources.stacks.stack_file import read_stack_alone, stack_name
+    from pipeline.sources.stacks.files import stack_name
+    from pipeline.sources.stacks.stack_file import read_stack_alone
     from pipeline.warehouse.intent import intended, judge_roots, stacks_of, state_rows, tally
     from pipeline.warehouse.questions import known_tag
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from pipeline.schemas import TABLES
+from pipeline.schemas import DATABASE_TABLES
 from pipeline.warehouse.database import CATALOG, quote
 from pipeline.warehouse.views import STEPS, View, load_views
 
@@ -65,7 +65,7 @@ def fill_views(connection: duckdb.DuckDBPyConnection, tags: Iterable[str | None]
 def restrict_tables(connection: duckdb.DuckDBPyConnection, tags: Iterable[str | None]) -> None:
     """Create the tables as views of the warehouse's, those with a tag over some snapshots alone."""
     listed = ", ".join(["null", *(quote(tag) for tag in {*tags} if tag is not None)])
-    for table in TABLES:
+    for table in DATABASE_TABLES:
         has_tag = any(column.name == "tag" for column in table.columns)
         where = f"where tag in ({listed})" if has_tag else ""
         connection.execute(

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from pipeline.errors import OutputError
-from pipeline.schemas import TABLES
+from pipeline.schemas import DATABASE_TABLES
 from pipeline.warehouse.database import CATALOG, quote
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ def check_tables(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
         f"where database_name = '{CATALOG}' and not internal group by all"
     ).fetchall()
     found = dict(columns)
-    for table in TABLES:
+    for table in DATABASE_TABLES:
         if found.get(table.name) != [column.name for column in table.columns]:
             raise OutputError(
                 f"{database}: was built by another version: table {table.name} has other columns; "

@@ -26,6 +26,7 @@ from pipeline.sources.files import (
     unreadable,
 )
 from pipeline.sources.listings import (
+    MANIFEST,
     FolderListing,
     Folders,
     Listings,
@@ -45,6 +46,7 @@ from pipeline.sources.mirror.layout import (
     name_mirror,
 )
 from pipeline.sources.rejects import Reject, RejectCode
+from pipeline.sources.stacks.files import StackSource, is_stack_file, stack_name
 
 # A folder and the files of its group: the pages in its subfolders, or its indexes.
 Group = tuple[str, list[PageFile]]
@@ -107,6 +109,7 @@ class Search:
         self.settled_ns = time.time_ns() - TICK_NS
         self.rejects: list[Reject] = []
         self.listings: dict[str, Listings] = {}
+        self.stacks: list[StackSource] = []
         self.alone: str | None = None  # the mirror whose stack the user gave
 
     def groups(self) -> Iterator[Group]:
@@ -118,7 +121,8 @@ class Search:
         Raises
         ------
         SourceError
-            There is no page or index in any of the sources, or none for the given snapshots.
+            There is no page, index or environment file in any of the sources, or none for the
+            given snapshots.
         """
         groups: Iterator[Group] = (group for source in self.sources for group in self.walk(source))
         if self.follow_links or len(self.sources) > 1:
@@ -127,25 +131,37 @@ class Search:
         for folder, files in groups:
             is_empty = False
             yield folder, sorted(files, key=attrgetter("page"))
-        if is_empty:
+        if is_empty and not self.stacks:
             if self.rejects:
                 raise nothing_read(self.sources, self.rejects)
             if self.only:
                 raise no_page_of(self.only)
             raise SourceError(
                 f"{', '.join(map(str, self.sources))}: no page (*.md) in or below it, and no "
-                "index of a build cache; a clone of the cache's site has pages in its folder _cache"
+                "index of a build cache or environment file (spack.yaml); a clone of the cache's "
+                "site has pages in its folder _cache"
             )
 
     def walk(self, source: Path) -> Iterator[Group]:
         """Yield the groups of one source."""
         path = os.path.realpath(source)
-        if not os.path.isdir(path):
+        if is_stack_file(Path(path)):
+            self.add_stack(path, path_text(str(source)))
+        elif not os.path.isdir(path):
             yield self.single(path, path_text(source.name))
         elif (index := index_in(path)) is not None:
             yield self.single(index, os.path.basename(index))
         else:
             yield from Walk(self, path).groups()
+
+    def add_stack(self, path: str, name: str) -> None:
+        """Add an environment file, once; if its name is taken, by its path."""
+        file = Path(path)
+        if any(found.path == file for found in self.stacks):
+            return
+        if any(found.name == name for found in self.stacks):
+            name = path_text(path)
+        self.stacks.append(StackSource(file, name, stack_name(file)))
 
     def single(self, path: str, page: str) -> Group:
         """Return the group of one file: an index, or a page with any name.
@@ -278,6 +294,10 @@ class Walk:
         if self.follow_links:
             self.links += linked_folders(folder)
         self.add_pages(level, folder, listing, entries)
+        if listing.has_stack:
+            path = f"{folder}/{MANIFEST}"
+            file = os.path.realpath(path) if self.follow_links else path
+            self.search.add_stack(file, self.name_of(path))
         if not listing.folders:  # nearly every folder
             return None
         names: Sequence[str] = listing.folders

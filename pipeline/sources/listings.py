@@ -13,9 +13,13 @@ import msgspec
 
 from pipeline.sources.files import file_times
 
+MANIFEST = "spack.yaml"  # an environment file, by its name
+
 
 class FolderListing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """The folders and pages in a folder, with the folder's times in nanoseconds.
+
+    `has_stack`: there is an environment file, spack.yaml.
 
     The times change when an entry is added or removed, but not when a link to a page is retargeted,
     hence `has_links`.
@@ -26,6 +30,7 @@ class FolderListing(msgspec.Struct, frozen=True, array_like=True, gc=False):
     folders: list[str]
     pages: list[str]
     has_links: bool
+    has_stack: bool
 
 
 Folders = dict[str, FolderListing]  # the subfolders of one folder, by name
@@ -70,18 +75,22 @@ def list_folder(
     times = file_times(os.stat(path))
     if known and (known.mtime_ns, known.ctime_ns) == times:
         return known, {}
-    folders, pages, has_links = [], {}, False
+    folders, pages, has_links, has_stack = [], {}, False, False
     with os.scandir(path) as entries:
         for entry in entries:
             name = entry.name
             if entry.is_dir(follow_symlinks=False):
                 folders.append(name)
-            elif name.endswith(".md"):
+            elif name.endswith(".md") or name == MANIFEST:
                 is_link = entry.is_symlink()
                 has_links |= is_link
-                if not (is_link and leads_away(entry, root)):
+                if is_link and leads_away(entry, root):
+                    continue
+                if name == MANIFEST:
+                    has_stack = True
+                else:
                     pages[name] = entry
-    return FolderListing(*times, sorted(folders), list(pages), has_links), pages
+    return FolderListing(*times, sorted(folders), list(pages), has_links, has_stack), pages
 
 
 def leads_away(link: os.DirEntry[str], root: str) -> bool:

@@ -8,8 +8,17 @@ from pathlib import Path
 import polars as pl
 
 from pipeline.outputs import stored_tags
-from pipeline.schemas import LOCK_SPECS, PAGES, REJECTS, SNAPSHOT_TABLES, SPEC_STACKS, TARGETS
+from pipeline.schemas import (
+    LOCK_SPECS,
+    PAGES,
+    REJECTS,
+    SNAPSHOT_TABLES,
+    SPEC_STACKS,
+    STACK_ROOTS,
+    TARGETS,
+)
 from pipeline.sources.rejects import Reject
+from pipeline.sources.stacks.stack_file import StackFile
 from pipeline.tables.flatten import combine_tables, rejects_to_frame
 from pipeline.tables.locks import publish_locks
 from pipeline.tables.losses import Losses, count_losses, describe_refused, rejected_files
@@ -22,6 +31,7 @@ from pipeline.tables.parquet import (
     write_draft,
 )
 from pipeline.tables.partitions import write_drafts
+from pipeline.tables.stacks import publish_stacks
 from pipeline.tables.state import State, TablesSummary
 from pipeline.tables.targets import target_rows
 
@@ -36,6 +46,7 @@ def publish_drafts(
     rejects: Sequence[Reject] | None,
     drafts: Path,
     locks: Mapping[str, Path] | None = None,
+    stacks: Mapping[str, StackFile] | None = None,
 ) -> TablesSummary:
     """Replace the partitions of some tags by their drafts; return a summary of the tables.
 
@@ -54,6 +65,7 @@ def publish_drafts(
         publish_untagged(tables, frame.filter(pl.col("tag").is_null()), drafts / "untagged")
     publish_targets(tables, drafts / "targets")
     publish_locks(tables, locks, drafts / "locks")
+    publish_stacks(tables, stacks, drafts / "stacks")
     return count_tables(tables, losses)
 
 
@@ -109,6 +121,7 @@ def count_tables(folder: Path, losses: Losses) -> TablesSummary:
     """Count the rows of the tables; keep those `losses` that no file has made up for."""
     pages = read_table(folder, PAGES, "tag", "spec_count")
     locks = read_table(folder, LOCK_SPECS, "lock")["lock"]
+    stacks = read_table(folder, STACK_ROOTS, "stack")["stack"]
     rejects = read_table(folder, REJECTS, *REJECTS.schema)
     codes = rejects["code"].value_counts(sort=True)
     refused = set(rejected_files(rejects)["page"])
@@ -120,6 +133,8 @@ def count_tables(folder: Path, losses: Losses) -> TablesSummary:
         rejected=dict(codes.iter_rows()),
         lock_count=locks.n_unique(),
         lock_spec_count=len(locks),
+        stack_count=stacks.n_unique(),
+        root_count=len(stacks),
         losses=losses,
         refused_files=describe_refused(rejects, losses),
     )

@@ -31,7 +31,7 @@ from pipeline.outputs import (
     try_lock,
 )
 from pipeline.progress import Progress
-from pipeline.sources.discovery import Search, no_page_of
+from pipeline.sources.discovery import Search, no_page_of, nothing_read
 from pipeline.sources.files import PackedPages, PageFile, pack_pages, unpack_pages
 from pipeline.sources.listings import Listings
 from pipeline.sources.mirror.layout import is_snapshot
@@ -41,6 +41,7 @@ from pipeline.tables.run_sources import Sources
 from pipeline.tables.state import (
     GroupState,
     SearchState,
+    StacksState,
     State,
     TablesSummary,
     fingerprint,
@@ -52,6 +53,8 @@ from pipeline.tables.workers import Task, Workers
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
+    from pipeline.tables.stack_sources import Stacks
+
 
 def refresh_tables(
     sources: Sequence[Path],
@@ -60,7 +63,7 @@ def refresh_tables(
     only: Sequence[str] = (),
     stack: str | None = None,
     follow_links: bool = False,
-    lock_name: str | None = None,
+    name: str | None = None,
     is_replacing: bool = False,
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -73,8 +76,9 @@ def refresh_tables(
     `only` the run is restricted to these tags and leaves all others as they are. A mirror whose
     path does not name its snapshot is of the one tag in `only`, and of `stack`.
 
-    Lock files among the sources make up table lock_specs, one of them called `lock_name` there. A
-    run for lock files alone leaves all else as it is, and a run for some tags the lock files.
+    Lock files among the sources make up table lock_specs, and environment files in them table
+    stack_roots; one of them is called `name` there. A run for these alone leaves all else as it is,
+    and a run without any of a kind those that are there.
 
     Raises
     ------
@@ -85,9 +89,9 @@ def refresh_tables(
         A table can't be written.
     """
     progress = progress or Progress()
-    locks, sources = split_locks(sources, lock_name)
+    locks, sources = split_locks(sources, name)
     if locks and not sources:
-        return refresh_locks(locks, out, progress)
+        return refresh_alone(locks, None, out, progress)
     state = State(out / TABLES_FOLDER)
     mirror = (only[0] if len(only) == 1 else None, stack)
     search = Search(
@@ -102,6 +106,11 @@ def refresh_tables(
     groups = search.groups()
     with failures_reported(out):
         first = list(islice(groups, 1))  # Where there is no file, nothing is touched.
+        if not first:  # but environment files
+            stacks = find_stacks(search, name if not locks else None, search.rejects)
+            if not stacks.files:
+                raise nothing_read(search.sources, stacks.rejects)
+            return refresh_alone(locks or None, stacks, out, progress)
         with try_lock(lock_path(out, "run")) as is_alone:
             if is_alone:
                 clear_drafts(out, TABLES_FOLDER)
@@ -117,11 +126,28 @@ def refresh_tables(
             )
             for folder, files in chain(first, groups):
                 refresh.take_group(folder, files)
+            if search.stacks or (is_replacing and not only):
+                refresh.take_stacks(find_stacks(search, name if not locks else None))
             return refresh.finish(search.rejects, search.listings)
 
 
-def refresh_locks(locks: LockPaths, out: Path, progress: Progress) -> TablesSummary:
-    """Make table lock_specs that of some lock files, and leave all other tables as they are.
+def find_stacks(search: Search, name: str | None, unread: Sequence[Reject] = ()) -> Stacks:
+    """Read the environment files that a search found; a lone one is called by `name`, if given.
+
+    `unread` is what could not be read where they were searched, if nothing else was found.
+    """
+    # What that takes is imported only where there are any.
+    from pipeline.tables.stack_sources import read_stacks
+
+    return read_stacks(search.stacks, fingerprint(), name, unread)
+
+
+def refresh_alone(
+    locks: LockPaths | None, stacks: Stacks | None, out: Path, progress: Progress
+) -> TablesSummary:
+    """Make the tables of lock files and environment files anew, and leave all others as they are.
+
+    None keeps the table as it is, too.
 
     Raises
     ------
@@ -129,23 +155,40 @@ def refresh_locks(locks: LockPaths, out: Path, progress: Progress) -> TablesSumm
         A table can't be written.
     """
     state = State(out / TABLES_FOLDER)
-    digest = digest_locks(locks, fingerprint())
+    digest = None if locks is None else digest_locks(locks, fingerprint())
     with (
         failures_reported(out),
         hold_lock(lock_path(out, "run"), is_shared=True, waits=progress.wait),
         hold_lock(lock_path(out, "publication"), waits=progress.wait),
     ):
         summary = state.read_summary()
-        if summary and state.read_locks() == digest:
+        if (
+            summary
+            and digest in (None, state.read_locks())
+            and (stacks is None or stacks.digest == state.read_stacks().digest)
+        ):
             return summary
         with (
             draft_folder(out) as drafts,
             staged(out / TABLES_FOLDER, drafts / "staged") as tables,
         ):
-            summary = publish(tables, {}, None, drafts, locks)
-            State(tables).write_locks(digest)
+            rejects = None if stacks is None else untagged(state, stacks)
+            summary = publish(tables, {}, rejects, drafts, locks, stacks)
+            if digest is not None:
+                State(tables).write_locks(digest)
+            if stacks is not None:
+                State(tables).write_stacks(StacksState(stacks.digest, stacks.rejects))
             State(tables).write_summary(summary)
         return summary
+
+
+def untagged(state: State, stacks: Stacks) -> list[Reject]:
+    """Return all rejects that may name no snapshot, with those of some stacks."""
+    return [
+        *(reject for search in state.read_searches() for reject in search.rejects),
+        *(reject for group in state.read_groups().values() for reject in group.untagged),
+        *stacks.rejects,
+    ]
 
 
 @contextmanager
@@ -213,6 +256,7 @@ class Refresh:
         self.stored = stored_tags(self.tables)
         self.locks = locks
         self.locks_digest = "" if locks is None else digest_locks(locks, self.fingerprint)
+        self.stacks: Stacks | None = None  # None: those of earlier runs are kept
         self.draft_names = map(str, count())
         self.groups: dict[str, PackedPages] = {}  # all that were found
         self.stale: set[str] = set()  # those that are read
@@ -236,6 +280,10 @@ class Refresh:
             else:
                 self.groups[group] = packed
                 self.read(group, len(own))
+
+    def take_stacks(self, stacks: Stacks) -> None:
+        """Record the environment files that make up table stack_roots."""
+        self.stacks = stacks
 
     def read(self, group: str, file_count: int) -> None:
         """Start reading a group of so many files."""
@@ -264,8 +312,12 @@ class Refresh:
         orphans = self.orphaned_tags(searches)
         touched = orphans | (tags_of(searches) ^ tags_of(new_searches))
         has_new_locks = self.locks is not None and self.state.read_locks() != self.locks_digest
+        has_new_stacks = (
+            self.stacks is not None and self.state.read_stacks().digest != self.stacks.digest
+        )
         is_current = (
-            not (self.stale or gone or orphans or has_new_locks) and searches == new_searches
+            not (self.stale or gone or orphans or has_new_locks or has_new_stacks)
+            and searches == new_searches
         )
         if summary is None or not is_current:
             touched = self.read_touched(touched, gone)
@@ -422,10 +474,11 @@ class Refresh:
         rejects = [
             *(reject for search in searches for reject in search.rejects),
             *(reject for state in groups.values() for reject in state.untagged),
+            *(self.stacks or self.state.read_stacks()).rejects,
         ]
         self.warn_of_removal(owners, rejects)
         with staged(self.tables, self.folder / "staged") as tables:
-            arguments = tables, owners, rejects, self.folder, self.locks
+            arguments = tables, owners, rejects, self.folder, self.locks, self.stacks
             self.workers.submit("publication", Task(publish, arguments))
             state = State(tables)
             state.remove_groups(gone)
@@ -435,6 +488,8 @@ class Refresh:
             state.write_listings(listings, is_part=bool(self.only))
             if self.locks is not None:
                 state.write_locks(self.locks_digest)
+            if self.stacks is not None:
+                state.write_stacks(StacksState(self.stacks.digest, self.stacks.rejects))
             summary: TablesSummary = dict(self.workers.results())["publication"]
             state.write_summary(summary)
         return summary

@@ -48,6 +48,23 @@ class GroupState(msgspec.Struct, frozen=True):
     is_stale: bool = False
 
 
+class StacksState(msgspec.Struct, frozen=True):
+    """The environment files that were published: a digest of them, and what was rejected."""
+
+    digest: str
+    rejects: list[Reject]
+
+
+class IntentState(msgspec.Struct, frozen=True):
+    """What a snapshot has of the roots of stacks: rows of stack_states without their tag.
+
+    `made_of` identifies the rows of the snapshot and of stack_roots that they were judged by.
+    """
+
+    made_of: str
+    rows: list[list[Any]]
+
+
 class SearchState(msgspec.Struct, frozen=True):
     """What could not be read while `sources` were searched."""
 
@@ -67,6 +84,8 @@ class TablesSummary(msgspec.Struct, frozen=True):
     rejected: dict[str, int]
     lock_count: int = 0
     lock_spec_count: int = 0
+    stack_count: int = 0  # with environment files
+    root_count: int = 0
     kept_tags: list[str] = []
     losses: dict[str, int] = {}  # specs, by the file that gave them and can't be read any more
     refused_files: list[str] = []  # the first pages and indexes rejected whole, with the reasons
@@ -194,6 +213,30 @@ class State:
     def write_locks(self, digest: str) -> None:
         """Remember the digest of the lock files that are published."""
         self._write(self.folder / "locks", digest)
+
+    def read_stacks(self) -> StacksState:
+        """Read what is known of the environment files that were published."""
+        return self._read(self.folder / "stacks", StacksState) or StacksState("", [])
+
+    def write_stacks(self, stacks: StacksState) -> None:
+        """Write what is known of the environment files that are published."""
+        self._write(self.folder / "stacks", stacks)
+
+    def read_intent(self, tag: str) -> IntentState | None:
+        """Read what a snapshot has of the roots of stacks, as it was last judged."""
+        intent: IntentState | None = self._read(self._file("intent", tag), IntentState)
+        return intent
+
+    def write_intent(self, tag: str, intent: IntentState) -> None:
+        """Write what a snapshot has of the roots of stacks."""
+        self._write(self._file("intent", tag), intent)
+
+    def clear_intents(self, tags: Iterable[str]) -> None:
+        """Remove what was judged of all snapshots but these."""
+        kept = {self._file("intent", tag) for tag in tags}
+        for file in self.folder.glob("intent-*"):
+            if file not in kept:
+                file.unlink(missing_ok=True)
 
     def read_summary(self) -> TablesSummary | None:
         """Read what the tables held when they were last published."""

@@ -9,12 +9,15 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from pipeline.sources.files import PackedPages, unpack_pages
 from pipeline.sources.rejects import Reject
 from pipeline.tables.lock_sources import LockPaths
 from pipeline.tables.state import GroupState, TablesSummary, digest_recent, stamp_blobs
+
+if TYPE_CHECKING:
+    from pipeline.tables.stack_sources import Stacks
 
 Drafts = dict[str, Path]  # by tag
 Owners = Mapping[str, Sequence[Path]]  # the drafts with rows of each tag
@@ -79,8 +82,10 @@ def publish(
     rejects: Sequence[Reject] | None,
     drafts: Path,
     locks: LockPaths | None,
+    stacks: Stacks | None,
 ) -> TablesSummary:
     """Publish drafts as `publish_drafts` does, likewise in a worker."""
     from pipeline.tables.publish import publish_drafts
 
-    return publish_drafts(tables, owners, rejects, drafts, locks)
+    files = None if stacks is None else stacks.files
+    return publish_drafts(tables, owners, rejects, drafts, locks, files)

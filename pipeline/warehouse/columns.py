@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pipeline.errors import SchemaError
-from pipeline.schemas import TABLES
+from pipeline.schemas import DATABASE_TABLES
 
 # One description per column name, valid in every view; other names mean what they do in tables.
 VIEW_COLUMNS = {
     "agnostic_package_count": "Packages built without a compiler, usable with any.",
-    "also_in": "Other snapshots that have the spec, by its hash, sorted.",
+    "also_in": "Other snapshots that have the spec by its hash, or stacks that have the root.",
     "available_package_count": "Packages built with the compiler, or without any.",
     "available_pct": "`available_package_count` as a percentage of `snapshot_package_count`.",
     "binary_libc_version": "glibc version of the OS that the binary was built on.",
@@ -93,8 +93,10 @@ VIEW_COLUMNS = {
     "member": "Name of the stack, environment or package.",
     "member_kind": "`stack`, `environment` or `package`.",
     "missing": "Environments without a spec of the package, as `linux-ubuntu22.04-zen4`.",
+    "missing_count": "Roots that no spec of the stack satisfies.",
     "missing_hash": "Hash of the spec that the mirror lacks.",
     "missing_name": "Package of the spec that the mirror lacks.",
+    "missing_since": "Last snapshot of its kind that had the root before; null: none had.",
     "nearest_hash": "Hash of the nearest spec in the cache.",
     "nearest_version": (
         "Whether the nearest spec is `older` or `newer`; null unless the version is the first "
@@ -106,17 +108,21 @@ VIEW_COLUMNS = {
     "package_count": "Distinct packages: those with a spec here, or with cells that changed so.",
     "package_jaccard": "`shared_package_count` divided by `joint_package_count`, from 0 to 1.",
     "package_pct": "`package_count` as a percentage of `snapshot_package_count`.",
+    "preferred_count": "Of `present_count`, roots with a spec that has what is preferred, too.",
+    "present_count": "Roots that a spec of the stack satisfies which has what is required.",
+    "present_pct": "`present_count` of `root_count`, in percent.",
     "previous_spec_count": "Specs of the cell in the previous snapshot.",
     "previous_tag": "Previous snapshot of the same line, or the one compared with.",
     "previous_version_key": "Sort key of the newest version in the previous snapshot.",
     "rank": "Rank, from 1.",
     "reason": (
         "First attribute in which the nearest spec differs: version, platform, os, target, "
-        "compiler, variants, dependencies; or `package`: the snapshot has no spec of it."
+        "compiler, variants, dependencies; or `package`: the snapshot has no spec of it. "
+        "Of a missing root: package, version, variants, compiler, target, os, dependency."
     ),
     "rebuilt_cell_count": "Cells with the same versions and no hash in common.",
     "reusable_environments": "Numbers of the environments whose binaries run on the host.",
-    "root_count": "Roots of the lock file.",
+    "root_count": "Roots of the lock file, or of the stack's environment file.",
     "reusable_os": "OS of the nearest binary that runs there by Spack's rule; null: none.",
     "reusable_package_count": "Packages with a binary of any OS that runs on the host.",
     "reusable_pct": "`reusable_package_count` as a percentage of `snapshot_package_count`.",
@@ -136,15 +142,17 @@ VIEW_COLUMNS = {
     "stack_b": "The stack that sorts second.",
     "stack_count": "Distinct stacks, not counting root.",
     "stacks": "Stacks that list it, sorted, without root.",
-    "state": "`cached`, `external` (provided by the host) or `build`.",
+    "state": "`cached`, `external` (provided by the host) or `build`; of roots `missing` too.",
     "surplus_spec_count": "Specs beyond the first of each build.",
     "tag_count": "Weekly snapshots that have the spec.",
     "target": "CPU target.",
     "target_match": "`exact`, or `ancestor` for a binary built for an ancestor of the target.",
     "to_build_count": "Specs of the lock file that would be built.",
+    "unknown_count": "Roots of which it can't be told whether the stack has them.",
     "unknown_spec_count": "Specs known from a page only: their dependencies are unknown.",
     "unlocked_cell_count": "Missing cells of other packages, all of whose specs depend on it.",
     "unlocked_package_count": "Packages with such cells.",
+    "unmet_count": "Roots that specs of the stack satisfy, but only without what is required.",
     "upgraded_cell_count": "Cells whose newest version rose.",
     "usable_target": "Target of the nearest binary, same os, that runs there; null: none.",
     "variant": "Variant as the spec has it.",
@@ -167,7 +175,9 @@ def describe_column(name: str) -> str:
         It has none.
     """
     of_tables = {
-        column.name: column.description for table in TABLES[::-1] for column in table.columns
+        column.name: column.description
+        for table in DATABASE_TABLES[::-1]
+        for column in table.columns
     }
     try:
         return VIEW_COLUMNS.get(name) or of_tables[name]

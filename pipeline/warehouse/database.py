@@ -47,7 +47,7 @@ COPY_HINT = "to write rows to a file, use 'cache-coverage query -o FILE --format
 
 def load_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     """Load the Parquet files of all tables below `folder`, in the order of their partitions."""
-    from pipeline.schemas import TABLES
+    from pipeline.schemas import STACK_STATES, TABLES
     from pipeline.tables.parquet import table_glob
 
     for table in TABLES:
@@ -62,6 +62,14 @@ def load_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
             f"hive_partitioning = {str(table.partitioned).lower()}, hive_types_autocast = false)"
         )
         create_table(connection, table, f"select {columns} from {source}")
+    create_empty(connection, STACK_STATES)
+
+
+def create_empty(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
+    """Create `table` without a row."""
+    connection.register("no_rows", table.empty.to_arrow())
+    create_table(connection, table, "select * from no_rows")
+    connection.unregister("no_rows")
 
 
 def create_table(connection: duckdb.DuckDBPyConnection, table: Table, select: str) -> None:

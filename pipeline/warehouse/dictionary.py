@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.schemas import TABLES
+from pipeline.schemas import DATABASE_TABLES
 from pipeline.warehouse.columns import describe_column
 from pipeline.warehouse.database import open_warehouse, run_query
 from pipeline.warehouse.views import STEPS, View, load_views
@@ -41,7 +41,7 @@ def write_dictionary(connection: duckdb.DuckDBPyConnection) -> str:
 def table_sections(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
     """Yield a section for each table."""
     yield "## Tables\n"
-    for table in TABLES:
+    for table in DATABASE_TABLES:
         columns = (
             (name, dtype, column.description + (" May be null." if column.nullable else ""))
             for (name, dtype), column in zip(

@@ -15,8 +15,10 @@ import duckdb
 from pipeline.errors import OutputError
 from pipeline.outputs import DATABASE, TABLES_FOLDER
 from pipeline.tables.parquet import check_tables
+from pipeline.tables.state import State
 from pipeline.warehouse.checks import check_warehouse
 from pipeline.warehouse.database import create_views, load_tables, quote
+from pipeline.warehouse.stack_states import fill_stack_states
 
 # The oldest client that has to open the file; a newer storage format would lock users out.
 STORAGE_VERSION = "v1.4.0"
@@ -37,7 +39,8 @@ def write_draft(out: Path, draft: Path, *, every_snapshot: bool) -> None:
     check_tables(out / TABLES_FOLDER)
     try:
         with literal_paths(out, draft) as (tables, database):
-            build_draft(tables, database, every_snapshot=every_snapshot)
+            state = State(out / TABLES_FOLDER)
+            build_draft(tables, database, state, every_snapshot=every_snapshot)
     except duckdb.Error as error:
         words = " ".join(str(error).split())  # DuckDB's messages may have several lines.
         raise OutputError(
@@ -64,7 +67,7 @@ def literal_paths(out: Path, draft: Path) -> Iterator[tuple[Path, Path]]:
         shutil.move(Path(place, DATABASE), draft)
 
 
-def build_draft(tables: Path, draft: Path, *, every_snapshot: bool) -> None:
+def build_draft(tables: Path, draft: Path, state: State, *, every_snapshot: bool) -> None:
     """Write the database of the tables to a draft, and check it."""
     config: dict[str, str | bool | int | float | list[str]] = {
         # Spill to the folder of the draft, not to the current directory.
@@ -85,6 +88,7 @@ def build_draft(tables: Path, draft: Path, *, every_snapshot: bool) -> None:
         connection.begin()  # One transaction, since DuckDB writes to disk at each commit.
         create_views(connection)
         connection.commit()
+        fill_stack_states(connection, tables, state)
         check_warehouse(connection, every_snapshot=every_snapshot)
         connection.execute("use memory")
         connection.execute("detach warehouse")

@@ -59,9 +59,9 @@ def load_views() -> list[View]:
         A file does not define what its name says, reads an unknown name, or is part of a cycle.
     """
     views = {file.stem: parse_view(file) for file in view_files()}
-    from pipeline.schemas import TABLES  # not needed by queries
+    from pipeline.schemas import DATABASE_TABLES  # not needed by queries
 
-    known = {*views, *(table.name for table in TABLES)}
+    known = {*views, *(table.name for table in DATABASE_TABLES)}
     for view in views.values():
         for name in view.reads:
             if name not in known:

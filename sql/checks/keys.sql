@@ -1,5 +1,6 @@
 -- No two rows of any table but spec_stacks, which has a check of its own, have the same key.
--- Reads: pages, rejects, targets, dependencies, spec_compilers, lock_specs
+-- Reads: pages, rejects, targets, dependencies, spec_compilers, lock_specs, stack_roots,
+-- stack_states
 select
     'pages' as table_name,
     concat_ws(', ', tag, package) as key,
@@ -48,4 +49,20 @@ select
     count(*)
 from lock_specs
 group by lock, node_key
+having count(*) > 1
+union all
+select
+    'stack_roots',
+    concat_ws(', ', stack, number),
+    count(*)
+from stack_roots
+group by stack, number
+having count(*) > 1
+union all
+select
+    'stack_states',
+    concat_ws(', ', tag, stack, number),
+    count(*)
+from stack_states
+group by tag, stack, number
 having count(*) > 1

@@ -31,6 +31,10 @@ with shares as (
     select 'gaps', covered_count, environment_count, covered_pct
     from gaps
     where tag = $tag
+    union all
+    select 'stack_intent', present_count, root_count, present_pct
+    from stack_intent
+    where tag = $tag
 )
 
 select

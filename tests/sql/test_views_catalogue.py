@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.errors import OutputError
 from pipeline.outputs import DATABASE
-from pipeline.schemas import TABLES
+from pipeline.schemas import DATABASE_TABLES
 from pipeline.warehouse import views
 from pipeline.warehouse.views import View, load_views
 from tests.conftest import run_session
@@ -52,7 +52,7 @@ MACRO_CALLS = {
 # Calls on the small build cache, which has dependencies.
 MIRROR_CALL = "from closure('develop-2024-10-20', 'ocqhxy4pr5l3poz6wry4m3aq3iaslsbm')"
 VIEWS = load_views()
-NAMES = {view.name for view in VIEWS} | {table.name for table in TABLES}
+NAMES = {view.name for view in VIEWS} | {table.name for table in DATABASE_TABLES}
 each_view = pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.name)
 
 
@@ -71,11 +71,11 @@ def test_a_view_reads_what_its_header_says(view: View) -> None:
 
 def test_views_come_after_what_they_read() -> None:
     """Each view and macro is created once, after all that it reads."""
-    done: set[str] = {table.name for table in TABLES}
+    done: set[str] = {table.name for table in DATABASE_TABLES}
     for view in VIEWS:
         assert set(view.reads) <= done
         done.add(view.name)
-    assert len(done) == len(TABLES) + len(VIEWS)
+    assert len(done) == len(DATABASE_TABLES) + len(VIEWS)
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.schemas import TABLES
+from pipeline.schemas import DATABASE_TABLES
 from pipeline.warehouse.views import SQL_FOLDER, check_files, header, load_views
 from tests.conftest import run_command
 from tests.rows import open_views
@@ -236,7 +236,7 @@ def test_every_declared_key_is_checked() -> None:
     checked = dict(re.findall(r"^from (\w+)\n(?:.*\n)*?group by (.*)$", keys, re.MULTILINE))
     checked["spec_stacks"] = re.findall(r"select hash\((.*)\) as number", own)[0]
 
-    assert checked == {table.name: ", ".join(table.key) for table in TABLES}
+    assert checked == {table.name: ", ".join(table.key) for table in DATABASE_TABLES}
 
 
 def columns() -> dict[str, set[str]]:

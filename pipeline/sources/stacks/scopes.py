@@ -29,7 +29,6 @@ from pipeline.sources.stacks.document import (
     read_document,
 )
 
-MANIFEST = "spack.yaml"
 TOP_KEYS = ("spack", "env")  # `env` before Spack 0.18
 # Sections that say nothing of which specs are meant, or of what is asked of packages.
 OTHER_SECTIONS = {

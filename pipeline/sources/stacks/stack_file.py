@@ -23,7 +23,6 @@ from pipeline.sources.stacks.expand import (
 )
 from pipeline.sources.stacks.rules import Rules, rules_of
 from pipeline.sources.stacks.scopes import (
-    MANIFEST,
     Place,
     is_null,
     read_scopes,
@@ -35,7 +34,6 @@ from pipeline.specs.grammar import Edge, Node
 
 DEFAULT_GROUP = "default"
 GROUP_KEYS = {"group", "specs", "matrix", "exclude", "needs", "override", "explicit"}
-PEEK_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
@@ -70,27 +68,6 @@ class Group:
     items: list[Item]
     packages: dict[str, Any]
     doubt: str | None = None
-
-
-def is_stack_file(path: Path) -> bool:
-    """Return whether a file is meant as an environment file, by its name or by its first key."""
-    if not path.is_file():
-        return False
-    if path.name == MANIFEST:
-        return True
-    if path.suffix not in (".yaml", ".yml"):
-        return False
-    try:
-        with path.open("rb") as stream:
-            lines = stream.read(PEEK_BYTES).splitlines()
-    except OSError:
-        return False
-    return any(line.startswith((b"spack:", b"env:")) for line in lines)
-
-
-def stack_name(path: Path) -> str:
-    """Return what a file's stack is called: its folder."""
-    return path_text(path.resolve().parent.name) or "/"
 
 
 def read_stack_alone(path: Path, machine: Machine) -> StackFile:

@@ -11,13 +11,12 @@ from pipeline.errors import SourceError
 from pipeline.sources.rejects import PageError
 from pipeline.sources.stacks.conditions import ConditionError, evaluate
 from pipeline.sources.stacks.document import merge
+from pipeline.sources.stacks.files import is_stack_file, stack_name
 from pipeline.sources.stacks.rules import Rule
 from pipeline.sources.stacks.stack_file import (
     Root,
-    is_stack_file,
     read_stack,
     read_stack_alone,
-    stack_name,
 )
 from tests.stacks import MACHINE, read_text, specs_of, write_stack
 

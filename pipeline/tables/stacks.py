@@ -1,0 +1,43 @@
+"""Environment files to table stack_roots."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import polars as pl
+
+from pipeline.schemas import STACK_ROOTS
+from pipeline.sources.stacks.stack_file import StackFile
+from pipeline.tables.parquet import part_path, publish_draft, write_draft
+
+
+def publish_stacks(tables: Path, stacks: Mapping[str, StackFile] | None, draft: Path) -> None:
+    """Write table stack_roots of some stacks; None leaves the table as it is."""
+    if stacks is None and part_path(tables, STACK_ROOTS).exists():
+        return
+    write_draft(stack_roots(stacks or {}), draft, STACK_ROOTS)
+    publish_draft(draft, tables, STACK_ROOTS)
+
+
+def stack_roots(stacks: Mapping[str, StackFile]) -> pl.DataFrame:
+    """Return the roots of stacks, by name, as table stack_roots."""
+    rows = [
+        {
+            "stack": stack,
+            "number": root.number,
+            "group_name": root.group,
+            "spec": root.spec,
+            "package": root.package,
+            "requirements": [vars(rule) for rule in root.rules.requirements],
+            "preferences": [vars(rule) for rule in root.rules.preferences],
+            "doubt": root.doubt,
+            "file": root.place.file,
+            "line": root.place.line,
+            "notes": file.notes,
+        }
+        for stack, file in stacks.items()
+        for root in file.roots
+    ]
+    frame = pl.DataFrame(rows, schema=STACK_ROOTS.schema)
+    return STACK_ROOTS.conform(frame.sort(STACK_ROOTS.key))

@@ -1,0 +1,107 @@
+"""Table stack_states: every snapshot held against the roots of stacks, when the database is built.
+
+What was judged of a snapshot is kept beside the tables, so that only new or changed ones are judged
+again; without environment files nothing is done.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from pipeline.schemas import DEPENDENCIES, SPEC_COMPILERS, SPEC_STACKS, STACK_ROOTS, STACK_STATES
+from pipeline.sources.stacks.rules import Rule, Rules
+from pipeline.tables.parquet import part_path
+from pipeline.tables.state import IntentState, State, fingerprint, stamp_file
+from pipeline.warehouse.intent import Intended, RootState, judge_roots
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import duckdb
+
+ROOTS_QUERY = """
+    select stack, number, spec, package, requirements, preferences, doubt
+    from stack_roots
+    order by stack, number
+"""
+TAGS_QUERY = "select distinct tag from spec_stacks order by tag"
+
+
+def fill_stack_states(connection: duckdb.DuckDBPyConnection, tables: Path, state: State) -> None:
+    """Fill table stack_states of the database in use, whose tables are those below `tables`."""
+    roots = read_roots(connection)
+    if not roots:
+        return
+    tags = [str(tag) for (tag,) in connection.execute(TAGS_QUERY).fetchall()]
+    common = fingerprint() + hashlib.sha256(part_path(tables, STACK_ROOTS).read_bytes()).hexdigest()
+    for tag in tags:
+        made_of = digest_snapshot(tables, tag, common)
+        known = state.read_intent(tag)
+        if known is None or known.made_of != made_of:
+            judged = judge_roots(connection, tag, roots)
+            known = IntentState(made_of, list(map(row_of, roots, judged)))
+            state.write_intent(tag, known)
+        insert(connection, [[tag, *row] for row in known.rows])
+    state.clear_intents(tags)
+
+
+def read_roots(connection: duckdb.DuckDBPyConnection) -> list[Intended]:
+    """Return the rows of table stack_roots as they are judged."""
+    return [
+        Intended(
+            stack,
+            number,
+            spec,
+            package,
+            Rules(tuple(map(rule_of, requirements)), tuple(map(rule_of, preferences))),
+            doubt,
+        )
+        for stack, number, spec, package, requirements, preferences, doubt in connection.execute(
+            ROOTS_QUERY
+        ).fetchall()
+    ]
+
+
+def rule_of(values: dict[str, Any]) -> Rule:
+    """Return a rule as table stack_roots has it."""
+    return Rule(values["kind"], values["package"], tuple(values["specs"]), values["when"])
+
+
+def digest_snapshot(tables: Path, tag: str, common: str) -> str:
+    """Return a digest of what a snapshot is judged by, and of what is `common` to all."""
+    stamps = [
+        stamp_file(os.fsencode(part_path(tables, table, tag)))
+        for table in (SPEC_STACKS, DEPENDENCIES, SPEC_COMPILERS)
+    ]
+    # Not by the time of change: a table's files are linked anew whenever another is published.
+    files = [stamp and stamp[:2] for stamp in stamps]
+    return hashlib.sha256(f"{common} {files}".encode()).hexdigest()
+
+
+def row_of(root: Intended, state: RootState) -> list[Any]:
+    """Return a row of table stack_states without its tag."""
+    return [
+        root.stack,
+        root.number,
+        state.state,
+        state.reason,
+        len(state.hashes),
+        state.hashes,
+        state.requirements_met,
+        state.preferences_met,
+        state.unmet,
+        state.also_in,
+    ]
+
+
+def insert(connection: duckdb.DuckDBPyConnection, rows: Sequence[Sequence[Any]]) -> None:
+    """Insert rows of table stack_states."""
+    frame = pl.DataFrame(rows, schema=STACK_STATES.schema, orient="row")
+    connection.register("judged", STACK_STATES.conform(frame).to_arrow())
+    connection.execute("insert into stack_states by name from judged")
+    connection.unregister("judged")
