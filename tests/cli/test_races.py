@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import signal
 import subprocess
 import sys
@@ -157,19 +156,6 @@ def test_all_at_once(source: Path, out: Path) -> None:
     assert count_packages(out) == 2
     assert (out / "reports" / "summary.md").is_file()
     assert sorted(path.name for path in out.iterdir()) == ["coverage.duckdb", "reports", "tables"]
-
-
-def test_reports_of_a_lone_database(out: Path, tmp_path: Path) -> None:
-    """Three reports at once on a database without tables take turns, and leave no other files."""
-    lone = tmp_path / "lone"
-    lone.mkdir()
-    shutil.copy(out / "coverage.duckdb", lone)
-
-    runs = [start("report", "--out", lone) for _ in range(3)]
-    words = [run.communicate()[1] for run in runs]
-
-    assert [run.returncode for run in runs] == [0, 0, 0], words
-    assert sorted(path.name for path in lone.iterdir()) == ["coverage.duckdb", "reports"]
 
 
 @pytest.mark.parametrize(

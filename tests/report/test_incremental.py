@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import random
 import shutil
 import subprocess
 import sys
@@ -208,6 +209,25 @@ def test_a_damaged_database_is_told(sample: Path, tmp_path: Path) -> None:
         if result.returncode:
             assert f"{tmp_path / 'coverage.duckdb'}: can't be read" in result.stderr
             assert "cache-coverage build" in result.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(1, 8))
+def test_a_database_with_random_bytes_is_told(sample: Path, tmp_path: Path, seed: int) -> None:
+    """The report is written, or a message has the file and the remedy; there is no traceback."""
+    damaged = bytearray((sample / "coverage.duckdb").read_bytes())
+    chance = random.Random(seed)
+    length = chance.choice((1, 64, 4096))
+    start = chance.randrange(12_288, len(damaged) - length)
+    damaged[start : start + length] = chance.randbytes(length)
+    (tmp_path / "coverage.duckdb").write_bytes(damaged)
+
+    result = run_command("report", "--out", tmp_path)
+
+    if result.returncode:
+        assert result.returncode == 1
+        assert "coverage.duckdb" in result.stderr
+        assert "cache-coverage build" in result.stderr
 
 
 @pytest.mark.slow

@@ -37,10 +37,6 @@ COMPRESSIONS = ("none", "gzip")
 
 MEDIA_TYPE = re.compile(r"application/vnd\.spack\.db\.v(\d{1,4})\+json")
 CHECKSUM = re.compile(r"[0-9a-f]{64}")
-INDEX_ADDRESS = re.compile(
-    rf"(?P<base>.*)/(?:(?P<layout_2>{re.escape(INDEXES[2])})"
-    rf"|{re.escape(INDEXES[3])}|blobs/[^/]+/[^/]+/[^/]+)"
-)
 INDEX_PATH = re.compile(
     rf"(?P<folder>.+)/(?:{re.escape(INDEXES[2])}|{re.escape(INSTALLATION_INDEX)}"
     rf"|{os.path.dirname(INDEXES[3])}/(?:(?P<view>[^/]+)/)?{re.escape(MANIFEST)}"
@@ -217,17 +213,6 @@ def name_mirror(
         if is_in_tree or is_snapshot(parent) or (folder != root and index_files(parent)):
             return MirrorName(folder_name(parent), folder_name(folder))
     return MirrorName(tag or folder_name(folder), stack)
-
-
-def split_index(address: str) -> tuple[str, int | None]:
-    """Return a mirror's path or URL, and its layout, from that of its index, manifest or blob.
-
-    Any other path or URL is returned without a trailing slash, and without a layout.
-    """
-    match = INDEX_ADDRESS.fullmatch(address)
-    if not match:
-        return address.removesuffix(LIST).rstrip("/"), None
-    return match["base"], 2 if match["layout_2"] else 3
 
 
 def index_blob(text: bytes) -> Blob:
