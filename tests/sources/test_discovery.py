@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import shutil
@@ -154,48 +153,6 @@ def test_what_can_not_be_opened_is_said_under_a_tag(run: Run, tmp_path: Path) ->
     assert [(row["tag"], row["code"]) for row in rejects] == [("v1.0.0", "unreadable")] * 2
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("what", ["build_cache", "v3"])
-def test_a_folder_of_a_mirror_stands_for_the_mirror(run: Run, tmp_path: Path, what: str) -> None:
-    """MIRROR/build_cache and MIRROR/v3 yield the same as MIRROR."""
-    if what == "v3":
-        mirror = make_layout_3(tmp_path / "mirror")
-    else:
-        mirror = write_pages(tmp_path / "mirror", {INDEX: make_index(1)})
-    options = ("--tag", TAG, "--stack", "ours")
-
-    for name, source in (("whole", mirror), ("part", mirror / what)):
-        result = run("flatten", source, *options, "--out", tmp_path / name)
-        assert result.returncode == 0, result.stderr
-
-    part, whole = (
-        [row | {"page": None} for row in read(tmp_path / name, "spec_stacks")]
-        for name in ("part", "whole")
-    )
-    assert part == whole
-    assert hashes(tmp_path / "part") == [make_hash(1)]
-
-
-def make_layout_3(folder: Path) -> Path:
-    """Write a mirror of layout 3 with one spec."""
-    index = make_index(1, version="8")
-    checksum = hashlib.sha256(index.encode()).hexdigest()
-    blob = {
-        "contentLength": len(index),
-        "mediaType": "application/vnd.spack.db.v8+json",
-        "compression": "none",
-        "checksumAlgorithm": "sha256",
-        "checksum": checksum,
-    }
-    return write_pages(
-        folder,
-        {
-            MANIFEST: json.dumps({"version": 3, "data": [blob]}),
-            f"blobs/sha256/{checksum[:2]}/{checksum}": index,
-        },
-    )
-
-
 def test_a_file_address_is_a_path(run: Run, tmp_path: Path) -> None:
     """file:// with escapes names a folder."""
     source = write_pages(tmp_path / "my pages", {"a/zlib/specs.md": site_page()})
@@ -213,18 +170,6 @@ def test_an_address_is_for_fetch(run: Run, tmp_path: Path, url: str) -> None:
 
     assert result.returncode == 1
     assert f"'cache-coverage fetch {url} --to CACHE'" in result.stderr
-
-
-def test_an_index_behind_a_byte_order_mark_is_read(run: Run, tmp_path: Path) -> None:
-    """A byte-order mark makes no difference, in a mirror or for a single file."""
-    source = write_pages(tmp_path / "in", {INDEX: "\ufeff" + make_index(1)})
-    lone = write_pages(tmp_path / "lone", {"any.json": "\ufeff" + make_index(1)}) / "any.json"
-
-    for number, path in enumerate((source, lone)):
-        out = tmp_path / str(number)
-        result = run("flatten", path, "--tag", TAG, "--stack", "ours", "--out", out)
-        assert result.returncode == 0, result.stderr
-        assert hashes(out) == [make_hash(1)]
 
 
 def test_a_readme_is_no_page(run: Run, tmp_path: Path) -> None:

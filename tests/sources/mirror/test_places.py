@@ -27,12 +27,20 @@ from tests.sources.mirror.indexes import (
 from tests.writing import make_hash, site_page, write_pages
 
 
-@pytest.mark.parametrize("write", [write_layout_2, write_layout_3])
-def test_the_folder_of_an_index_is_its_mirror(write: Any, tmp_path: Path) -> None:
-    """MIRROR/build_cache and MIRROR/v3/manifests/index mean MIRROR."""
-    path = write(tmp_path / "in" / SNAPSHOT / "e4s", index(node()))
+@pytest.mark.parametrize(
+    ("write", "folder"),
+    [
+        (write_layout_2, "build_cache"),
+        (write_layout_3, "v3"),
+        (write_layout_3, "v3/manifests/index"),
+    ],
+)
+def test_the_folder_of_an_index_is_its_mirror(write: Any, folder: str, tmp_path: Path) -> None:
+    """MIRROR/build_cache, MIRROR/v3 and MIRROR/v3/manifests/index mean MIRROR."""
+    mirror = tmp_path / "in" / SNAPSHOT / "e4s"
+    write(mirror, index(node()))
 
-    flatten(path.parent, out=tmp_path / "out")
+    flatten(mirror / folder, out=tmp_path / "out")
 
     assert rows_of(tmp_path / "out") == [(SNAPSHOT, "zlib", "e4s")]
 
