@@ -305,30 +305,34 @@ RULES = pl.List(
 
 STACK_ROOTS = Table(
     "stack_roots",
-    "One row per root spec that an environment file (spack.yaml) named as a source intends.",
+    "One row per root spec of each environment file (spack.yaml) that was named as a source.",
     ("stack", "number"),
     (
         Column("stack", TEXT, "Stack: the folder of the environment file, or its `--name`."),
         Column("number", COUNT, "Number of the root in its stack, from 1."),
         Column("group_name", TEXT, "Group of specs; `default`: none."),
-        Column("spec", TEXT, "Abstract spec, as the file writes it, lists and matrices expanded."),
-        Column("package", TEXT, "Package of the root; null: it can't be read.", nullable=True),
+        Column("spec", TEXT, "Abstract spec as in the file, with lists and matrices expanded."),
+        Column("package", TEXT, "Package of the root; null: unreadable.", nullable=True),
         Column(
             "requirements",
             RULES,
-            "What `packages` requires: kind (`one_of`, `any_of`, `conflict`), the package, virtual "
-            "package or `all` that it is of, abstract specs, and the condition, if any.",
+            "Requirements in `packages`: kind (`one_of`, `any_of`, `conflict`), the package, "
+            "virtual package or `all` that they are for, abstract specs, and a condition, if any.",
         ),
         Column(
             "preferences",
             RULES,
-            "What `packages` prefers, likewise; kind is the key: `prefer`, `variants`, `version`, "
-            "`target`, `compiler`, `providers`.",
+            "Preferences in `packages`, likewise; kind is the key: `prefer`, `variants`, "
+            "`version`, `target`, `compiler`, `providers`.",
         ),
         Column("doubt", TEXT, "Why the root can't be judged, whatever a cache has.", nullable=True),
-        Column("file", TEXT, "File that the root stands in, below SOURCE."),
+        Column("file", TEXT, "File with the root, below SOURCE."),
         Column("line", COUNT, "Line in that file, from 1."),
-        Column("notes", TEXTS, "What of the stack's file was not read or not known, with places."),
+        Column(
+            "notes",
+            TEXTS,
+            "Parts of the stack's file that were not read or are unknown, with places.",
+        ),
     ),
     partitioned=False,
 )
@@ -345,8 +349,8 @@ STACK_STATES = Table(
         Column(
             "reason",
             TEXT,
-            "Of `missing`: package, version, variants, compiler, target, os or dependency; of "
-            "`unknown`, what can't be judged and why.",
+            "For `missing`: package, version, variants, compiler, target, os or dependency; for "
+            "`unknown`: what can't be judged and why.",
             nullable=True,
         ),
         Column("spec_count", COUNT, "Specs of the stack that satisfy the root."),
@@ -354,19 +358,19 @@ STACK_STATES = Table(
         Column(
             "requirements_met",
             pl.Boolean(),
-            "Whether one of them has what `packages` requires; null: unknown, or there is none.",
+            "Whether one of them meets the requirements; null: unknown, or there are none.",
             nullable=True,
         ),
         Column(
             "preferences_met",
             pl.Boolean(),
-            "Whether one of them has what `packages` prefers; null: unknown, or there is none.",
+            "Whether one of them meets the preferences; null: unknown, or there are none.",
             nullable=True,
         ),
         Column(
             "unmet",
             TEXTS,
-            "Requirements, else preferences, that the nearest of them does not have.",
+            "Requirements, else preferences, that the nearest of them does not meet.",
         ),
         Column("also_in", TEXTS, "Other stacks of the snapshot with a spec that satisfies it."),
     ),
@@ -382,7 +386,7 @@ TABLES = (
     LOCK_SPECS,
     STACK_ROOTS,
 )
-# The database has one more, which is computed when it is built.
+# The database has one more, computed when it is built.
 DATABASE_TABLES = (*TABLES, STACK_STATES)
 # Tables with one partition per snapshot.
 SNAPSHOT_TABLES = tuple(table for table in TABLES if table.partitioned)

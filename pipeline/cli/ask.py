@@ -29,18 +29,18 @@ if TYPE_CHECKING:
 
 OPTION = re.compile(r"--([a-z][a-z-]*(=.*)?)?", re.DOTALL)
 PARQUET = "parquet"
-NAMED = 10  # packages that are named of those lost or gained
+NAMED = 10  # at most so many lost or gained packages are named
 SUFFIXES = {".parquet": PARQUET, ".csv": "csv", ".json": "json", ".md": "markdown"}
 LIST_OS = "from operating_systems order by os"
 LIST_TARGETS = "select distinct host_target as target, family from targets order by all"
 GREETING = """\
-coverage.duckdb, read-only; to begin with:
-  from snapshots;            what there is, by tag
+coverage.duckdb, read-only; to start with:
+  from snapshots;            all snapshots, with their sizes
   from coverage_os_target;   packages by operating system and target
-  from package_coverage;     what each environment has of a package
+  from package_coverage;     versions of each package, by environment
   from gaps;                 what an environment lacks, and what would run there
   from snapshot_changes;     what was lost or gained, and why
-'show tables' lists all views, 'describe gaps' the columns of one; .exit ends."""
+'show tables' lists all views, 'describe gaps' the columns of one; .exit quits."""
 
 
 class QueryCommand(click.Command):
@@ -135,12 +135,12 @@ exact_os_option = click.option(
 
 
 def named_host(host_os: str | None, target: str | None, libc: str | None) -> Host:
-    """Return the host that is meant: what is not named is this machine's.
+    """Return the host by its options; the default for each is this machine.
 
     Raises
     ------
     click.UsageError
-        This machine's operating system can't be told.
+        This machine's operating system is unknown.
     """
     from pipeline.hosts import this_os
     from pipeline.tables.targets import this_machine
@@ -294,8 +294,8 @@ def diff(from_tag: str, to_tag: str, fail_on_loss: bool, out: Path, output_forma
 
     A cell is a package in an environment: platform, OS and target. Stacks, environments and
     packages that were lost or added as a whole are listed first, on stderr. For snapshots that do
-    not follow each other, such as a weekly one and a release, the words are what is not in TO and
-    what is only in TO.
+    not follow each other, such as a weekly one and a release, changes are worded as "not in TO" and
+    "only in TO".
     """
     from pipeline.warehouse.questions import (
         are_in_line,
@@ -335,7 +335,7 @@ def diff(from_tag: str, to_tag: str, fail_on_loss: bool, out: Path, output_forma
 
 
 def membership_lines(rows: Rows, worded: Callable[[str], str | None]) -> list[str]:
-    """Return a line for each stack and environment that went or came, and one of packages."""
+    """Return a line per stack and environment that was lost or added, and one for packages."""
     lines = []
     packages: dict[str, list[str]] = {}
     for change, kind, member, package_count, cell_count, _ in rows.values:

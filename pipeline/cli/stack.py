@@ -1,4 +1,4 @@
-"""`cache-coverage stack`: what a snapshot has of the specs that an environment file intends."""
+"""`cache-coverage stack`: which root specs of an environment file a snapshot has."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from pipeline.warehouse.intent import RootState
 
 
-@click.command(short_help="Show which specs of an environment file the cache has.")
+@click.command(short_help="Show which root specs of an environment file its stack has.")
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path), callback=readable)
 @click.option(
     "--tag",
     default=None,
     callback=readable,
-    help="The snapshot.  [default: the newest weekly one]",
+    help="Snapshot.  [default: the newest weekly snapshot]",
 )
 @click.option(
     "--stack",
     "name",
     callback=readable,
-    help="The stack whose specs count; root is the index of all.  [default: FILE's folder]",
+    help="Count the specs of this stack, or of `root`.  [default: the name of FILE's folder]",
 )
 @click.option(
     "--any-stack",
     is_flag=True,
-    help="Count the specs of the whole snapshot, whatever stack lists them.",
+    help="Count the specs of all stacks.",
 )
 @click.option(
     "--fail-on-missing",
     is_flag=True,
-    help="Exit with status 4 if a root is missing, or is there only without what is required.",
+    help="Exit with status 4 if a root is missing, or present only without its requirements.",
 )
 @out_option
 @format_option
@@ -54,10 +54,10 @@ def stack(
 ) -> None:
     """Show for each root spec of an environment file, spack.yaml, whether its stack has it.
 
-    A root is present, missing or unknown; the reason for missing is the first in which the nearest
-    spec of the stack differs: package (none is there), version, variants, compiler, target, os or
-    dependency. Whether one of the specs has what the file's `packages:` requires, and what it
-    prefers, stands in columns of its own.
+    A root is present, missing or unknown. If it is missing, the reason is the first difference from
+    the nearest spec of the stack: package (it has none), version, variants, compiler, target, os or
+    dependency. Whether a spec meets the requirements and preferences of the file's `packages:` is
+    in columns of its own.
     """
     from pipeline.errors import IntentError
     from pipeline.sources.stacks.conditions import this_machine
@@ -67,7 +67,7 @@ def stack(
     from pipeline.warehouse.questions import known_tag
 
     if name is not None and any_stack:
-        raise click.UsageError("--stack names one, --any-stack takes them all")
+        raise click.UsageError("give either --stack or --any-stack")
     with asking(out) as connection:
         stack_file = read_stack_alone(file, this_machine())
         for note in stack_file.notes:

@@ -1,6 +1,6 @@
-"""The specs of snapshots that satisfy an abstract spec: what `cache-coverage find` prints.
+"""Find the specs of snapshots that satisfy an abstract spec, for `cache-coverage find`.
 
-The database narrows the specs down by what it can compare itself; the rest is judged one by one.
+A query narrows the specs down by what SQL can compare; the rest are judged one by one.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ SPECS_QUERY = f"""
         )
     order by package, version_key(version), compiler, os, target, hash
 """
-# A mirror's index tells the dependencies of all its specs; a page tells none.
+# An index has the dependencies of all its specs; a page has none.
 TOLD_QUERY = """
     select distinct spec_stacks.hash
     from spec_stacks
@@ -94,14 +94,14 @@ USED = frozenset({"link", "run"})
 
 @dataclass(frozen=True)
 class Found:
-    """The specs that satisfy an abstract spec, and those of which it can't be told, by reason."""
+    """The specs that satisfy an abstract spec, and counts of unknown ones by reason."""
 
     rows: Rows
     untold: dict[str, int]
 
 
 class Snapshot:
-    """What one snapshot tells of its specs, read from the database as it is asked for."""
+    """The specs of one snapshot, read from the database as needed."""
 
     def __init__(
         self, connection: duckdb.DuckDBPyConnection, tag: str, *, needs_dependencies: bool
@@ -119,7 +119,7 @@ class Snapshot:
         return run_query(self.connection, query, {"tag": self.tag, **parameters}).values
 
     def read_dependencies(self) -> None:
-        """Read compilers by language and dependencies of all specs."""
+        """Read the compilers by language and the dependencies of all specs."""
         for spec_hash, language, compiler in self.ask(COMPILERS_QUERY):
             name, _, version = compiler.partition("@")
             self.compilers.setdefault(spec_hash, []).append(
@@ -139,7 +139,7 @@ class Snapshot:
             self.needs.setdefault(spec_hash, []).append(need)
 
     def concrete(self, values: tuple[Any, ...]) -> ConcreteSpec:
-        """Return a row of view specs as it is judged."""
+        """Return a row of view specs as a concrete spec to judge."""
         row = dict(zip(SPEC_NAMES, values, strict=True))
         spec_hash = row["hash"]
         own = Compiler(row["compiler_name"], row["compiler_version"])
@@ -160,13 +160,13 @@ class Snapshot:
         )
 
     def needs_of(self, spec_hash: str) -> list[Need] | None:
-        """Return the direct dependencies of a spec; None where the snapshot does not tell them."""
+        """Return the direct dependencies of a spec; None if unknown."""
         if spec_hash in self.needs:
             return self.needs[spec_hash]
         return [] if spec_hash in self.told else None
 
     def closure_of(self, spec_hash: str) -> list[Need] | None:
-        """Return all that a spec links to or runs, each once; None as for its dependencies."""
+        """Return the transitive link and run dependencies of a spec, each once; None if unknown."""
         direct = self.needs_of(spec_hash)
         if direct is None:
             return None
@@ -195,14 +195,13 @@ def find_specs(
 ) -> Found:
     """Return the specs of some snapshots that satisfy an abstract spec.
 
-    With a `host`, an os and a target, only what it can use; with `exact_os` only what was built on
+    With a `host` (os and target), only those that it can use; with `exact_os`, only those built on
     its os. Columns: tag, package, version, compiler, os, platform, target, variants, hash, stacks.
 
     Raises
     ------
     QueryError
-        The package is in no snapshot, archspec lacks the host's target, or nothing is known of its
-        os.
+        The package is in no snapshot, or the host's target or os is unknown.
     """
     os, target = host
     if target is not None:

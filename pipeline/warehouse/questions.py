@@ -1,6 +1,6 @@
-"""The questions that have commands: what a package has, what a host can use, what changed.
+"""The queries behind the commands `package`, `usable`, `missing` and `diff`.
 
-Each is a query on views; an unknown name is refused with the closest ones.
+Each is a query on views; an unknown name is refused with the closest known ones.
 """
 
 from __future__ import annotations
@@ -178,7 +178,7 @@ DIFF_QUERY = """
         cause, package, platform, os, target
 """
 
-# Between snapshots of two lines nothing was lost or gained: each says what the other lacks.
+# Snapshots of different lines do not follow each other: say what each lacks, not what was lost.
 CHANGES_BETWEEN_LINES = {
     "lost": "not in {to_tag}",
     "gained": "only in {to_tag}",
@@ -191,26 +191,26 @@ CAUSES_BETWEEN_LINES = {" dropped": " not in {to_tag}", " added": " not in {from
 
 
 def newest_tag(connection: duckdb.DuckDBPyConnection) -> str:
-    """Return the snapshot that is meant where none is named.
+    """Return the default snapshot: the newest one.
 
     Raises
     ------
     QueryError
-        No snapshot holds a spec.
+        No snapshot has a spec.
     """
     rows = run_query(connection, "select tag from newest_snapshots where rank = 1")
     if not rows.values:
-        raise QueryError("no snapshot in the database holds a spec; flatten pages and build anew")
+        raise QueryError("no snapshot in the database has a spec; flatten pages and build again")
     return str(rows.values[0][0])
 
 
 def known_tag(connection: duckdb.DuckDBPyConnection, tag: str | None) -> str:
-    """Return `tag` if the database has it, or the newest if it is None.
+    """Return `tag` if the database has it, or the default snapshot if it is None.
 
     Raises
     ------
     QueryError
-        It has not.
+        The database lacks it.
     """
     if tag is None:
         return newest_tag(connection)
@@ -225,12 +225,12 @@ def check_name(
     known: str,
     parameters: Sequence[object] = (),
 ) -> None:
-    """Refuse a name that the query `known` does not give.
+    """Refuse a name that is not in the result of the query `known`.
 
     Raises
     ------
     QueryError
-        With the closest names that it does give.
+        The name is unknown; the message has the closest ones.
     """
     names = sorted({str(value) for (value,) in run_query(connection, known, parameters).values})
     if name in names:
@@ -240,7 +240,7 @@ def check_name(
 
 @dataclass(frozen=True)
 class Host:
-    """A machine: its operating system and CPU target, and its glibc where that is named."""
+    """A machine: its operating system and CPU target, and optionally its glibc version."""
 
     os: str
     target: str
@@ -255,17 +255,17 @@ def ask_package(
     *,
     exact_os: bool = False,
 ) -> Rows:
-    """Return what each environment of a snapshot has of a package, or those that a host can use.
+    """Return the state of a package in each environment, or in those that a host can use.
 
-    Columns: platform, os, target, state (`built`, `compatible` where only another binary runs, or
-    `missing`), os_match (`exact`, `same os` or `older libc`), usable_os and usable_target of that
-    binary, versions, compilers, stacks, spec_count. With `exact_os` only binaries of the same os
-    are compatible.
+    Columns: platform, os, target, state (`built`, `compatible` if only another binary runs there,
+    or `missing`), os_match (`exact`, `same os` or `older libc`), usable_os and usable_target of
+    that binary, versions, compilers, stacks, spec_count. With `exact_os`, only binaries of the same
+    os are compatible.
 
     Raises
     ------
     QueryError
-        The package is not in the snapshot, or nothing is known of the host.
+        The package is not in the snapshot, or the host is unknown.
     """
     check_name(connection, "package", package, "select distinct package from specs")
     tags = run_query(connection, TAGS_QUERY, [package])
@@ -288,14 +288,14 @@ def ask_usable(
     *,
     exact_os: bool = False,
 ) -> Rows:
-    """Return the specs of a snapshot that run on a host, of `packages` or of all.
+    """Return the specs of a snapshot that run on a host, for `packages` or all packages.
 
     Columns: package, version, compiler, os, target, target_match, os_match, hash, stacks.
 
     Raises
     ------
     QueryError
-        A name is unknown, or the host's os is one that can't be judged.
+        A name is unknown, or compatibility with the host's os is.
     """
     check_host(connection, [tag], host)
     for package in packages:
@@ -312,12 +312,12 @@ def ask_usable(
 
 
 def check_host(connection: duckdb.DuckDBPyConnection, tags: Sequence[str], host: Host) -> None:
-    """Refuse a host of which nothing is known, and whose os none of the snapshots has.
+    """Refuse a host with an unknown target, or an os that is unknown and in none of the snapshots.
 
     Raises
     ------
     QueryError
-        With the closest names.
+        With the closest known names.
     """
     check_name(connection, "target", host.target, "select distinct host_target from targets")
     if host.libc is not None:
@@ -333,7 +333,7 @@ def check_host(connection: duckdb.DuckDBPyConnection, tags: Sequence[str], host:
 def explain_missing(
     connection: duckdb.DuckDBPyConnection, tag: str, package: str, host: Host
 ) -> str:
-    """Say that no spec of a package runs on a host, and which comes nearest or where it is."""
+    """Return a message for a package without a usable spec: the nearest one, or where it is."""
     parameters: dict[str, object] = {
         "tag": tag,
         "package": package,
@@ -359,7 +359,7 @@ def ask_missing(
     *,
     by_spec: bool,
 ) -> Rows:
-    """Return what one snapshot has and another lacks, for a host (os, target) or for all.
+    """Return what one snapshot has and another lacks, for a host (os, target) or in all.
 
     Columns: package, dependent_count, versions, built_for, hash (null unless `by_spec`),
     spec_count.
@@ -388,7 +388,7 @@ def ask_membership(connection: duckdb.DuckDBPyConnection, from_tag: str, to_tag:
 
 
 def ask_diff(connection: duckdb.DuckDBPyConnection, from_tag: str, to_tag: str) -> Rows:
-    """Return what changed from one snapshot to another, what was lost first.
+    """Return what changed from one snapshot to another, losses first.
 
     Columns: change, cause, package, platform, os, target, previous_spec_count, spec_count.
     """
@@ -398,14 +398,14 @@ def ask_diff(connection: duckdb.DuckDBPyConnection, from_tag: str, to_tag: str) 
 
 
 def are_in_line(connection: duckdb.DuckDBPyConnection, from_tag: str, to_tag: str) -> bool:
-    """Return whether two snapshots are of one line, so that one follows the other."""
+    """Return whether two snapshots are of one line, so that changes are losses and gains."""
     lines = "select count(distinct (kind, line)) = 1 and bool_and(line is not null) from snapshots"
     query = f"{lines} where list_contains(?, tag)"
     return bool(run_query(connection, query, [[from_tag, to_tag]]).values[0][0])
 
 
 def word_between_lines(word: str, from_tag: str, to_tag: str) -> str:
-    """Return a change or its cause in the words for snapshots of two lines.
+    """Return a change or cause in the words for snapshots of different lines.
 
     >>> word_between_lines("environment dropped", "develop", "v1.0")
     'environment not in v1.0'

@@ -1,7 +1,7 @@
-"""Table stack_states: every snapshot held against the roots of stacks, when the database is built.
+"""Fill table stack_states: judge every snapshot by the roots of stacks, when the database is built.
 
-What was judged of a snapshot is kept beside the tables, so that only new or changed ones are judged
-again; without environment files nothing is done.
+Results are kept beside the tables, so that only new or changed snapshots are judged again. Without
+environment files, nothing is done.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ TAGS_QUERY = "select distinct tag from spec_stacks order by tag"
 
 
 def fill_stack_states(connection: duckdb.DuckDBPyConnection, tables: Path, state: State) -> None:
-    """Fill table stack_states of the database in use, whose tables are those below `tables`."""
+    """Fill table stack_states of the current database, whose tables are those below `tables`."""
     roots = read_roots(connection)
     if not roots:
         return
@@ -51,7 +51,7 @@ def fill_stack_states(connection: duckdb.DuckDBPyConnection, tables: Path, state
 
 
 def read_roots(connection: duckdb.DuckDBPyConnection) -> list[Intended]:
-    """Return the rows of table stack_roots as they are judged."""
+    """Return the rows of table stack_roots as roots to judge."""
     return [
         Intended(
             stack,
@@ -68,17 +68,17 @@ def read_roots(connection: duckdb.DuckDBPyConnection) -> list[Intended]:
 
 
 def rule_of(values: dict[str, Any]) -> Rule:
-    """Return a rule as table stack_roots has it."""
+    """Return a rule in table stack_roots."""
     return Rule(values["kind"], values["package"], tuple(values["specs"]), values["when"])
 
 
 def digest_snapshot(tables: Path, tag: str, common: str) -> str:
-    """Return a digest of what a snapshot is judged by, and of what is `common` to all."""
+    """Return a digest of a snapshot's tables, and of what is `common` to all snapshots."""
     stamps = [
         stamp_file(os.fsencode(part_path(tables, table, tag)))
         for table in (SPEC_STACKS, DEPENDENCIES, SPEC_COMPILERS)
     ]
-    # Not by the time of change: a table's files are linked anew whenever another is published.
+    # Not by ctime: a table's files are linked anew whenever another is published.
     files = [stamp and stamp[:2] for stamp in stamps]
     return hashlib.sha256(f"{common} {files}".encode()).hexdigest()
 

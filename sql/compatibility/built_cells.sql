@@ -1,4 +1,4 @@
--- What each compiler has built of a package in an environment, and the oldest glibc that runs it.
+-- Packages built by each compiler in each environment, with the oldest glibc that runs them.
 -- Grain: one row per tag, package, compiler, platform, os and target; glibc is null unless a spec
 -- records it or operating_systems has that of the os.
 -- Reads: specs, recorded_libcs, operating_systems

@@ -26,7 +26,7 @@ compatible as (
     group by all
 ),
 
--- So do many packages have binaries for the same environments.
+-- Likewise, many packages have binaries for the same environments.
 holdings as (
     select
         tag,

@@ -1,4 +1,4 @@
--- What each compiler has built of a package, by the number of the environment.
+-- Packages built by each compiler, by number of the environment.
 -- Grain: one row per tag, package, compiler and environment_number.
 -- Reads: built_cells, numbered_environments
 create or replace view steps.numbered_cells as

@@ -1,4 +1,4 @@
--- The environments of a snapshot and the glibc of their binaries, numbered.
+-- Environments of a snapshot with the glibc of their binaries, numbered.
 -- Grain: one row per tag, platform, os, target and glibc; environment_number is unique by tag.
 -- Reads: built_cells
 create or replace view steps.numbered_environments as

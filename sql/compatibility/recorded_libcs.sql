@@ -1,4 +1,4 @@
--- The glibc that each spec was built with, where an index records it as a part of the host.
+-- The glibc that each spec was built with, if an index records it as an external.
 -- Grain: one row per tag and hash.
 -- Reads: dependencies; Spack 0.22 and later has the host's glibc as an external dependency.
 create or replace view steps.recorded_libcs as

@@ -1,10 +1,10 @@
--- Which binaries of a snapshot run on each of its operating systems and targets, by Spack's rule.
--- Grain: one row per tag, os, target and environment_number; the last is of the binary, as in
+-- Binaries of a snapshot that run on each of its operating systems and targets, by Spack's rule.
+-- Grain: one row per tag, os, target and environment_number; the last is the binary's, as in
 -- numbered_environments.
 -- Reads: numbered_environments, runnable_systems, targets
 create or replace view steps.runnable_environments as
 with hosts as (
-    -- The targets on the platforms of an os: as in gaps, an os of two platforms is one.
+    -- The targets of all platforms of an os: as in gaps, an os on two platforms counts once.
     select distinct
         built.tag,
         built.os,

@@ -1,6 +1,6 @@
--- Which binaries of a snapshot each of its operating systems runs, by Spack's rule.
+-- Binaries of a snapshot that each of its operating systems runs, by Spack's rule.
 -- Grain: one row per tag, host_os, platform, os and glibc; the last three are the binary's, and
--- glibc is null where it is not known.
+-- glibc is null if unknown.
 -- Reads: built_cells, os_compatibility, operating_systems
 create or replace view steps.runnable_systems as
 with built as (

@@ -68,7 +68,7 @@ nearest as (
     group by all
 ),
 
--- The same of all binaries that run there by Spack's rule; those of the own os come first.
+-- The same for all binaries that run there by Spack's rule; those of the same os come first.
 reusable as (
     select
         built_cells.tag,

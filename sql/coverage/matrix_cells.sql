@@ -1,7 +1,7 @@
 -- Matrices of any two of compiler, os and target: packages built for each cell, and usable in it.
 -- Grain: one row per tag, compiler, os and target; null means all, and at least one is null.
--- Compatible packages run there on the same os, reusable ones by Spack's rule of the C library;
--- those built without a compiler count as both for the users of each compiler used on the os.
+-- Compatible packages run there on the same os, reusable ones by Spack's rule for the C library.
+-- Packages built without a compiler count as both for every compiler used on the os.
 -- Reads: numbered_cells, runnable_environments, snapshots
 create or replace view matrix_cells as
 with compilers as (
@@ -32,7 +32,7 @@ found as (
     from compilers
     inner join steps.numbered_cells as built on built.tag = compilers.tag
     where built.compiler = 'none'
-        -- Parts of a compiler, which serve nobody by themselves.
+        -- Parts of a compiler are of no use by themselves.
         and built.package not in ('compiler-wrapper', 'gcc-runtime')
 ),
 
@@ -49,7 +49,7 @@ packages as (
     group by grouping sets ((tag, package), (tag, compiler, package))
 ),
 
--- Many packages are built for the same environments: whether those run in a cell is asked once.
+-- Many packages are built for the same environments: compute once whether those run in a cell.
 holdings as (
     select
         tag,

@@ -1,11 +1,11 @@
--- The root specs that several stacks intend, and that no stack of the snapshot has.
+-- Root specs in the environment files of several stacks that no stack of the snapshot has.
 -- Grain: one row per tag and spec.
 -- Reads: stack_states, stack_roots
 create or replace view shared_missing_roots as
 with roots as (
     select
         stack_states.tag,
-        -- Files write one space or several.
+        -- Files may have several spaces between parts.
         regexp_replace(stack_roots.spec, ' +', ' ', 'g') as spec,
         stack_roots.package,
         stack_states.stack,

@@ -1,5 +1,5 @@
--- How many of the roots that a stack intends each snapshot has.
--- Grain: one row per tag and stack; of stacks with an environment file.
+-- How many roots of each stack's environment file each snapshot has.
+-- Grain: one row per tag and stack; stacks with an environment file.
 -- Reads: stack_states, stack_roots, stack_sizes
 create or replace view stack_intent as
 with counts as (

@@ -1,4 +1,4 @@
--- The roots that a stack intends and a snapshot lacks, or has only without what is required.
+-- Roots of a stack's environment file that a snapshot lacks, or has only without requirements met.
 -- Grain: one row per tag, stack and number.
 -- Reads: stack_states, stack_roots, snapshots, version_key
 create or replace view stack_missing as

@@ -1,6 +1,6 @@
--- The packages that stacks hold though none of their roots is, or needs, a spec of it.
--- Grain: one row per tag and package; of snapshots whose dependencies are known, and of stacks with
--- an environment file.
+-- Packages in stacks that are neither roots of the environment files nor dependencies of roots.
+-- Grain: one row per tag and package; snapshots whose dependencies are known, and stacks with an
+-- environment file.
 -- Reads: stack_states, spec_stacks, dependencies
 create or replace view unintended_packages as
 with recursive roots as (
