@@ -8,6 +8,8 @@ PYTHON ?= python3
 VENV ?= .venv
 # One or more, read by the shell: quote a name with a space, as in SOURCE='"my pages" more'.
 SOURCE ?= tests/pages
+# Environment files (spack.yaml), or folders with some, that the cache is held against.
+STACKS ?=
 OUT ?= outputs
 FORMAT ?= table
 Q ?=
@@ -48,14 +50,14 @@ $(STAMP): pyproject.toml requirements-dev.txt
 
 # The command detects changes itself: it looks at every page, make would only see a folder.
 tables: $(STAMP) ## read SOURCE into Parquet tables in OUT/tables
-	@"$(COVERAGE)" flatten $(SOURCE) --out "$(OUT)"
+	@"$(COVERAGE)" flatten $(SOURCE) $(STACKS) --out "$(OUT)"
 
 # Existing tables are used as they are, whatever source they came from.
 db: $(STAMP) ## load the tables and sql/ into OUT/coverage.duckdb
-	@[ -d "$(OUT)/tables/pages" ] || "$(COVERAGE)" flatten $(SOURCE) --out "$(OUT)"
+	@[ -d "$(OUT)/tables/pages" ] || "$(COVERAGE)" flatten $(SOURCE) $(STACKS) --out "$(OUT)"
 	@"$(COVERAGE)" build --out "$(OUT)"
 
-reports: tables ## all steps: SOURCE to tables, database and reports in OUT/reports
+reports: tables ## all steps: SOURCE, and STACKS if given, to tables, database and reports in OUT/reports
 	@"$(COVERAGE)" build --out "$(OUT)"
 	@"$(COVERAGE)" report --out "$(OUT)"
 

@@ -44,6 +44,7 @@ from pipeline.report.data import (
 )
 from pipeline.report.facts import ROWS_SHOWN, headlines, read_facts, read_snapshots
 from pipeline.report.lock_part import read_lock_facts
+from pipeline.report.stack_part import write_stack_files
 from pipeline.report.state import (
     ReportState,
     database_digest,
@@ -199,6 +200,10 @@ def write_files(
         facts["closure_hole_count"] = exported["closure_holes"].height
         facts["is_shortened"] = len(tags) > exports.SHORT_HISTORY and not all_rows
         facts["locks"] = read_lock_facts(whole, locks, chosen)
+        facts["stacks_meant"] = stacks_meant = write_stack_files(
+            whole, draft, chronological(snapshots), chosen, all_rows=all_rows
+        )
+        facts["csv_rows"] |= stacks_meant.csv_rows if stacks_meant else {}
     facts["lines"] = lines = headlines(facts)
     write_pages(draft, facts, page_data(connection, snapshots, draft) | {"host": host})
     write_state(draft, digest, digests, lines)
