@@ -8,14 +8,13 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from itertools import accumulate, chain
-from operator import attrgetter
 
+import msgspec
 import polars as pl
 import pyarrow as pa
 import pyarrow.json
 
 from pipeline.sources.decoded import (
-    DECLARED_LISTS,
     DECODED_PAGES,
     DECODED_SPECS,
     INDEX_COLUMNS,
@@ -27,6 +26,7 @@ from pipeline.sources.decoded import (
 from pipeline.sources.rejects import PageError, Reject, RejectCode
 from pipeline.sources.site.front_matter import (
     DETAILS_LINE,
+    META_KEYS,
     NO_SIZE,
     CutPage,
     PageHead,
@@ -216,7 +216,10 @@ def heads_to_frame(
     """Return page heads, with their number of entries, as DECODED_PAGES in the pages' order."""
     numbers = sorted(heads)
     rows = [heads[number][0] for number in numbers]
-    metas = [head.meta for head in rows]
+    # Each page's values at once: they are scattered in memory.
+    metas = zip(*(msgspec.structs.astuple(head.meta) for head in rows), strict=True)
+    declared = dict(zip(META_KEYS, metas, strict=False))  # none without a page
+    declared["num_specs_by_stack"] = pair_counts(declared.get("num_specs_by_stack", ()))
     return columns_to_frame(
         {
             "page_number": numbers,
@@ -225,9 +228,7 @@ def heads_to_frame(
             "package": [head.package for head in rows],
             "entry_count": [heads[number][1] for number in numbers],
             "byte_count": [head.byte_count for head in rows],
-            "num_specs": [meta.num_specs for meta in metas],
-            "num_specs_by_stack": pair_counts([meta.num_specs_by_stack for meta in metas]),
-            **{name: list(map(attrgetter(name), metas)) for name in DECLARED_LISTS},
+            **declared,
         },
         DECODED_PAGES,
     )
