@@ -242,7 +242,7 @@ def usable(
         asked = len(set(packages)) or total
         say(f"{len(found)} of {asked} packages")
         if packages and not found:
-            raise QueryError("none of the packages asked for is available for this host")
+            raise QueryError("none of these packages is available for this host")
 
 
 @click.command(short_help="List the packages that one snapshot has and another lacks.")

@@ -90,7 +90,7 @@ class Decompressor:
             try:
                 piece = self.stream.decompress(data, CHUNK_BYTES)
             except zlib.error as error:
-                raise DamagedError(f"is no gzip stream ({error})") from error
+                raise DamagedError(f"is not a gzip stream ({error})") from error
             data = self.stream.unconsumed_tail or self.stream.unused_data
             self.written_count += len(piece)
             if self.written_count > self.max_bytes:

@@ -91,15 +91,13 @@ class HttpClient:
                 yield None
                 return
             if response.status_code == httpx2.codes.PARTIAL_CONTENT:
-                raise DamagedError(
-                    "the server sent a part of the file (HTTP 206) without being asked"
-                )
+                raise DamagedError("the server sent only part of the file (HTTP 206), unrequested")
             if response.status_code != httpx2.codes.OK:
                 raise HttpError(response)
             encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
             if encoding not in ("identity", "gzip", "x-gzip", ""):
                 raise UnexpectedError(
-                    f"sent with Content-Encoding {encoding[:40]!r}, which was not asked for"
+                    f"sent with Content-Encoding {encoding[:40]!r}, which was not requested"
                 )
             is_packed = "gzip" in encoding and not is_raw
             yield Answer(
@@ -167,7 +165,7 @@ class HttpClient:
         realm = named.get("realm", "")
         is_plain = realm.startswith("http://") and url.startswith("http://")
         if not (realm.startswith("https://") or is_plain):
-            raise UnexpectedError("the registry names no token service that can be asked")
+            raise UnexpectedError("the registry names no usable token service")
         asked = {"service": named.get("service", ""), "scope": named.get("scope") or scope}
         login = self.login_of(origin_of(url))
         if login and login.user == IDENTITY_TOKEN_USER:

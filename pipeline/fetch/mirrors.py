@@ -55,7 +55,7 @@ def read_mirrors(
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         line = f" line {mark.line + 1}:" if mark else ""
-        raise FetchError(f"{file}:{line} no valid YAML; correct it") from error
+        raise FetchError(f"{file}:{line} not valid YAML; correct it") from error
     if isinstance(config, dict) and isinstance(config.get("spack"), dict):
         config = config["spack"]
     # In Spack, two colons after a key override other configuration files.

@@ -1,4 +1,4 @@
-"""Abstract specs among themselves: two combined into one, and whether one implies another."""
+"""Relations between abstract specs: combine two into one, and check whether one implies another."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ class ContradictionError(Exception):
 
 
 def constrain(node: Node, other: Node) -> Node:
-    """Return the abstract spec that asks for all that two ask for, as Spack's `Spec.constrain`.
+    """Return the combination of two abstract specs, as Spack's `Spec.constrain`.
 
     Raises
     ------
     ContradictionError
-        They ask for what can't be had at once.
+        They exclude each other.
     """
     same = {
         name: either(name, getattr(node, name), getattr(other, name))
@@ -45,7 +45,7 @@ def constrain(node: Node, other: Node) -> Node:
 
 
 def either(what: str, one: str | None, other: str | None) -> str | None:
-    """Return the one of two values that is there."""
+    """Return whichever of two values is set."""
     if one is not None and other is not None and one != other:
         raise ContradictionError(f"{what} {one} and {other}")
     return one if one is not None else other
@@ -54,7 +54,7 @@ def either(what: str, one: str | None, other: str | None) -> str | None:
 def common_versions(
     one: tuple[VersionElement, ...], other: tuple[VersionElement, ...]
 ) -> tuple[VersionElement, ...]:
-    """Return the versions in both of two lists; an empty list asks for none."""
+    """Return the versions in both of two lists; an empty list is no constraint."""
     if not one or not other or one == other:
         return one or other
     pairs = (common_element(left, right) for left in one for right in other)
@@ -66,7 +66,7 @@ def common_versions(
 
 
 def common_element(one: VersionElement, other: VersionElement) -> VersionElement | None:
-    """Return what is in both of two elements of version lists; None: nothing."""
+    """Return the intersection of two elements of version lists; None: empty."""
     if isinstance(one, ExactVersion):
         return one if other.holds(Version(one.text)) else None
     if isinstance(other, ExactVersion):
@@ -78,7 +78,7 @@ def common_element(one: VersionElement, other: VersionElement) -> VersionElement
 
 
 def common_variants(one: tuple[Variant, ...], other: tuple[Variant, ...]) -> tuple[Variant, ...]:
-    """Return the variants of both; of one with several values, all of them."""
+    """Return the variants of both, with the values of both."""
     found = {variant.name: variant for variant in one}
     for variant in other:
         known = found.get(variant.name)
@@ -100,7 +100,7 @@ def common_values(one: Variant, other: Variant) -> Variant:
 
 
 def common_target(one: str | None, other: str | None) -> str | None:
-    """Return the narrower of two targets, where one is within the other."""
+    """Return the narrower of two targets, if one is within the other."""
     if one is None or other is None or one == other:
         return one if one is not None else other
     if target_fits(other, one):
@@ -111,16 +111,16 @@ def common_target(one: str | None, other: str | None) -> str | None:
 
 
 def common_hash(one: str | None, other: str | None) -> str | None:
-    """Return the longer of two beginnings of a hash."""
+    """Return the longer of two hash prefixes."""
     if one and other and not (one.startswith(other) or other.startswith(one)):
         raise ContradictionError(f"hash /{one} and /{other}")
     return max(one or "", other or "", key=len) or None
 
 
 def common_dependencies(one: tuple[Edge, ...], other: tuple[Edge, ...]) -> tuple[Edge, ...]:
-    """Return the dependencies of both; what both ask of one package is combined.
+    """Return the dependencies of both, combined if they are of the same package.
 
-    Direct ones come first: written after another, `%gcc` would be a dependency of that.
+    Direct ones come first: after another dependency, `%gcc` would belong to that.
     """
     found = list(one)
     for edge in other:
@@ -138,10 +138,9 @@ def is_same_edge(one: Edge, other: Edge) -> bool:
 
 
 def implies(node: Node, asked: Node) -> bool:
-    """Return whether every spec that satisfies `node` satisfies `asked`, too.
+    """Return whether every spec that satisfies `node` also satisfies `asked`.
 
-    By this a matrix leaves combinations out (`exclude`), as Spack's `Spec.satisfies` of an abstract
-    spec has it.
+    Matrices use this for `exclude`, as Spack's `Spec.satisfies` does for abstract specs.
     """
     if any(
         wanted is not None and wanted != own
@@ -172,14 +171,14 @@ def implies(node: Node, asked: Node) -> bool:
 
 
 def has_versions(own: tuple[VersionElement, ...], asked: tuple[VersionElement, ...]) -> bool:
-    """Return whether each of a list's elements lies within one that is asked for."""
+    """Return whether each element of a list is within a requested one."""
     return all(
         any(common_element(element, wanted) == element for wanted in asked) for element in own
     )
 
 
 def implies_variant(variants: tuple[Variant, ...], asked: Variant) -> bool:
-    """Return whether a list of variants has one so."""
+    """Return whether a list of variants implies the requested one."""
     for variant in variants:
         if variant.name == asked.name:
             if isinstance(variant.value, bool) or isinstance(asked.value, bool):
@@ -193,7 +192,7 @@ def implies_variant(variants: tuple[Variant, ...], asked: Variant) -> bool:
 
 
 def implies_edge(own: Edge, asked: Edge) -> bool:
-    """Return whether a dependency is one that is asked for; `%` is also a `^`."""
+    """Return whether a dependency implies the requested one; `%` also counts as `^`."""
     if asked.is_direct and not own.is_direct:
         return False
     if not ({*asked.virtuals} <= {*own.virtuals} and {*asked.deptypes} <= {*own.deptypes}):
@@ -202,5 +201,5 @@ def implies_edge(own: Edge, asked: Edge) -> bool:
 
 
 def canonical(node: Node) -> Node:
-    """Return a compiler by its name in Spack 1.0."""
+    """Return a compiler with its name in Spack 1.0."""
     return replace(node, name=RENAMED_COMPILERS.get(node.name or "", node.name))

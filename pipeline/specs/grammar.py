@@ -264,7 +264,7 @@ class Parser:
         """Parse a hash prefix."""
         self.check_one("hash", "hash", start)
         if not HASH_LETTERS.fullmatch(token[1:]):
-            raise self.error(f"{token!r} is no hash: expected up to 32 of a-z and 2-7", start)
+            raise self.error(f"{token!r} is not a hash: expected up to 32 of a-z and 2-7", start)
         self.change(hash=token[1:])
 
     def take_pair(self, token: str, start: int) -> None:

@@ -53,7 +53,7 @@ def describe_refused(rejects: pl.DataFrame, losses: Mapping[str, int]) -> list[s
         line = f"{row['page']}{place}: {row['message'][:SHOWN_LETTERS]}"
         if row["page"] in losses:
             specs = counted(losses[row["page"]], "spec")
-            line += f"; {specs} that it gave when it was last read are lost"
+            line += f"; {specs} from its last successful read are lost"
         lines.append(line)
     more_count = len(whole) - len(lines)
     return [*lines, *([f"and {counted(more_count, 'more file')}"] if more_count else [])]

@@ -1,7 +1,7 @@
-"""What a snapshot has of the roots that stacks intend: present, missing and why, or unknown.
+"""Judge the roots of stacks by a snapshot: present, missing with a reason, or unknown.
 
-The one place where an environment file is held against a cache: `cache-coverage stack`, the table
-stack_states and all views of it come from here.
+The only place that compares environment files with a cache: `cache-coverage stack`, table
+stack_states and all of its views come from here.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 ROOT_INDEX = "root"
 PRESENT, MISSING, UNKNOWN = "present", "missing", "unknown"
-# The reasons why a root is missing, the first that holds of the nearest spec.
+# Reasons why a root is missing; the first that holds for the nearest spec counts.
 REASONS = ("package", "version", "variants", "compiler", "target", "os", "dependency")
-# What else may differ, by the reason that it belongs to.
+# Other parts that may differ, with the reason that they count as.
 REASON_OF_PART = {"hash": "package", "namespace": "package", "flags": "variants", "platform": "os"}
 LANGUAGES = ("c", "cxx", "fortran")
 # Packages of compilers' libraries, tagged `runtime` in Spack; `all` asks no compiler of them.
@@ -50,7 +50,7 @@ CANDIDATES_QUERY = f"""
 
 @dataclass(frozen=True)
 class Intended:
-    """A root as it is judged: of which stack, what it asks for, and why it can't be judged."""
+    """A root to judge: its stack, its constraints, and why it can't be judged, if so."""
 
     stack: str
     number: int
@@ -62,12 +62,12 @@ class Intended:
 
 @dataclass(frozen=True)
 class RootState:
-    """What a snapshot has of a root.
+    """The state of a root in a snapshot.
 
     `hashes` are the specs of the stack that satisfy it. `requirements_met` and `preferences_met`
-    say whether one of them has what `packages:` asks for; None where that can't be told, or there
-    is none. `also_in` are the other stacks with a spec that satisfies the root. `unmet` are the
-    requirements, else the preferences, that the spec which comes nearest does not have.
+    say whether one of them meets those of `packages:`; None: unknown, or there are none. `also_in`
+    are the other stacks with a spec that satisfies the root. `unmet` are the requirements, else the
+    preferences, that the nearest spec does not meet.
     """
 
     state: str
@@ -98,10 +98,10 @@ COLUMNS = (
 
 @dataclass(frozen=True)
 class Tally:
-    """How many roots of a stack, or of a group of it, a snapshot has.
+    """Counts of the roots of a stack, or of one of its groups, by state.
 
-    Present are those with a spec that has what is required; `unmet` have specs, but none of them
-    has it. `preferred` of the present ones have what is wished, too.
+    `present` roots have a spec that meets the requirements; `unmet` ones have specs, none of which
+    does. `preferred` are the present ones whose preferences are met too.
     """
 
     root_count: int
@@ -113,7 +113,7 @@ class Tally:
 
     @property
     def pct(self) -> float:
-        """The share of the roots that are present, in percent; all of none is 100."""
+        """The percentage of roots that are present; 100 if there are none."""
         return 100 * self.present / self.root_count if self.root_count else 100.0
 
     def __str__(self) -> str:
@@ -148,7 +148,7 @@ def tally(states: Sequence[RootState]) -> Tally:
 
 
 def intended(stack: str, file: StackFile) -> list[Intended]:
-    """Return the roots of an environment file as those of a stack."""
+    """Return the roots of an environment file as roots of a stack."""
     return [
         Intended(stack, root.number, root.spec, root.package, root.rules, root.doubt)
         for root in file.roots
@@ -181,7 +181,7 @@ def state_rows(stack: str, file: StackFile, states: Sequence[RootState]) -> Rows
 
 
 def stacks_of(connection: duckdb.DuckDBPyConnection, tag: str) -> list[str]:
-    """Return the stacks of a snapshot, `root` among them."""
+    """Return the stacks of a snapshot, including `root`."""
     query = """
         select distinct stack from spec_stacks where tag = ? and stack is not null order by stack
     """
@@ -190,7 +190,7 @@ def stacks_of(connection: duckdb.DuckDBPyConnection, tag: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Lacking:
-    """Whether a spec meets some rules, and those that it does not or can't be told to meet."""
+    """Whether a spec meets some rules, and the rules that it does not meet, or may not meet."""
 
     answer: bool | None
     rules: list[Rule]
@@ -198,7 +198,7 @@ class Lacking:
 
 @dataclass(frozen=True)
 class Candidate:
-    """A spec of a snapshot, and the stacks that list it, `root` among them."""
+    """A spec of a snapshot, and the stacks that list it, including `root`."""
 
     spec: ConcreteSpec
     stacks: frozenset[str]
@@ -211,12 +211,12 @@ def judge_roots(
     *,
     any_stack: bool = False,
 ) -> list[RootState]:
-    """Return what a snapshot has of each root: of its stack or, with `any_stack`, at all."""
+    """Return the state of each root in its stack or, with `any_stack`, in the whole snapshot."""
     return IntentJudge(connection, tag, roots, any_stack=any_stack).states(roots)
 
 
 class IntentJudge:
-    """One snapshot, held against roots; what several of them ask is judged once."""
+    """Judges roots by one snapshot; constraints that several of them share are judged once."""
 
     def __init__(
         self,
@@ -240,11 +240,11 @@ class IntentJudge:
         self.judged_rule = cache(self.judge_rule)
 
     def states(self, roots: Iterable[Intended]) -> list[RootState]:
-        """Return what the snapshot has of each root."""
+        """Return the state of each root."""
         return [self.state(root) for root in roots]
 
     def state(self, root: Intended) -> RootState:
-        """Return what the snapshot has of a root."""
+        """Return the state of a root."""
         if root.doubt is not None or root.package is None:
             return RootState(UNKNOWN, root.doubt, [], None, None, [])
         judged = self.judged(root.spec, root.package)
@@ -277,7 +277,7 @@ class IntentJudge:
         return [(candidate, judge(asked, candidate.spec)) for candidate in self.candidates[package]]
 
     def present(self, rules: Rules, found: Sequence[ConcreteSpec], also_in: list[str]) -> RootState:
-        """Return the state of a root that some specs satisfy, by what its packages ask for."""
+        """Return the state of a root that some specs satisfy, by the rules of `packages:`."""
         required = [(spec, self.lacking(rules.requirements, spec)) for spec in found]
         is_met = best(lacks.answer for _, lacks in required)
         meeting = [spec for spec, lacks in required if lacks.answer is is_met]
@@ -298,7 +298,7 @@ class IntentJudge:
         )
 
     def lacking(self, rules: Sequence[Rule], spec: ConcreteSpec) -> Lacking:
-        """Return which of some rules a spec does not meet."""
+        """Return the rules that a spec does not meet."""
         judged = [(rule, self.judged_rule(rule, spec)) for rule in rules]
         return Lacking(
             all_of(answer for _, answer in judged),
@@ -306,7 +306,7 @@ class IntentJudge:
         )
 
     def judge_rule(self, rule: Rule, spec: ConcreteSpec) -> bool | None:
-        """Return whether a spec meets a rule, which may not bind it; None: it can't be told."""
+        """Return whether a spec meets a rule, or the rule does not apply; None: unknown."""
         if rule.when is not None:
             when = parsed(rule.when)
             applies = judge(when, spec).answer if when is not None else None
@@ -322,7 +322,7 @@ class IntentJudge:
         return best(answers)
 
     def judge_one(self, rule: Rule, text: str, spec: ConcreteSpec) -> Iterator[bool | None]:
-        """Yield whether a spec is as one text of a rule has it; nothing if it does not bind."""
+        """Yield whether a spec satisfies one spec of a rule; nothing if it does not apply."""
         asked = parsed(text)
         if asked is None:
             yield None
@@ -338,11 +338,11 @@ class IntentJudge:
             yield judge(asked, spec).answer
 
     def binds(self, asked: Node, spec: ConcreteSpec) -> bool:
-        """Return whether what `all` asks for binds a spec: only if its package can have it.
+        """Return whether a constraint of `all` applies to a spec: only if its package can meet it.
 
-        As Spack's reject_requirement_constraint: variants that the package does not define are not
-        asked of it, nor compilers of a compiler or its libraries. That a package defines a variant
-        is known by the specs of the snapshot; one that is built with no compiler is asked for none.
+        As in Spack's reject_requirement_constraint, variants that the package does not define do
+        not apply, nor do compilers to a compiler or its libraries. The variants of a package are
+        those of its specs in the snapshot; compilers do not apply to packages built without one.
         """
         if asked.name is not None and asked.name != spec.package:
             return False
@@ -358,7 +358,7 @@ STACKS_PLACE = SPEC_COLUMNS.split(", ").index("stacks")
 
 
 def variant_name(text: str) -> str:
-    """Return the name of a variant as a spec has it.
+    """Return the name of a variant in a spec.
 
     >>> variant_name("+shared"), variant_name("cuda_arch=80")
     ('shared', 'cuda_arch')
@@ -367,9 +367,9 @@ def variant_name(text: str) -> str:
 
 
 def judge_provider(virtual: str, asked: Node, spec: ConcreteSpec) -> Iterator[bool | None]:
-    """Yield whether what provides a virtual package to a spec is as asked for.
+    """Yield whether the provider of a virtual package for a spec satisfies a constraint.
 
-    Only direct dependencies are looked at; where the snapshot tells none, only compilers.
+    Only direct dependencies count; if the snapshot has none, only compilers.
     """
     asked = replace(asked, name=RENAMED_COMPILERS.get(asked.name or "", asked.name))
     edge = Edge(asked, is_direct=True)
@@ -383,7 +383,7 @@ def judge_provider(virtual: str, asked: Node, spec: ConcreteSpec) -> Iterator[bo
 
 
 def missing_reason(asked: Node, specs: Sequence[ConcreteSpec]) -> str:
-    """Return the first reason why a spec is none of some specs, by the one that comes nearest."""
+    """Return the first reason why no spec satisfies a root, by the nearest one."""
     nearest = -1
     for spec in specs:
         parts = {
@@ -396,12 +396,12 @@ def missing_reason(asked: Node, specs: Sequence[ConcreteSpec]) -> str:
 
 
 def best(answers: Iterable[bool | None]) -> bool | None:
-    """Return true if one is, else None if one can't be told, else false."""
+    """Return true if any is true, else None if any is unknown, else false."""
     found = list(answers)
     return True if True in found else None if None in found else False
 
 
 def all_of(answers: Iterable[bool | None]) -> bool | None:
-    """Return false if one is, else None if one can't be told, else true."""
+    """Return false if any is false, else None if any is unknown, else true."""
     found = list(answers)
     return False if False in found else None if None in found else True

@@ -322,7 +322,7 @@ def check_host(connection: duckdb.DuckDBPyConnection, tags: Sequence[str], host:
     check_name(connection, "target", host.target, "select distinct host_target from targets")
     if host.libc is not None:
         if not re.fullmatch(r"[0-9]+([.][0-9]+)*", host.libc):
-            raise QueryError(f"--libc {host.libc!r} is no version; write it as 2.34")
+            raise QueryError(f"--libc {host.libc!r} is not a version; write it as 2.34")
         return
     try:
         check_name(connection, "os", host.os, OS_QUERY, [list(tags)])

@@ -114,7 +114,7 @@ def download_packages(folder: Path) -> None:
         "folder of the tarballs with --packages"
     )
     if shutil.which("npm") is None:
-        raise WebsiteError(f"npm is not installed, so DuckDB-Wasm can't be had; {remedy}")
+        raise WebsiteError(f"npm is not installed, so DuckDB-Wasm is not available; {remedy}")
     try:
         # Not in the user's folder, which may have its own package.json and .npmrc.
         result = subprocess.run(  # noqa: S603
@@ -122,12 +122,12 @@ def download_packages(folder: Path) -> None:
         )
     except subprocess.TimeoutExpired as error:
         raise WebsiteError(
-            f"npm: no answer within {TIMEOUT_SECONDS} s, so DuckDB-Wasm can't be had; {remedy}"
+            f"npm: no answer within {TIMEOUT_SECONDS} s, so DuckDB-Wasm is not available; {remedy}"
         ) from error
     if result.returncode:
         words = result.stderr.decode(errors="replace").strip().splitlines()
         reason = words[0] if words else f"exit status {result.returncode}"
-        raise WebsiteError(f"npm: {reason}; so DuckDB-Wasm can't be had; {remedy}")
+        raise WebsiteError(f"npm: {reason}; so DuckDB-Wasm is not available; {remedy}")
 
 
 def unpack_packages(tarballs: Path, folder: Path) -> None:

@@ -73,7 +73,7 @@ def send_without_length(content: bytes, *, code: int = 200, **headers: str) -> A
         (status(200, index("good") + b"x"), "trailing characters"),
         (status(200, b"[]"), "found '[]'"),
         (status(200, b"\xff\xfe\x00"), "expected an index of a build cache"),
-        (status(206, index("good")), "sent a part of the file (HTTP 206) without being asked"),
+        (status(206, index("good")), "sent only part of the file (HTTP 206), unrequested"),
         (status(204), "HTTP 204 No Content"),
         (status(304), "HTTP 304 Not Modified"),
         (send_without_length(index("good")[:21]), "truncated"),

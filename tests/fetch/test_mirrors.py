@@ -128,7 +128,7 @@ def test_logins_come_from_the_variables_that_are_named(site: Site, tmp_path: Pat
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("mirrors: {one: [}", "line 1: no valid YAML; correct it"),
+        ("mirrors: {one: [}", "line 1: not valid YAML; correct it"),
         ("packages: {}", "no section mirrors; name a mirrors.yaml of Spack"),
         ("mirrors: {one: {binary: true}}", "mirror one: no url; add it"),
         ("mirrors: {one: 7}", "mirror one: expected a URL or keys; correct it"),

@@ -242,11 +242,11 @@ def test_a_stack_that_was_read_before_is_said_to_be_lost(run: Run, tmp_path: Pat
 
         assert result.returncode == 0
         assert lost in result.stderr
-        assert "; 3 specs that it gave when it was last read are lost" in result.stderr
+        assert "; 3 specs from its last successful read are lost" in result.stderr
 
     # Other changes do not make it forgotten.
     (source / f"tree/{TAG}/s1/{INDEX}").write_text(make_index(1, 4))
-    assert "3 specs that it gave" in run("flatten", source, "--out", out).stderr
+    assert "3 specs from its last" in run("flatten", source, "--out", out).stderr
     broken.write_text(make_index(2))
     assert "lost" not in run("flatten", source, "--out", out).stderr
     assert read(out, "rejects") == []
@@ -262,4 +262,4 @@ def test_a_page_that_was_read_before_is_said_to_be_lost(run: Run, tmp_path: Path
     result = run("flatten", source, "--out", tmp_path / "out")
 
     assert "v1.0.0/zlib/specs.md (tag v1.0.0): expected a line '---'" in result.stderr
-    assert "1 spec that it gave when it was last read are lost" in result.stderr
+    assert "1 spec from its last successful read are lost" in result.stderr

@@ -97,7 +97,7 @@ def test_a_spec_is_read(text: str, expected: Node) -> None:
         ("zlib+x~x", "duplicate variant 'x'", 7),
         ("zlib os=a os=b", "a second os", 11),
         ("zlib/abc/def", "a second hash", 9),
-        ("zlib/ABC1", "'/ABC1' is no hash", 5),
+        ("zlib/ABC1", "'/ABC1' is not a hash", 5),
         ("zlib ^", "expected a package or a property", 6),
         ("zlib ^ ^b", "expected a package or a property", 6),
         ("zlib %%gcc", "propagation of a dependency, '%%', is not supported by find", 6),

@@ -436,7 +436,7 @@ def check_place(mirror: MirrorName) -> None:
         if not IS_NAME.fullmatch(name):
             raise PageError(
                 RejectCode.BAD_VALUE,
-                f"the folder of its snapshot or stack is no name: {shown(name)}; "
+                f"the folder of its snapshot or stack is not a valid name: {shown(name)}; "
                 "give others with --tag and --stack",
             )
 

@@ -199,7 +199,7 @@ def read_records(data: bytes) -> tuple[Records, list[str]]:
             f"version: expected an index of version {VERSIONS[0]} to {VERSIONS[-1]}, "
             f"found {database.version}"
             + (
-                ", which Spack before 0.18 wrote; write it anew with a later one, by "
+                ", written by Spack before 0.18; rewrite it with a newer one, by "
                 "'spack buildcache update-index' or 'spack reindex'"
                 if is_old
                 else "; a later version of cache-coverage may know it"

@@ -424,14 +424,14 @@ BAD_FILES: dict[str, tuple[bytes, str, str]] = {
     "version 5": (
         index(node(), version="5"),
         "bad-value",
-        "version: expected an index of version 6 to 9, found 5, which Spack before 0.18 wrote; "
-        "write it anew with a later one, by 'spack buildcache update-index' or 'spack reindex'",
+        "version: expected an index of version 6 to 9, found 5, written by Spack before 0.18; "
+        "rewrite it with a newer one, by 'spack buildcache update-index' or 'spack reindex'",
     ),
     "version 0.9.3": (
         index(node(), version="0.9.3"),
         "bad-value",
-        "version: expected an index of version 6 to 9, found 0.9.3, which Spack before 0.18 wrote; "
-        "write it anew with a later one, by 'spack buildcache update-index' or 'spack reindex'",
+        "version: expected an index of version 6 to 9, found 0.9.3, written by Spack before 0.18; "
+        "rewrite it with a newer one, by 'spack buildcache update-index' or 'spack reindex'",
     ),
     "other JSON": (
         b'{"error": "rate limited"}',
