@@ -61,6 +61,16 @@ def part_path(folder: Path, table: Table, tag: str | None = None) -> Path:
     return part_folder(folder / table.name, tag) / PART
 
 
+def part_tag(part: str) -> str | None:
+    """Return the tag of a partition by its path below the folder of tables, None if it has none.
+
+    >>> part_tag("specs/tag=v1.0.0/part-0.parquet")
+    'v1.0.0'
+    """
+    tag = Path(part).parts[1].removeprefix("tag=")
+    return None if tag == NO_TAG else tag
+
+
 def draft_file(draft: Path, table: Table) -> Path:
     """Return the path of a table in a draft, which has one snapshot's rows of all tables.
 

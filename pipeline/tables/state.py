@@ -72,6 +72,18 @@ class SearchState(msgspec.Struct, frozen=True):
     rejects: list[Reject]
 
 
+class DatabaseState(msgspec.Struct, frozen=True):
+    """What a database was built from.
+
+    `code` identifies the pipeline's version and its SQL, `stamp` the file of the database, and
+    `parts` the files of the tables, by their paths below the folder of tables.
+    """
+
+    code: str
+    stamp: str
+    parts: dict[str, str]
+
+
 class TablesSummary(msgspec.Struct, frozen=True):
     """What the tables hold: counts of pages, snapshots and specs, and of rejects by code.
 
@@ -198,13 +210,14 @@ class State:
         for search in searches:
             self._write(self._file("search", os.fsdecode(b"\0".join(search.sources))), search)
 
-    def read_database(self) -> str:
-        """Read the signature of the build that made the database; empty if unknown."""
-        return self._read(self.folder / "database", str) or ""
+    def read_database(self) -> DatabaseState | None:
+        """Read what the database was built from; None if unknown."""
+        state: DatabaseState | None = self._read(self.folder / "database", DatabaseState)
+        return state
 
-    def write_database(self, signature: str) -> None:
-        """Write the signature of the build that made the database."""
-        self._write(self.folder / "database", signature)
+    def write_database(self, state: DatabaseState) -> None:
+        """Write what the database was built from."""
+        self._write(self.folder / "database", state)
 
     def read_locks(self) -> str:
         """Return the digest of the lock files that were published; empty: unknown."""

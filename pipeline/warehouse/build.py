@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import CheckError, not_written
 from pipeline.outputs import DATABASE, TABLES_FOLDER, clear_drafts, draft_path, hold_lock, lock_path
-from pipeline.tables.state import State, fingerprint
+from pipeline.tables.state import DatabaseState, State, fingerprint
 from pipeline.warehouse.views import check_files, view_files
 
 READ_ONLY = 0o444
@@ -19,9 +19,10 @@ def build_warehouse(
 ) -> bool:
     """Build `out`/coverage.duckdb from `out`/tables and sql/, and replace it atomically.
 
-    Returns False if it is already current. With `every_snapshot`, it is always built, and the views
-    of every snapshot are checked, not only those of the newest. `waits` is called once before
-    waiting for another run that builds or publishes.
+    Returns False if it is already current. If only some partitions changed, a copy of the old
+    database gets their rows. With `every_snapshot`, all is built anew, and the views of every
+    snapshot are checked, not only those of the newest. `waits` is called once before waiting for
+    another run that builds or publishes.
 
     Raises
     ------
@@ -44,18 +45,24 @@ def build_warehouse(
             clear_drafts(out, DATABASE)
             # Left by a killed client; it does not belong to the new database.
             (out / f"{DATABASE}.wal").unlink(missing_ok=True)
-            if is_current(out) and not every_snapshot:
+            changes = changed_parts(out)
+            if changes == set() and not every_snapshot:
                 return False
             # DuckDB and Polars take longer to import than all of a run that has nothing to do.
             from pipeline.warehouse.draft import write_draft
 
             try:
                 draft = draft_path(out, DATABASE)
-                write_draft(out, draft, every_snapshot=every_snapshot)
+                write_draft(
+                    out,
+                    draft,
+                    changes=None if every_snapshot else changes,
+                    every_snapshot=every_snapshot,
+                )
                 # Clients open files for writing by default, and would leave a write-ahead log.
                 draft.chmod(draft.stat().st_mode & READ_ONLY)
                 draft.replace(out / DATABASE)
-                state.write_database(build_signature(out))
+                state.write_database(database_state(out))
             finally:
                 clear_drafts(out, DATABASE)
     except CheckError as error:
@@ -68,18 +75,33 @@ def build_warehouse(
     return True
 
 
-def is_current(out: Path) -> bool:
-    """Return whether `out`/coverage.duckdb is up to date with the tables and sql/."""
-    state = State(out / TABLES_FOLDER)
-    return (out / DATABASE).is_file() and state.read_database() == build_signature(out)
+def changed_parts(out: Path) -> set[str] | None:
+    """Return the files of the tables that changed since the database was built from them.
+
+    Returns None if everything has to be loaded again: the code or SQL changed, or the database.
+    """
+    if not (out / DATABASE).is_file():
+        return None
+    old, new = State(out / TABLES_FOLDER).read_database(), database_state(out)
+    if old is None or (old.code, old.stamp) != (new.code, new.stamp):
+        return None
+    return {part for part, _ in old.parts.items() ^ new.parts.items()}
 
 
-def build_signature(out: Path) -> str:
-    """Return a digest of everything that a build depends on, and of the database."""
-    digest = hashlib.sha256(fingerprint().encode())
+def database_state(out: Path) -> DatabaseState:
+    """Return what `out`/coverage.duckdb is built from, if it is built from the tables as they are.
+
+    A file's stamp is its size and time of modification.
+    """
+    code = hashlib.sha256(fingerprint().encode())
     for file in [*view_files(), *check_files()]:
-        digest.update(file.read_bytes())
-    for part in [*sorted((out / TABLES_FOLDER).rglob("*.parquet")), out / DATABASE]:
-        status = part.stat()
-        digest.update(f"{part.relative_to(out)} {status.st_size} {status.st_mtime_ns}".encode())
-    return digest.hexdigest()
+        code.update(file.read_bytes())
+    tables = out / TABLES_FOLDER
+    parts = {str(part.relative_to(tables)): stamp(part) for part in tables.rglob("*.parquet")}
+    return DatabaseState(code.hexdigest(), stamp(out / DATABASE), parts)
+
+
+def stamp(file: Path) -> str:
+    """Return what tells whether a file changed."""
+    status = file.stat()
+    return f"{status.st_size} {status.st_mtime_ns}"

@@ -7,6 +7,7 @@ queries start in half the time without dataframe libraries.
 from __future__ import annotations
 
 import fcntl
+import glob
 import os
 import re
 import shutil
@@ -51,17 +52,7 @@ def load_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
     from pipeline.tables.parquet import table_glob
 
     for table in TABLES:
-        columns = ", ".join(
-            # Rows without a snapshot are in the partition of this name.
-            f"nullif(tag, '{NO_TAG}') as tag" if column.name == "tag" else column.name
-            for column in table.columns
-        )
-        # Tags are strings, whatever they look like.
-        source = (
-            f"read_parquet({quote(table_glob(folder, table))}, "
-            f"hive_partitioning = {str(table.partitioned).lower()}, hive_types_autocast = false)"
-        )
-        create_table(connection, table, f"select {columns} from {source}")
+        create_table(connection, table, read_parts(table, table_glob(folder, table)))
     create_empty(connection, STACK_STATES)
 
 
@@ -70,6 +61,44 @@ def create_empty(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
     connection.register("no_rows", table.empty.to_arrow())
     create_table(connection, table, "select * from no_rows")
     connection.unregister("no_rows")
+
+
+def update_tables(
+    connection: duckdb.DuckDBPyConnection, folder: Path, parts: Iterable[str]
+) -> None:
+    """Replace the rows of some of the tables' files, by their paths below `folder`.
+
+    A file that no longer exists has none. Table stack_states, which has no file, is emptied.
+    """
+    from pipeline.schemas import STACK_STATES, TABLES
+    from pipeline.tables.parquet import part_tag
+
+    tables = {table.name: table for table in TABLES}
+    for part in sorted(parts):
+        table = tables[Path(part).parts[0]]
+        where = ""
+        if table.partitioned:
+            tag = part_tag(part)
+            where = "where tag is null" if tag is None else f"where tag = {quote(tag)}"
+        connection.execute(f"delete from {table.name} {where}")
+        if (folder / part).is_file():
+            select = read_parts(table, glob.escape(str(folder / part)))
+            connection.execute(f"insert into {table.name} {select}")
+    connection.execute(f"delete from {STACK_STATES.name}")
+
+
+def read_parts(table: Table, pattern: str) -> str:
+    """Return the query for the rows of a table's files."""
+    columns = ", ".join(
+        # Rows without a snapshot are in the partition of this name.
+        f"nullif(tag, '{NO_TAG}') as tag" if column.name == "tag" else column.name
+        for column in table.columns
+    )
+    # Tags are strings, whatever they look like.
+    return (
+        f"select {columns} from read_parquet({quote(pattern)}, "
+        f"hive_partitioning = {str(table.partitioned).lower()}, hive_types_autocast = false)"
+    )
 
 
 def create_table(connection: duckdb.DuckDBPyConnection, table: Table, select: str) -> None:

@@ -6,18 +6,18 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import duckdb
 
-from pipeline.errors import OutputError
+from pipeline.errors import CheckError, OutputError
 from pipeline.outputs import DATABASE, TABLES_FOLDER
 from pipeline.tables.parquet import check_tables
 from pipeline.tables.state import State
 from pipeline.warehouse.checks import check_warehouse
-from pipeline.warehouse.database import create_views, load_tables, quote
+from pipeline.warehouse.database import create_views, load_tables, quote, update_tables
 from pipeline.warehouse.stack_states import fill_stack_states
 
 # The oldest client that has to open the file; a newer storage format would lock users out.
@@ -26,8 +26,10 @@ SPECIAL = re.compile(r"[*?\[\]{}=\\]")
 LOADING_MEBIBYTES = 225  # of memory per processor, for the rows of some row groups
 
 
-def write_draft(out: Path, draft: Path, *, every_snapshot: bool) -> None:
+def write_draft(out: Path, draft: Path, *, changes: set[str] | None, every_snapshot: bool) -> None:
     """Write the database of `out`/tables to a draft, and check it.
+
+    `changes` are the files of the tables whose rows are not in `out`'s database yet, None if all.
 
     Raises
     ------
@@ -40,7 +42,14 @@ def write_draft(out: Path, draft: Path, *, every_snapshot: bool) -> None:
     try:
         with literal_paths(out, draft) as (tables, database):
             state = State(out / TABLES_FOLDER)
-            build_draft(tables, database, state, every_snapshot=every_snapshot)
+            if changes is not None and is_worth_updating(tables, changes):
+                # Should the old database be damaged, everything is loaded again.
+                with suppress(duckdb.Error, CheckError):
+                    shutil.copyfile(out / DATABASE, database)
+                    build_draft(tables, database, state, changes, every_snapshot=every_snapshot)
+                    return
+                database.unlink()
+            build_draft(tables, database, state, None, every_snapshot=every_snapshot)
     except duckdb.Error as error:
         words = " ".join(str(error).split())  # DuckDB's messages may have several lines.
         raise OutputError(
@@ -67,8 +76,21 @@ def literal_paths(out: Path, draft: Path) -> Iterator[tuple[Path, Path]]:
         shutil.move(Path(place, DATABASE), draft)
 
 
-def build_draft(tables: Path, draft: Path, state: State, *, every_snapshot: bool) -> None:
-    """Write the database of the tables to a draft, and check it."""
+def is_worth_updating(tables: Path, changes: set[str]) -> bool:
+    """Return whether fewer than half of the tables' files changed.
+
+    Deleting rows leaves space in the database, which loading everything again does not.
+    """
+    return 2 * len(changes) < sum(1 for _ in tables.rglob("*.parquet"))
+
+
+def build_draft(
+    tables: Path, draft: Path, state: State, changes: set[str] | None, *, every_snapshot: bool
+) -> None:
+    """Write the database of the tables to a draft, and check it.
+
+    With `changes`, the draft is the database of earlier tables, of which those files changed.
+    """
     config: dict[str, str | bool | int | float | list[str]] = {
         # Spill to the folder of the draft, not to the current directory.
         "temp_directory": f"{draft}.tmp",
@@ -83,11 +105,16 @@ def build_draft(tables: Path, draft: Path, state: State, *, every_snapshot: bool
         # Write rows to disk as they come; without a limit, DuckDB would buffer many of them.
         threads = max(2, os.cpu_count() or 1)
         connection.execute(f"set memory_limit = '{threads * LOADING_MEBIBYTES} MiB'")
-        load_tables(connection, tables)
+        if changes is None:
+            load_tables(connection, tables)
+            connection.begin()  # One transaction, since DuckDB writes to disk at each commit.
+            create_views(connection)
+            connection.commit()
+        else:
+            connection.begin()
+            update_tables(connection, tables, changes)
+            connection.commit()
         connection.execute("reset memory_limit")
-        connection.begin()  # One transaction, since DuckDB writes to disk at each commit.
-        create_views(connection)
-        connection.commit()
         fill_stack_states(connection, tables, state)
         check_warehouse(connection, every_snapshot=every_snapshot)
         connection.execute("use memory")

@@ -37,7 +37,7 @@ SLOW_BUILD = f"""
 from pipeline.warehouse import build, draft
 from pipeline.__main__ import main
 
-build.is_current = lambda _: False
+build.changed_parts = lambda _: None
 import sys
 
 

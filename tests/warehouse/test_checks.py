@@ -105,7 +105,7 @@ def assert_refused(result: subprocess.CompletedProcess[str], out: Path, check: s
     """Check the messages and outputs of a refused build."""
     sentence = header((SQL_FOLDER / "checks" / f"{check}.sql").read_text())[0]
     assert result.returncode == 1
-    assert result.stderr.startswith(f"error: {out / 'coverage.duckdb'}: not built anew")
+    assert result.stderr.startswith(f"error: {out / 'coverage.duckdb'}: not rebuilt")
     assert f"check {check} failed: {sentence}" in result.stderr
     assert "flatten again" in result.stderr
     assert "Traceback" not in result.stderr
