@@ -1,6 +1,6 @@
-"""Turn decoded pages into tables: check values, canonicalise names, one row per spec and stack.
+"""Flatten decoded pages into tables: check values, canonicalise names, one row per spec and stack.
 
-Pure functions from frames to frames; no files.
+Pure functions on frames; no files.
 """
 
 from __future__ import annotations
@@ -26,32 +26,32 @@ from pipeline.sources.rejects import MAX_REJECTS, Reject, RejectCode, more_messa
 from pipeline.specs.compilers import RENAMED_COMPILERS
 
 NO_COMPILER = "none"
-NAMED = ("os", "platform", "target")  # columns of a spec that hold names
+NAMED = ("os", "platform", "target")  # columns of a spec with names
 HASH_PATTERN = rf"^{HASH}$"
 NAME_PATTERN = rf"^{NAME}$"
 COMPILER = re.compile(rf"(?P<name>{NAME})@=?(?P<version>[A-Za-z0-9][A-Za-z0-9._+=-]{{0,249}})")
-# Of a reject that is no whole index.
+# A reject other than that of a whole index.
 NO_STACK = pl.lit(None, pl.String).alias("stack")
-# Bounds far beyond what the public cache has; without them one page could cost all memory later.
+# Limits far beyond the public cache; without them, one page could exhaust memory later.
 MAX_VERSION_BYTES = 250
-MAX_TEXT_BYTES = 10_000  # of a variant or URL; a long list of patches takes some thousand
-MAX_PAGE_STACKS = 1_000  # what stacks share is computed for each pair of them
+MAX_TEXT_BYTES = 10_000  # of a variant or URL; a long list of patches takes a few thousand
+MAX_PAGE_STACKS = 1_000  # overlap is computed for each pair of stacks
 
 
-# The tables of some pages and indexes, `tag` still a column.
+# The tables of some pages and indexes, with `tag` as a column.
 Tables = dict[Table, pl.DataFrame]
 
 
 @dataclass(frozen=True)
 class Check:
-    """A reason to refuse a spec: the column, when its value is bad, and what was expected."""
+    """A reason to reject a spec: the column, when its value is bad, and what is expected."""
 
     column: str
     is_bad: pl.Expr
     expected: str
 
     def message(self) -> pl.Expr:
-        """Return the message of a reject; slow, so evaluate it for bad rows only."""
+        """Return the message of a reject; slow, so evaluate it only for bad rows."""
         found = pl.col(self.column).map_elements(
             lambda value: shown(value if isinstance(value, str | int) else list(value)),
             return_dtype=pl.String,
@@ -60,7 +60,7 @@ class Check:
 
 
 def flatten_pages(decoded: Decoded) -> Tables:
-    """Return the tables of decoded pages, conforming to their schemas and sorted by their keys."""
+    """Return the tables of decoded pages, conforming to their schemas and sorted by key."""
     heads = (
         decoded.pages.select("page_number", "tag", "package", "page")
         .sort("tag", "package")
@@ -125,12 +125,12 @@ def flatten_pages(decoded: Decoded) -> Tables:
 
 
 def add_stack_sizes(rows: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
-    """Return rows of specs and stacks with the size that the stack's binary of the spec has."""
+    """Return rows of specs and stacks with the size of the stack's own binary."""
     if sizes.is_empty():  # as of all pages
         return rows
     key = ("tag", "hash", "stack")
     return rows.drop("size_bytes").join(
-        # A mirror in both layouts tells it twice.
+        # A mirror in both layouts has it twice.
         sizes.unique(key, keep="first"),
         on=key,
         how="left",
@@ -140,14 +140,14 @@ def add_stack_sizes(rows: pl.DataFrame, sizes: pl.DataFrame) -> pl.DataFrame:
 
 
 def flatten_dependencies(dependencies: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
-    """Return table dependencies without the rows of refused specs."""
+    """Return table dependencies without the rows of rejected specs."""
     if dependencies.is_empty():  # as of all pages
         return DEPENDENCIES.empty
     return DEPENDENCIES.conform(without_specs(dependencies, bad))
 
 
 def flatten_compilers(compilers: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
-    """Return table spec_compilers, names in Spack 1.0's form, without those of refused specs."""
+    """Return table spec_compilers in Spack 1.0's form, without the rows of rejected specs."""
     if compilers.is_empty():  # as of all pages
         return SPEC_COMPILERS.empty
     named = without_specs(compilers, bad).rename({"compiler": "written"})
@@ -157,7 +157,7 @@ def flatten_compilers(compilers: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFram
 
 
 def without_specs(frame: pl.DataFrame, bad: pl.DataFrame) -> pl.DataFrame:
-    """Return `frame` without the rows of refused specs."""
+    """Return `frame` without the rows of rejected specs."""
     return frame.join(bad, on="hash", how="anti", maintain_order="left")
 
 
@@ -192,13 +192,13 @@ def read_compiler(written: str) -> tuple[str, str, str | None] | None:
 def set_bad_specs_aside(
     specs: pl.DataFrame, compilers: pl.DataFrame
 ) -> tuple[pl.DataFrame, pl.DataFrame]:
-    """Split specs into accepted and refused ones; the latter gain columns code and message.
+    """Split specs into accepted and rejected ones; the latter get columns code and message.
 
-    Of several valid specs of one page and hash the first is accepted.
+    Of several valid specs with the same page and hash, the first is accepted.
     """
     checks = value_checks(specs, compilers)
     is_bad = specs.select(pl.any_horizontal(check.is_bad for check in checks)).to_series()
-    # A filter copies the frame, and nearly always there is nothing to remove.
+    # A filter copies the frame, and there is nearly always nothing to remove.
     good = specs.filter(~is_bad) if is_bad.any() else specs
     is_first = good.select(
         pl.struct("page_number", "hash").is_first_distinct().alias("is_first")
@@ -220,7 +220,7 @@ def set_bad_specs_aside(
 
 
 def bound_rejects(refused: pl.DataFrame) -> pl.DataFrame:
-    """Keep the first thousand refused specs of a page, and one row that counts the rest."""
+    """Keep the first thousand rejected specs of a page, and one row that counts the rest."""
     if len(refused) <= MAX_REJECTS:
         return refused
     ranked = refused.sort("page_number", "item").with_columns(
@@ -235,9 +235,9 @@ def bound_rejects(refused: pl.DataFrame) -> pl.DataFrame:
 
 
 def value_checks(specs: pl.DataFrame, compilers: pl.DataFrame) -> list[Check]:
-    """Return the reasons to refuse a spec; the first that applies is reported.
+    """Return the reasons to reject a spec; the first that applies is reported.
 
-    All columns but `hash` have few distinct values: each is checked once, not once per spec.
+    All columns except `hash` have few distinct values: each is checked once, not once per spec.
     """
     stacks = specs["stacks"].explode().unique()
     names = pl.concat([*(specs[column] for column in NAMED), stacks]).unique()
@@ -263,9 +263,9 @@ def value_checks(specs: pl.DataFrame, compilers: pl.DataFrame) -> list[Check]:
 
 
 def length_checks(specs: pl.DataFrame) -> Iterator[Check]:
-    """Yield the checks of texts that have no form of their own but their length.
+    """Yield the checks of texts that are limited only in length.
 
-    Most often the longest text of all is within bounds, and there is no check.
+    Usually the longest text of all is within the limit, and there is no check.
     """
     bounds = {
         "versions": MAX_VERSION_BYTES,
@@ -288,7 +288,7 @@ def length_checks(specs: pl.DataFrame) -> Iterator[Check]:
 
 
 def crowded_pages(specs: pl.DataFrame, stack_count: int) -> list[int]:
-    """Return the numbers of pages that name too many stacks; all pages name `stack_count`."""
+    """Return the numbers of pages that name too many stacks, of `stack_count` in all pages."""
     if stack_count <= MAX_PAGE_STACKS:
         return []
     counts = (
@@ -301,7 +301,7 @@ def crowded_pages(specs: pl.DataFrame, stack_count: int) -> list[int]:
 
 
 def has_any(column: str, values: pl.Series) -> pl.Expr:
-    """Return whether a list holds any of `values`, which are nearly always none."""
+    """Return whether a list has any of `values`, of which there are nearly always none."""
     if values.is_empty():
         return pl.lit(False)
     return pl.col(column).list.eval(pl.element().is_in(values.implode())).list.any()
@@ -320,7 +320,7 @@ def canonical_variants(variants: pl.Series) -> pl.Series:
 
 
 def sorted_lists(lists: pl.Series) -> pl.Series:
-    """Sort each list and drop repeats; checking first is cheaper, since nearly all are sorted."""
+    """Sort each list and drop duplicates; check first, since nearly all are sorted."""
     values = (
         lists.alias("value").to_frame().with_row_index("list").explode("value", empty_as_null=True)
     )
@@ -335,7 +335,7 @@ def rejects_to_frame(rejects: Sequence[Reject]) -> pl.DataFrame:
 
 
 def combine_tables(parts: Sequence[Tables]) -> Tables:
-    """Combine tables into one set; of several pages of one tag and package the first is kept."""
+    """Combine tables into one set; of several pages for one tag and package, keep the first."""
     if len(parts) == 1 and parts[0][PAGES].select("tag", "package").is_unique().all():
         return parts[0]
     combined = {table: pl.concat(part[table] for part in parts) for table in SNAPSHOT_TABLES}
@@ -345,10 +345,10 @@ def combine_tables(parts: Sequence[Tables]) -> Tables:
 def reject_duplicate_pages(tables: Tables) -> Tables:
     """Reject each page whose tag and package an earlier page, by path, has.
 
-    An index stands for one page of each package in it, so rows are told apart by page and package.
+    An index counts as one page per package, so rows are identified by page and package.
     """
     page = ("page", "package")
-    # An absolute path is that of a page of a further source whose name was taken: it comes last.
+    # An absolute path is of a page in a later source whose name was taken: it comes last.
     pages = tables[PAGES].sort(pl.col("page").str.starts_with("/"), "page")
     is_first = pages.select(
         pl.struct("tag", "package").is_first_distinct().alias("is_first")
@@ -377,7 +377,7 @@ def reject_duplicate_pages(tables: Tables) -> Tables:
 
 
 def sort_tables(tables: Tables) -> Tables:
-    """Sort tables by their keys; where several indexes describe one spec, keep the first."""
+    """Sort tables by key; if several indexes have the same row, keep the first."""
     return {
         table: frame.unique(table.key, keep="first", maintain_order=True)
         if table in (DEPENDENCIES, SPEC_COMPILERS)

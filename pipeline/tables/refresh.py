@@ -1,7 +1,7 @@
-"""Update the tables from the files of their sources: read what changed, publish what it gave.
+"""Update the tables from the files of their sources: read what changed, and publish the results.
 
-Files are read by group, the files of one folder; tables are published by tag. Nearly always a group
-is one snapshot; where several groups have rows of one tag, all of them are read for it.
+Files are read by group (the files of one folder), and tables are published by tag. A group is
+nearly always one snapshot; if several groups have rows of one tag, all of them are read for it.
 """
 
 from __future__ import annotations
@@ -73,18 +73,18 @@ def refresh_tables(
     Only groups with a new, changed or deleted file are read: by the workers of `executor` or, by
     default, by this process or a pool of processes. Snapshots that these sources had and no longer
     have are removed; those of other sources are kept, unless the run `is_replacing` them. With
-    `only` the run is restricted to these tags and leaves all others as they are. A mirror whose
-    path does not name its snapshot is of the one tag in `only`, and of `stack`.
+    `only`, the run is restricted to these tags and leaves all others unchanged. A mirror whose path
+    does not name its snapshot gets the one tag in `only`, and `stack`.
 
-    Lock files among the sources make up table lock_specs, and environment files in them table
-    stack_roots; one of them is called `name` there. A run for these alone leaves all else as it is,
-    and a run without any of a kind those that are there.
+    Lock files in the sources are read into table lock_specs, and environment files into table
+    stack_roots, under `name` if there is only one. A run for these alone leaves all other tables
+    unchanged, and a run without any of a kind keeps the earlier ones.
 
     Raises
     ------
     SourceError
-        There is no file to read, none that is accepted, or a snapshot has files of other sources,
-        too; the tables are unchanged.
+        There is no file to read, none is accepted, or a snapshot also has files of other sources;
+        the tables are unchanged.
     OutputError
         A table can't be written.
     """
@@ -105,7 +105,7 @@ def refresh_tables(
     run_sources = Sources(search.sources)
     groups = search.groups()
     with failures_reported(out):
-        first = list(islice(groups, 1))  # Where there is no file, nothing is touched.
+        first = list(islice(groups, 1))  # Without any file, nothing is changed.
         if not first:  # but environment files
             stacks = find_stacks(search, name if not locks else None, search.rejects)
             if not stacks.files:
@@ -119,7 +119,7 @@ def refresh_tables(
             Workers(executor, progress.advance) as workers,
             draft_folder(out) as drafts,
         ):
-            # None: those of earlier runs are kept, as all that this run does not name.
+            # None: keep those of earlier runs, like everything that this run does not name.
             kept = locks if locks or (is_replacing and not only) else None
             refresh = Refresh(
                 out, run_sources, drafts, workers, progress, frozenset(only), is_replacing, kept
@@ -132,11 +132,11 @@ def refresh_tables(
 
 
 def find_stacks(search: Search, name: str | None, unread: Sequence[Reject] = ()) -> Stacks:
-    """Read the environment files that a search found; a lone one is called by `name`, if given.
+    """Read the environment files that a search found, under `name` if given and there is only one.
 
-    `unread` is what could not be read where they were searched, if nothing else was found.
+    `unread` are the unreadable files of the search, if nothing else was found.
     """
-    # What that takes is imported only where there are any.
+    # Import the reader only if there are any.
     from pipeline.tables.stack_sources import read_stacks
 
     return read_stacks(search.stacks, fingerprint(), name, unread)
@@ -145,9 +145,9 @@ def find_stacks(search: Search, name: str | None, unread: Sequence[Reject] = ())
 def refresh_alone(
     locks: LockPaths | None, stacks: Stacks | None, out: Path, progress: Progress
 ) -> TablesSummary:
-    """Make the tables of lock files and environment files anew, and leave all others as they are.
+    """Rewrite only the tables of lock files and environment files.
 
-    None keeps the table as it is, too.
+    None keeps the table.
 
     Raises
     ------
@@ -183,7 +183,7 @@ def refresh_alone(
 
 
 def untagged(state: State, stacks: Stacks) -> list[Reject]:
-    """Return all rejects that may name no snapshot, with those of some stacks."""
+    """Return all rejects that may have no snapshot, with those of some stacks."""
     return [
         *(reject for search in state.read_searches() for reject in search.rejects),
         *(reject for group in state.read_groups().values() for reject in group.untagged),
@@ -193,7 +193,7 @@ def untagged(state: State, stacks: Stacks) -> list[Reject]:
 
 @contextmanager
 def failures_reported(out: Path) -> Iterator[None]:
-    """Raise OutputError where memory runs out, or a file below `out` can't be written."""
+    """Raise OutputError if memory runs out, or a file below `out` can't be written."""
     try:
         yield
     except MemoryError as error:
@@ -206,7 +206,7 @@ def failures_reported(out: Path) -> Iterator[None]:
 
 @contextmanager
 def draft_folder(out: Path) -> Iterator[Path]:
-    """Yield a new folder below `out` for the drafts of a run, which is removed in the end."""
+    """Yield a new folder below `out` for the drafts of a run, and remove it at the end."""
     drafts = Path(tempfile.mkdtemp(prefix=f".{TABLES_FOLDER}.", dir=out))
     try:
         yield drafts
@@ -215,7 +215,7 @@ def draft_folder(out: Path) -> Iterator[Path]:
 
 
 def may_hold(folder: str, files: Sequence[PageFile], only: frozenset[str]) -> bool:
-    """Return whether files may be of the tags asked for: pages in another's folder are not."""
+    """Return whether files may be of the requested tags: pages in other tags' folders are not."""
     if not only:
         return True
     if any(file.mirror is None for file in files):
@@ -224,7 +224,7 @@ def may_hold(folder: str, files: Sequence[PageFile], only: frozenset[str]) -> bo
 
 
 class Refresh:
-    """One run in its steps: take the groups found, read stale ones, publish.
+    """The steps of one run: record the groups found, read stale ones, publish.
 
     A tag is *touched* if a group with rows of it is read or gone; then all groups with rows of it
     are read. A group recorded by an earlier run is *foreign* if this run's sources do not cover it.
@@ -256,14 +256,14 @@ class Refresh:
         self.stored = stored_tags(self.tables)
         self.locks = locks
         self.locks_digest = "" if locks is None else digest_locks(locks, self.fingerprint)
-        self.stacks: Stacks | None = None  # None: those of earlier runs are kept
+        self.stacks: Stacks | None = None  # None: keep those of earlier runs
         self.draft_names = map(str, count())
         self.groups: dict[str, PackedPages] = {}  # all that were found
         self.stale: set[str] = set()  # those that are read
         self.drafts: dict[str, Drafts] = {}  # of those
         self.states: dict[str, GroupState] = {}  # of those
         self.faults: list[str] = []
-        self.missing: list[str] = []  # files gone since they were found
+        self.missing: list[str] = []  # files that disappeared after they were found
 
     def take_group(self, folder: str, files: Sequence[PageFile]) -> None:
         """Record a group that was found, and start reading it unless it is unchanged."""
@@ -273,20 +273,20 @@ class Refresh:
             packed = pack_pages(own)
             if group in self.stale and self.groups[group] == packed:
                 continue
-            # A group that comes again has got further files, and is read once more.
+            # A group that is yielded again has further files, so read it again.
             known = None if group in self.stale else self.known.get(group)
             if known is not None and is_unchanged(known, packed, self.fingerprint):
-                self.groups[group] = known.pages  # equal; one copy in memory is enough
+                self.groups[group] = known.pages  # equal, so keep only one copy in memory
             else:
                 self.groups[group] = packed
                 self.read(group, len(own))
 
     def take_stacks(self, stacks: Stacks) -> None:
-        """Record the environment files that make up table stack_roots."""
+        """Record the environment files of table stack_roots."""
         self.stacks = stacks
 
     def read(self, group: str, file_count: int) -> None:
-        """Start reading a group of so many files."""
+        """Start reading a group with this number of files."""
         task = ReadTask(
             self.tables.resolve(),
             self.only,
@@ -301,9 +301,9 @@ class Refresh:
         self.workers.submit(group, Task(read_group, (task, draft), file_count))
 
     def finish(self, unread: Sequence[Reject], listings: Mapping[str, Listings]) -> TablesSummary:
-        """Publish what was read and all that it touches; return what the tables then hold.
+        """Publish what was read and everything that it touches; return a summary of the tables.
 
-        `unread` is what could not be read while files were searched, `listings` the folders found.
+        `unread` are the rejects of the search for files, `listings` the folders found.
         """
         summary = self.state.read_summary()
         searches = self.state.read_searches()
@@ -332,7 +332,7 @@ class Refresh:
         return msgspec.structs.replace(summary, kept_tags=sorted(kept))
 
     def foreign_groups(self) -> set[str]:
-        """Return the recorded groups that only other sources have."""
+        """Return the recorded groups of other sources only."""
         return {
             group
             for group, state in self.known.items()
@@ -340,14 +340,14 @@ class Refresh:
         }
 
     def gone_groups(self) -> set[str]:
-        """Return the recorded groups to be removed."""
+        """Return the recorded groups to remove."""
         if self.only:
             return set()
         kept = set() if self.is_replacing else self.foreign_groups()
         return self.known.keys() - self.groups.keys() - kept
 
     def orphaned_tags(self, searches: Iterable[SearchState]) -> set[str]:
-        """Return the tags with partitions that no record explains, as of another version."""
+        """Return the tags with partitions but without a record, as those of another version."""
         if self.only:
             return set()
         recorded = (state.tags for state in self.known.values())
@@ -356,10 +356,10 @@ class Refresh:
     def update_searches(
         self, searches: Iterable[SearchState], unread: Sequence[Reject]
     ) -> list[SearchState]:
-        """Return what is to be recorded of searches after this one."""
+        """Return the records of searches after this one."""
         own = SearchState(self.sources.names(), list(unread))
         if self.only:
-            # It passed by other snapshots, and what could not be read there.
+            # It skipped other snapshots, and their unreadable files.
             earlier = [r for s in searches if s.sources == own.sources for r in s.rejects]
             own.rejects.extend(r for r in earlier if r.tag not in self.only and r not in unread)
             kept = [search for search in searches if search.sources != own.sources]
@@ -370,9 +370,9 @@ class Refresh:
         return sorted([*kept, *([own] if own.rejects else [])], key=attrgetter("sources"))
 
     def read_touched(self, tags: Iterable[str], gone: Iterable[str]) -> set[str]:
-        """Wait for groups that are read, and read all others with rows of the tags touched.
+        """Wait for the groups being read, and read all others with rows of touched tags.
 
-        These are `tags`, and those of all groups that are read or `gone`; returns them.
+        Touched are `tags`, and those of all groups that are read or `gone`; returns them.
         """
         touched = set(tags).union(*(self.known[group].tags for group in gone))
         while True:
@@ -381,7 +381,7 @@ class Refresh:
                 touched.update(result.drafts)
                 self.faults.extend([result.fault] if result.fault else [])
                 self.missing.extend(result.gone)
-            # A group that is read may lose tags, whose other groups are then touched, too.
+            # A group may lose tags when it is read, whose other groups are then touched too.
             touched.update(*(self.known[group].tags for group in self.stale & self.known.keys()))
             fellows = [
                 group
@@ -394,12 +394,13 @@ class Refresh:
                 self.read(group, len(unpack_pages(self.groups[group])))
 
     def check_found(self) -> None:
-        """Check that the sources have what was asked for.
+        """Check that the sources have what was requested.
 
         Raises
         ------
         SourceError
-            No page is of a tag asked for; or none at all was accepted, which must not empty tables.
+            No page has a requested tag; or none at all was accepted, which must not empty the
+            tables.
         """
         found = [self.states.get(group) or self.known[group] for group in self.groups]
         missing = self.only.difference(*(state.tags for state in found))
@@ -413,7 +414,7 @@ class Refresh:
             )
 
     def check_exist(self, unread: Iterable[Reject]) -> None:
-        """Check that nothing went while it was read: the tables must not lose what they have of it.
+        """Check that nothing disappeared during the run: the tables must not lose its rows.
 
         Raises
         ------
@@ -428,12 +429,12 @@ class Refresh:
             )
 
     def check_foreign(self, known: Mapping[str, GroupState], owners: Owners) -> None:
-        """Check that no snapshot to be published has files of sources that were not named.
+        """Check that no snapshot to publish has files of sources that were not named.
 
         Raises
         ------
         SourceError
-            One has, or another version has read such files, and this run is not replacing them.
+            One has, or another version read such files, and this run is not replacing them.
         """
         for group, state in sorted(known.items()):
             if self.sources.cover_group(group, state) or self.is_replacing:
@@ -459,13 +460,13 @@ class Refresh:
         unread: Sequence[Reject],
         listings: Mapping[str, Listings],
     ) -> TablesSummary:
-        """Replace the partitions of touched tags, and record what they were made of."""
+        """Replace the partitions of touched tags, and record what they were read from."""
         owners = {
             tag: [drafts[tag] for drafts in self.drafts.values() if tag in drafts]
             for tag in touched
             if not self.only or tag in self.only
         }
-        # Runs with `only` may have published since this one began.
+        # Runs with `only` may have published since this one started.
         known = self.state.read_groups()
         self.check_foreign(known, owners)
         searches = self.update_searches(self.state.read_searches(), unread)
@@ -497,10 +498,10 @@ class Refresh:
     def changed_states(
         self, known: Mapping[str, GroupState], owners: Owners
     ) -> dict[str, GroupState]:
-        """Return the states of groups that were read, or have rows in partitions replaced.
+        """Return the states of groups that were read, or have rows in replaced partitions.
 
         A run with `only` leaves the partitions of other tags alone: a group that has, or had, rows
-        there is read again later, as is one that it passed by and that lost rows to it.
+        there is read again later; so is a skipped group that lost rows to this run.
         """
         if not self.only:
             return self.states
@@ -518,7 +519,7 @@ class Refresh:
         return states
 
     def warn_of_removal(self, owners: Owners, rejects: Iterable[Reject]) -> None:
-        """Warn of snapshots that are about to be removed."""
+        """Warn of snapshots that will be removed."""
         kept = {tag for tag, drafts in owners.items() if drafts} | {r.tag for r in rejects}
         removed = sorted((owners.keys() - kept) & self.stored)
         if removed:
@@ -528,5 +529,5 @@ class Refresh:
 
 
 def tags_of(searches: Iterable[SearchState]) -> set[str]:
-    """Return the tags of what could not be read."""
+    """Return the tags of unreadable files."""
     return {reject.tag for search in searches for reject in search.rejects if reject.tag}

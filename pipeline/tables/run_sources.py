@@ -1,4 +1,4 @@
-"""The sources of one run: which files are theirs, and whether they are still there."""
+"""The sources of one run: the files that they cover, and whether they still exist."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from pipeline.tables.state import GroupState
 
 
 class Sources:
-    """The sources of a run: their real paths, and whether they are still what they were."""
+    """The sources of a run: their real paths and identities."""
 
     def __init__(self, sources: Sequence[Path]) -> None:
         self.roots = sorted({os.path.realpath(source) for source in sources})
         self.inodes = [os.stat(root)[1:3] for root in self.roots]
 
     def names(self) -> list[bytes]:
-        """Return the sources as state files hold them."""
+        """Return the sources as in state files."""
         return [os.fsencode(root) for root in self.roots]
 
     def of_group(self, folder: str) -> list[bytes]:
-        """Return the sources that a group's folder is in, or that are in it."""
+        """Return the sources that contain a group's folder, or that it contains."""
         return [
             os.fsencode(root)
             for root in self.roots
@@ -31,10 +31,10 @@ class Sources:
         ]
 
     def split(self, folder: str, files: Sequence[PageFile]) -> dict[str, Sequence[PageFile]]:
-        """Return groups of the files of a folder: one of each source if it is above them all.
+        """Return groups of the files of a folder, one per source if it is above all of them.
 
-        Otherwise sources side by side, with pages and no folders, would pass for one. Indexes stay
-        together: those of one snapshot are decoded as one.
+        Otherwise adjacent sources with pages but without folders would count as one. Indexes stay
+        together: those of one snapshot are decoded together.
         """
         if any(is_within(folder, root) for root in self.roots):
             return {folder: files}
@@ -51,11 +51,11 @@ class Sources:
         return all(any(is_within(os.fsdecode(p), root) for root in self.roots) for p in paths)
 
     def cover_group(self, folder: str, state: GroupState) -> bool:
-        """Return whether the sources have all the files that a group had when it was read."""
+        """Return whether the sources cover all the files that a group had when it was read."""
         return self.cover([os.fsencode(folder)]) or self.cover(state.sources)
 
     def missing(self, rejects: Iterable[Reject]) -> list[str]:
-        """Return sources that are gone or replaced, else what could not be read and is gone."""
+        """Return sources that are gone or replaced, else unreadable files that are gone."""
         return [
             root
             for root, inode in zip(self.roots, self.inodes, strict=True)

@@ -1,4 +1,4 @@
-"""Environment files among the sources of a run: what they intend, and whether that changed."""
+"""Environment files among the sources of a run: their roots, and a digest for changes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pipeline.sources.stacks.stack_file import StackFile, read_stack
 
 @dataclass(frozen=True)
 class Stacks:
-    """The stacks of a run by name, what was rejected of their files, and a digest of it all."""
+    """The stacks of a run by name, the rejects of their files, and a digest of everything."""
 
     files: dict[str, StackFile]
     rejects: list[Reject]
@@ -27,9 +27,9 @@ def read_stacks(
     name: str | None = None,
     unread: Sequence[Reject] = (),
 ) -> Stacks:
-    """Read environment files; a lone one may be called by `name`. Rejects begin with `unread`.
+    """Read environment files; a single one may be named `name`. Rejects begin with `unread`.
 
-    They are read in every run: what they intend depends on their includes and on this machine.
+    They are read in every run: their roots depend on includes and on this machine.
     """
     if name is not None and len(sources) == 1:
         sources = [replace(sources[0], stack=name)]

@@ -1,4 +1,4 @@
-"""Environment files to table stack_roots."""
+"""Write environment files to table stack_roots."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pipeline.tables.parquet import part_path, publish_draft, write_draft
 
 
 def publish_stacks(tables: Path, stacks: Mapping[str, StackFile] | None, draft: Path) -> None:
-    """Write table stack_roots of some stacks; None leaves the table as it is."""
+    """Publish table stack_roots; None keeps the table."""
     if stacks is None and part_path(tables, STACK_ROOTS).exists():
         return
     write_draft(stack_roots(stacks or {}), draft, STACK_ROOTS)
@@ -21,7 +21,7 @@ def publish_stacks(tables: Path, stacks: Mapping[str, StackFile] | None, draft: 
 
 
 def stack_roots(stacks: Mapping[str, StackFile]) -> pl.DataFrame:
-    """Return the roots of stacks, by name, as table stack_roots."""
+    """Return the roots of stacks, given by name, as table stack_roots."""
     rows = [
         {
             "stack": stack,

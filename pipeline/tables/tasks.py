@@ -25,7 +25,7 @@ Owners = Mapping[str, Sequence[Path]]  # the drafts with rows of each tag
 
 @dataclass(frozen=True)
 class ReadTask:
-    """What a worker needs to read a group: where tables are and the fields of its state."""
+    """The input for reading a group: the path of the tables, and the fields of its state."""
 
     tables: Path
     only: frozenset[str]
@@ -36,10 +36,10 @@ class ReadTask:
 
 
 class GroupResult(NamedTuple):
-    """What reading a group gave.
+    """The result of reading a group.
 
-    Its drafts, its state once they are published, why its first file was not accepted, and the
-    files that are gone since they were found.
+    It has the drafts, the group's state once they are published, why its first file was not
+    accepted, and the files that disappeared after they were found.
     """
 
     drafts: Drafts
@@ -49,12 +49,12 @@ class GroupResult(NamedTuple):
 
 
 def read_group(task: ReadTask, draft: Path) -> GroupResult:
-    """Read a group in a worker, which imports what that takes: the main process stays small."""
+    """Read a group, usually in a worker."""
     from pipeline.tables.parquet import part_paths
     from pipeline.tables.partitions import draft_group
 
     files = unpack_pages(task.pages)
-    # Before they are read, so that a change meanwhile is noticed by the next run.
+    # Before they are read, so that the next run notices a change in between.
     digests = digest_recent(files, task.started_ns)
     blobs = stamp_blobs(files)
     group = draft_group(files, draft, task.only)
@@ -69,7 +69,7 @@ def read_group(task: ReadTask, draft: Path) -> GroupResult:
         untagged=group.untagged,
         digests=digests,
         blobs=blobs,
-        # What could not be read may be readable the next time without any sign of it.
+        # Unreadable files may become readable without a visible change.
         is_stale=not group.is_whole,
     )
     gone = [] if group.is_whole else [f.page for f in files if not os.path.lexists(f.path)]
@@ -84,7 +84,7 @@ def publish(
     locks: LockPaths | None,
     stacks: Stacks | None,
 ) -> TablesSummary:
-    """Publish drafts as `publish_drafts` does, likewise in a worker."""
+    """Publish drafts with `publish_drafts`, also in a worker."""
     from pipeline.tables.publish import publish_drafts
 
     files = None if stacks is None else stacks.files

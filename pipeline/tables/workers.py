@@ -1,6 +1,6 @@
-"""Where tasks run: in this process, in a pool of processes, or in any executor that is given.
+"""Run tasks in this process, in a pool of processes, or in a given executor.
 
-Any `concurrent.futures.Executor` will do, as those of Dask and Ray.
+Any `concurrent.futures.Executor` works, such as those of Dask and Ray.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pipeline.errors import CoverageError, OutputError
 if TYPE_CHECKING:
     from concurrent.futures import Executor, Future, ProcessPoolExecutor
 
-# Below this, starting processes takes longer than reading here.
+# Below this, starting processes takes longer than reading in this process.
 POOL_FILES = 6_000
 
 # A worker uses one thread, since others use the other processors. And its allocator keeps freed
@@ -32,7 +32,7 @@ GC_THRESHOLD = 100_000  # containers; a snapshot of 1,200 pages makes some 15,00
 
 
 class Task(NamedTuple):
-    """A function to call in a worker, its arguments, and how many files it reads."""
+    """A function to call in a worker, its arguments, and the number of files that it reads."""
 
     function: Callable[..., Any]
     arguments: tuple[object, ...]
@@ -42,14 +42,14 @@ class Task(NamedTuple):
 class Workers:
     """Runs tasks in an executor or, without one, in a pool of processes if there is much to read.
 
-    Tasks have names; a task of the same name replaces an earlier one. `advance` is called with the
-    number of files that a task has read, by any thread.
+    Tasks have names; a new task replaces an earlier one of the same name. `advance` is called by
+    any thread with the number of files that a task has read.
     """
 
     def __init__(self, executor: Executor | None, advance: Callable[[int], object]) -> None:
         self.executor = executor
         self.advance = advance
-        self.pool: Executor | None = None  # if it is ours to shut down
+        self.pool: Executor | None = None  # if we started it
         self.file_count = 0
         self.waiting: dict[str, Task] = {}
         self.futures: dict[str, Future[Any]] = {}
@@ -63,7 +63,7 @@ class Workers:
             self.pool.shutdown(wait=False, cancel_futures=True)
 
     def submit(self, name: str, task: Task) -> None:
-        """Submit a task: it starts at once if there are workers by then.
+        """Submit a task, which starts at once if there are workers.
 
         Raises
         ------
@@ -88,7 +88,7 @@ class Workers:
         return future
 
     def results(self) -> Iterator[tuple[str, Any]]:
-        """Yield the name and result of each task as it is done; without workers, run them here.
+        """Yield the name and result of each task when done; without workers, run them here.
 
         Raises
         ------
@@ -125,25 +125,25 @@ def deaths_reported() -> Iterator[None]:
 
 
 def start_pool() -> ProcessPoolExecutor:
-    """Start a pool with a process per processor."""
+    """Start a pool with one process per processor."""
     from concurrent.futures import ProcessPoolExecutor
     from multiprocessing import get_context
 
     count = os.cpu_count() or 1
-    # Not forked: a process with threads, as Polars has them, may hang when it is forked.
+    # Not forked: a process with threads, such as those of Polars, may hang when forked.
     pool = ProcessPoolExecutor(count, get_context("spawn"), initializer=prepare_worker)
     with environment(WORKER_ENVIRONMENT), interrupts_blocked(), main_hidden():
         for _ in range(count):
-            pool.submit(os.getpid)  # starts a process, as long as none is idle
+            pool.submit(os.getpid)  # starts a process, unless one is idle
     return pool
 
 
 @contextmanager
 def main_hidden() -> Iterator[None]:
-    """Hide the main module from processes that are started.
+    """Hide the main module from started processes.
 
     They would run a user's script again, which without `if __name__ == "__main__"` would start
-    processes in turn. multiprocessing.spawn takes it from sys.modules, and tasks don't need it.
+    processes in turn. multiprocessing.spawn looks it up in sys.modules, and tasks don't need it.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")
@@ -155,9 +155,9 @@ def main_hidden() -> Iterator[None]:
 
 @contextmanager
 def interrupts_blocked() -> Iterator[None]:
-    """Block Ctrl-C in processes that are started; the main process handles it.
+    """Block Ctrl-C in started processes; the main process handles it.
 
-    A worker that dies of it may hold a lock of the queue that the others wait for.
+    A worker killed by it may hold a lock of the queue that others wait for.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
@@ -168,7 +168,7 @@ def interrupts_blocked() -> Iterator[None]:
 
 @contextmanager
 def environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Set environment variables for processes that are started, unless the user has set them."""
+    """Set environment variables for started processes, unless the user has set them."""
     added = variables.keys() - os.environ.keys()
     os.environ.update({name: variables[name] for name in added})
     try:
@@ -186,7 +186,7 @@ def prepare_worker() -> None:
     # By default, looking for garbage takes 0.3 of 4.0 s of the CPU time of reading 57,600 pages.
     gc.freeze()
     gc.set_threshold(GC_THRESHOLD)
-    # When the pool is shut down, exit without the tear-down of Polars and Arrow.
+    # When the pool is shut down, exit without tearing down Polars and Arrow.
     atexit.register(os._exit, 0)
 
 
