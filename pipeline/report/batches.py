@@ -20,7 +20,7 @@ BATCH_SPECS = 80_000  # bounds the memory
 # With more stacks a snapshot is alone, without its overlap, which grows with their square.
 MAX_STACKS = 200
 # What is read of all snapshots.
-SHARED = ("snapshot_tags", "snapshots", "environments", "version_order")
+SHARED = ("snapshot_tags", "snapshots", "environments", "package_platforms", "version_order")
 # What several views read.
 STORED = ("specs", "cells", "stack_specs", "built_cells", "snapshot_changes")
 

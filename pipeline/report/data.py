@@ -34,6 +34,11 @@ SNAPSHOT_TABLES = {
         from stack_overlap
         where shared_package_count > 0
     """,
+    # Null is an index, which may list any package.
+    "refused": """
+        select tag, unnest(packages || if(has_index, [null], [])) as package
+        from steps.refused_sources
+    """,
     "specs": """
         select specs.tag, package, platform, os, target, compiler, version,
             to_json(variants)::varchar as variants, to_json(stacks)::varchar as stacks,
@@ -57,9 +62,11 @@ EXPORTED_TABLES = {
     "changes": "snapshot_changes",
     "gaps": "gaps",
     "matrix": "matrix_cells",
+    "membership": "snapshot_membership",
     "packages": "package_snapshots",
     "stacks": "stack_coverage",
 }
+LISTS = ("changed_stacks", "differing_dependencies", "stacks", "variants")
 UNUSED = ("tag", "previous_tag", "covered_pct", "environment_count")
 
 
@@ -222,9 +229,7 @@ def encode(tables: Frames) -> tuple[dict[str, list[Any]], dict[str, dict[str, li
     }
     # Lists are JSON text already.
     listed = {
-        name: [msgspec.Raw(text.encode()) for text in column]
-        if name in ("variants", "stacks")
-        else column.to_list()
+        name: [msgspec.Raw(text.encode()) for text in column] if name in LISTS else column.to_list()
         for name, column in values.items()
     }
     return listed, encoded

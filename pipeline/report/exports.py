@@ -22,7 +22,13 @@ from pipeline.warehouse.database import run_query
 if TYPE_CHECKING:
     import duckdb
 
-CSV_VIEWS = ("gaps", "snapshot_changes", "stack_coverage", "reconciliation")
+CSV_VIEWS = (
+    "gaps",
+    "snapshot_changes",
+    "snapshot_membership",
+    "stack_coverage",
+    "reconciliation",
+)
 # Not by snapshot: a page may be refused before its tag is known.
 WHOLE_VIEWS = ("rejects",)
 # Of the newest snapshot alone: what to build next, and whether what is there can be installed.

@@ -120,6 +120,7 @@ def read_facts(
         )
         if newest and newest["previous_tag"]
         else [],
+        "membership": membership(of_newest("snapshot_membership")),
         "lost_packages": lost_packages(of_newest("snapshot_changes")),
         "stacks": ordered(of_newest("stack_coverage"), "package_count", "stack"),
         "duplicates": ordered(of_newest("duplicate_packages"), "surplus_spec_count", "package"),
@@ -138,6 +139,23 @@ def read_facts(
         ),
         "rows_shown": ROWS_SHOWN,
     }
+
+
+def membership(frame: pl.DataFrame) -> list[dict[str, Any]]:
+    """Return view snapshot_membership: lost first, stacks before packages, the largest first."""
+    if frame.is_empty():
+        return []
+    order = [
+        pl.col(name).cast(pl.Enum(values))
+        for name, values in (
+            ("change", ["lost", "unreadable", "gained"]),
+            ("member_kind", ["stack", "environment", "package"]),
+        )
+    ]
+    falling = [False, False, True, True, False]
+    return frame.sort(
+        *order, "changed_cell_count", "cell_count", "member", descending=falling
+    ).to_dicts()
 
 
 def lost_packages(changes: pl.DataFrame) -> dict[str, list[str]]:

@@ -194,8 +194,10 @@ def write_files(
         facts = read_facts(whole, snapshots, partial(exports.read_snapshots, draft))
         facts["csv_rows"] = rows
         priorities = exported["gap_priority"]
-        facts["priorities"] = priorities.sort("rank", "package").head(ROWS_SHOWN).to_dicts()
-        facts["gap_package_count"] = priorities.height
+        ranked = priorities.drop_nulls("rank").sort("rank", "package")
+        facts["priorities"] = ranked.head(ROWS_SHOWN).to_dicts()
+        facts["gap_package_count"] = ranked.height
+        facts["unmeant_count"] = priorities["unmeant_count"].sum()
         facts["installable"] = exported["installable_coverage"].to_dicts()
         facts["closure_hole_count"] = exported["closure_holes"].height
         facts["is_shortened"] = len(tags) > exports.SHORT_HISTORY and not all_rows
@@ -355,6 +357,8 @@ def page_data(
         "previous_tag",
         "snapshot_date",
         "package_count",
+        "unreadable_package_count",
+        "expected_package_count",
         "spec_count",
         "environment_count",
     )

@@ -1,7 +1,7 @@
 -- Which cells changed between the two snapshots of each pair, and why.
 -- Grain: one row per tag, previous_tag, package, platform, os and target;
 -- changed cells only. pairs is a list of {tag, previous_tag}.
--- Reads: cell_presence, unreadable_packages
+-- Reads: cell_presence, changed_stacks, unreadable_packages
 create or replace macro steps.cell_changes(pairs) as table
 select
     tag,
@@ -31,7 +31,8 @@ select
             end
     end as cause,
     previous_spec_count,
-    spec_count
+    spec_count,
+    coalesce(changed_stacks, []) as changed_stacks
 from (
     select
         presence.tag,
@@ -55,11 +56,19 @@ from (
         was_unreadable.package is not null as was_unreadable,
         has_stack,
         has_lasting_stack,
+        changed.changed_stacks,
         max(previous_spec_count) over package_cells as previous_package_spec_count,
         max(spec_count) over package_cells as package_spec_count,
         max(previous_spec_count) over environment_cells as previous_environment_spec_count,
         max(spec_count) over environment_cells as environment_spec_count
     from steps.cell_presence(pairs) as presence
+    left join steps.changed_stacks(pairs) as changed
+        on changed.tag = presence.tag
+        and changed.previous_tag = presence.previous_tag
+        and changed.package = presence.package
+        and changed.platform = presence.platform
+        and changed.os = presence.os
+        and changed.target = presence.target
     left join steps.unreadable_packages as unreadable
         on unreadable.tag = presence.tag
         and unreadable.package = presence.package

@@ -10,5 +10,6 @@ select
     member,
     package_count,
     cell_count,
-    spec_count
+    spec_count,
+    changed_cell_count
 from steps.membership_changes([{tag: to_tag, previous_tag: from_tag}]);

@@ -12,5 +12,6 @@ select
     change,
     cause,
     previous_spec_count,
-    spec_count
+    spec_count,
+    changed_stacks
 from steps.cell_changes([{tag: to_tag, previous_tag: from_tag}]);

@@ -1,26 +1,82 @@
 -- Stacks, environments and packages that only one of the two snapshots of each pair has.
 -- Grain: one row per tag, previous_tag, member_kind and member; pairs is a list of
 -- {tag, previous_tag}.
--- Reads: snapshot_members
+-- Reads: snapshot_members, cell_changes, refused_sources
 create or replace macro steps.membership_changes(pairs) as table
 select
-    sides.tag,
-    sides.previous_tag,
-    case any_value(sides.side) when 1 then 'lost' else 'gained' end as change,
-    members.member_kind,
-    members.member,
-    any_value(members.package_count) as package_count,
-    any_value(members.cell_count) as cell_count,
-    any_value(members.spec_count) as spec_count
+    found.tag,
+    found.previous_tag,
+    case
+        when refused.packages is null then found.change
+        -- An index that can't be read may list anything; a page, its package.
+        when refused.has_index or list_contains(refused.packages, found.member)
+            and found.member_kind = 'package' then 'unreadable'
+        else found.change
+    end as change,
+    found.member_kind,
+    found.member,
+    found.package_count,
+    found.cell_count,
+    found.spec_count,
+    coalesce(changed.changed_cell_count, 0) as changed_cell_count
 from (
+    select
+        sides.tag,
+        sides.previous_tag,
+        case any_value(sides.side) when 1 then 'lost' else 'gained' end as change,
+        members.member_kind,
+        members.member,
+        any_value(sides.other_tag) as other_tag,
+        any_value(members.package_count) as package_count,
+        any_value(members.cell_count) as cell_count,
+        any_value(members.spec_count) as spec_count
+    from (
+        select
+            tag,
+            previous_tag,
+            unnest([tag, previous_tag]) as side_tag,
+            unnest([previous_tag, tag]) as other_tag,
+            unnest([0, 1]) as side
+        from (select unnest(pairs, recursive := true))
+    ) as sides
+    inner join steps.snapshot_members as members on members.tag = sides.side_tag
+    where sides.tag <> sides.previous_tag
+    group by sides.tag, sides.previous_tag, members.member_kind, members.member
+    having count(*) = 1
+) as found
+left join (
     select
         tag,
         previous_tag,
-        unnest([tag, previous_tag]) as side_tag,
-        unnest([0, 1]) as side
-    from (select unnest(pairs, recursive := true))
-) as sides
-inner join steps.snapshot_members as members on members.tag = sides.side_tag
-where sides.tag <> sides.previous_tag
-group by sides.tag, sides.previous_tag, members.member_kind, members.member
-having count(*) = 1;
+        change,
+        member_kind,
+        member,
+        count(*) as changed_cell_count
+    from (
+        select
+            tag,
+            previous_tag,
+            change,
+            unnest(
+                list_concat(
+                    [
+                        {member_kind: 'package', member: package},
+                        {member_kind: 'environment', member: concat_ws('-', platform, os, target)}
+                    ],
+                    list_transform(
+                        changed_stacks, lambda stack: {member_kind: 'stack', member: stack}
+                    )
+                ),
+                recursive := true
+            )
+        from steps.cell_changes(pairs)
+        where change in ('lost', 'gained')
+    )
+    group by all
+) as changed
+    on changed.tag = found.tag
+    and changed.previous_tag = found.previous_tag
+    and changed.change = found.change
+    and changed.member_kind = found.member_kind
+    and changed.member = found.member
+left join steps.refused_sources as refused on refused.tag = found.other_tag;

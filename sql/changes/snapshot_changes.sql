@@ -12,7 +12,8 @@ select
     change,
     cause,
     previous_spec_count,
-    spec_count
+    spec_count,
+    changed_stacks
 from steps.cell_changes((
     select list({tag: tag, previous_tag: previous_tag})
     from steps.snapshot_tags

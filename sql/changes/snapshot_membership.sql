@@ -11,7 +11,8 @@ select
     member,
     package_count,
     cell_count,
-    spec_count
+    spec_count,
+    changed_cell_count
 from steps.membership_changes((
     select list({tag: tag, previous_tag: previous_tag})
     from steps.snapshot_tags

@@ -56,8 +56,8 @@ select
     counts.exact_package_count,
     counts.agnostic_package_count,
     counts.available_package_count,
-    snapshots.package_count as snapshot_package_count,
-    100.0 * counts.exact_package_count / snapshots.package_count as exact_pct,
-    100.0 * counts.available_package_count / snapshots.package_count as available_pct
+    snapshots.expected_package_count as snapshot_package_count,
+    100.0 * counts.exact_package_count / snapshots.expected_package_count as exact_pct,
+    100.0 * counts.available_package_count / snapshots.expected_package_count as available_pct
 from counts
 inner join snapshots on snapshots.tag = counts.tag;

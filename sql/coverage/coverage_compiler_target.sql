@@ -18,8 +18,8 @@ select
     counts.compiler,
     counts.target,
     counts.package_count,
-    snapshots.package_count as snapshot_package_count,
-    100.0 * counts.package_count / snapshots.package_count as package_pct,
+    snapshots.expected_package_count as snapshot_package_count,
+    100.0 * counts.package_count / snapshots.expected_package_count as package_pct,
     counts.spec_count
 from counts
 inner join snapshots on snapshots.tag = counts.tag;

@@ -135,11 +135,11 @@ select
     counts.target,
     counts.exact_package_count,
     counts.compatible_package_count,
-    snapshots.package_count as snapshot_package_count,
-    100.0 * counts.exact_package_count / snapshots.package_count as exact_pct,
-    100.0 * counts.compatible_package_count / snapshots.package_count as compatible_pct,
+    snapshots.expected_package_count as snapshot_package_count,
+    100.0 * counts.exact_package_count / snapshots.expected_package_count as exact_pct,
+    100.0 * counts.compatible_package_count / snapshots.expected_package_count as compatible_pct,
     counts.reusable_package_count,
-    100.0 * counts.reusable_package_count / snapshots.package_count as reusable_pct
+    100.0 * counts.reusable_package_count / snapshots.expected_package_count as reusable_pct
 from counts
 inner join snapshots on snapshots.tag = counts.tag
 where counts.reusable_package_count > 0;

@@ -48,8 +48,8 @@ select
     counts.os,
     counts.target,
     counts.package_count,
-    snapshots.package_count as snapshot_package_count,
-    100.0 * counts.package_count / snapshots.package_count as package_pct,
+    snapshots.expected_package_count as snapshot_package_count,
+    100.0 * counts.package_count / snapshots.expected_package_count as package_pct,
     counts.spec_count,
     coalesce(unknown.unknown_spec_count, 0) as unknown_spec_count
 from counts

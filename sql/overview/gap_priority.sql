@@ -2,8 +2,10 @@
 -- Grain: one row per tag and package; packages with a gap, ranked by unlocked_cell_count where it
 -- is known, then by covered_count; ties share a rank. A gap unlocks another package's gap in the
 -- same environment if every spec of that package has this one as a link or run dependency, direct
--- or not.
--- Reads: gaps, dependencies, dependents, specs, closures
+-- or not. Gaps that can't be meant (a package that all snapshots have on one platform, on another;
+-- a compiler's runtime on a CPU family where it never was) are counted apart; a package that has no
+-- others has no rank.
+-- Reads: meant_gaps, dependencies, dependents, specs, closures
 create or replace view gap_priority as
 with spec_counts as (
     select
@@ -37,16 +39,17 @@ unlocked as (
         missing.package,
         count(distinct waiting.package) as unlocked_package_count,
         count(*) as unlocked_cell_count
-    from gaps as missing
+    from steps.meant_gaps as missing
     inner join required
         on required.tag = missing.tag
         and required.dependency_name = missing.package
-    inner join gaps as waiting
+    inner join steps.meant_gaps as waiting
         on waiting.tag = missing.tag
         and waiting.package = required.package
         and waiting.platform = missing.platform
         and waiting.os = missing.os
         and waiting.target = missing.target
+    where missing.is_meant and waiting.is_meant
     group by all
 ),
 
@@ -58,8 +61,13 @@ missed as (
         environment_count,
         covered_pct,
         -- As Spack writes an environment.
-        list_sort(list(concat_ws('-', platform, os, target))) as missing
-    from gaps
+        coalesce(
+            list(concat_ws('-', platform, os, target) order by platform, os, target)
+                filter (where is_meant),
+            []
+        ) as missing,
+        count(*) filter (where not is_meant) as unmeant_count
+    from steps.meant_gaps
     group by all
 ),
 
@@ -71,6 +79,7 @@ counted as (
         missed.environment_count,
         missed.covered_pct,
         missed.missing,
+        missed.unmeant_count,
         dependents.dependent_count,
         case
             when missed.tag in (select tag from dependencies)
@@ -91,10 +100,16 @@ counted as (
 
 select
     tag,
-    rank() over (
-        partition by tag
-        order by unlocked_cell_count desc nulls last, covered_count desc
-    ) as rank,
+    case
+        when len(missing) > 0
+            then rank() over (
+                partition by tag
+                order by
+                    len(missing) = 0 asc,
+                    unlocked_cell_count desc nulls last,
+                    covered_count desc
+            )
+    end as rank,
     package,
     unlocked_package_count,
     unlocked_cell_count,
@@ -102,5 +117,6 @@ select
     covered_count,
     environment_count,
     covered_pct,
-    missing
+    missing,
+    unmeant_count
 from counted;

@@ -321,12 +321,47 @@ def test_any_two_snapshots_are_compared_as_the_macro_does(
         "async ([from, to]) => compareSnapshots(await loadSnapshot(from), await loadSnapshot(to))",
         [from_tag, to_tag],
     )
-    columns = "package, platform, os, target, change, cause, previous_spec_count, spec_count"
+    columns = (
+        "package, platform, os, target, change, cause, previous_spec_count, spec_count, "
+        "changed_stacks"
+    )
     with open_warehouse(sample) as connection:
         query = f"select {columns} from compare_snapshots(?, ?)"
         expected = run_query(connection, query, [from_tag, to_tag]).values
     rows = [tuple(row[name] for name in columns.split(", ")) for row in found]
     assert sorted(rows, key=str) == sorted(expected, key=str)
+
+
+@pytest.mark.parametrize("from_tag", [WEEK_1, WEEK_3])
+@pytest.mark.parametrize("to_tag", [WEEK_1, WEEK_2, WEEK_3])
+def test_the_membership_of_any_two_snapshots_is_what_the_macro_says(
+    page: Page, sample: Path, from_tag: str, to_tag: str
+) -> None:
+    """Stacks, environments and packages that only one of them has, each with its counts."""
+    found = page.evaluate(
+        """async ([from, to]) => {
+            const [before, after] = [await loadSnapshot(from), await loadSnapshot(to)];
+            return compareMembership(before, after, compareSnapshots(before, after));
+        }""",
+        [from_tag, to_tag],
+    )
+    columns = (
+        "change, member_kind, member, package_count, cell_count, spec_count, changed_cell_count"
+    )
+    with open_warehouse(sample) as connection:
+        query = f"select {columns} from compare_membership(?, ?)"
+        expected = run_query(connection, query, [from_tag, to_tag]).values
+    rows = [tuple(row[name] for name in columns.split(", ")) for row in found]
+    assert sorted(rows) == sorted(expected)
+
+
+def test_the_overview_names_first_the_stacks_that_went(page: Page) -> None:
+    """Stacks and environments stand before the cells, in the overview and among the changes."""
+    choose(page, WEEK_3)
+    for place in ("#changed", "#change-table"):
+        items = page.locator(f"{place} .membership li").all_text_contents()
+        assert items[0] == "lost stack ml-linux-aarch64-cpu: 2 cells of 2 packages"
+        assert items[-1] == "lost 4 packages: swig, alsa-lib, ccache, asio"
 
 
 def test_another_snapshot_to_compare_with_is_chosen(page: Page) -> None:

@@ -24,6 +24,7 @@ MACRO_CALLS = {
     "cell_changes": f"from steps.cell_changes({PAIRS})",
     "cell_presence": f"from steps.cell_presence({PAIRS})",
     "change_counts": f"from change_counts('{WEEK_2}', '{WEEK_3}')",
+    "changed_stacks": f"from steps.changed_stacks({PAIRS})",
     "closure": f"from closure('{WEEK_3}', 'a')",
     "compare_membership": f"from compare_membership('{WEEK_2}', '{WEEK_3}')",
     "compare_snapshots": f"from compare_snapshots('{WEEK_2}', '{WEEK_3}')",

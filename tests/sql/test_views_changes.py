@@ -122,7 +122,7 @@ def test_snapshot_changes_follow_each_kind_by_itself() -> None:
         Spec("e", tag="develop"),
         Spec("f", tag="nightly"),
     ]
-    rows = ask(open_views(specs), "from snapshot_changes")
+    rows = ask(open_views(specs), "select columns(* exclude changed_stacks) from snapshot_changes")
     cell = ("zlib", *CELL)
     assert rows == [
         (WEEK_3, WEEK_1, *cell, "rebuilt", None, 1, 1),
@@ -132,7 +132,13 @@ def test_snapshot_changes_follow_each_kind_by_itself() -> None:
 
 def test_snapshot_changes_of_one_snapshot_are_none() -> None:
     """The only tag of a kind has no previous one."""
-    assert ask(open_views([Spec("a")]), "from snapshot_changes") == []
+    assert (
+        ask(
+            open_views([Spec("a")]),
+            "select columns(* exclude changed_stacks) from snapshot_changes",
+        )
+        == []
+    )
 
 
 def test_snapshot_changes_after_a_snapshot_of_which_no_spec_was_taken() -> None:
@@ -152,18 +158,36 @@ def test_compare_snapshots_takes_any_two_tags_either_way() -> None:
     """Tags of different kinds, not adjacent, or backwards in time."""
     specs = [Spec("a", tag=WEEK_1), Spec("b", tag=WEEK_2), Spec("c", tag="v0.9.0", version="1.3")]
     connection = open_views(specs)
-    there = ask(connection, "from compare_snapshots(?, ?)", [WEEK_2, "v0.9.0"])
-    back = ask(connection, "from compare_snapshots(from_tag := ?, to_tag := ?)", ["v0.9.0", WEEK_2])
+    there = ask(
+        connection,
+        "select columns(* exclude changed_stacks) from compare_snapshots(?, ?)",
+        [WEEK_2, "v0.9.0"],
+    )
+    back = ask(
+        connection,
+        "select columns(* exclude changed_stacks) "
+        "from compare_snapshots(from_tag := ?, to_tag := ?)",
+        ["v0.9.0", WEEK_2],
+    )
     assert there == [("v0.9.0", WEEK_2, "zlib", *CELL, "upgraded", None, 1, 1)]
     assert back == [(WEEK_2, "v0.9.0", "zlib", *CELL, "downgraded", None, 1, 1)]
-    assert ask(connection, "from compare_snapshots(?, ?)", [WEEK_1, WEEK_1]) == []
+    assert (
+        ask(
+            connection,
+            "select columns(* exclude changed_stacks) from compare_snapshots(?, ?)",
+            [WEEK_1, WEEK_1],
+        )
+        == []
+    )
 
 
 def test_compare_snapshots_agrees_with_snapshot_changes() -> None:
     """For consecutive snapshots, both have the same rows and columns."""
     connection = open_views([*FRAME, *KEEPER[:1], GONE, Spec("n", tag=WEEK_2, package="new")])
     assert ask(connection, "from snapshot_changes where tag = ?", [WEEK_2]) == ask(
-        connection, "from compare_snapshots(?, ?)", [WEEK_1, WEEK_2]
+        connection,
+        "select columns(* exclude changed_stacks) from compare_snapshots(?, ?)",
+        [WEEK_1, WEEK_2],
     )
 
 
@@ -214,6 +238,69 @@ def test_what_could_not_be_read_is_neither_lost_nor_gained(package: str | None) 
     ]
 
 
+@pytest.mark.parametrize(
+    ("package", "changes"),
+    [
+        ("gone", [("lost", "package", "lost"), ("lost", "stack", "old")]),
+        (None, [("unreadable", "package", "lost"), ("unreadable", "stack", "old")]),
+    ],
+)
+def test_membership_says_what_is_unreadable(
+    package: str | None, changes: list[tuple[str, str, str]]
+) -> None:
+    """A refused page makes its package unreadable, a refused index whatever it may list."""
+    specs = [
+        Spec("a", tag=WEEK_1),
+        Spec("a", tag=WEEK_1, package="gone"),
+        Spec("a", tag=WEEK_1, package="lost", stacks=("old",)),
+        Spec("a", tag=WEEK_2),
+    ]
+    connection = open_views(specs, rejects=[refused(WEEK_2, package)])
+
+    rows = ask(connection, "select change, member_kind, member from snapshot_membership")
+
+    assert rows == sorted([*changes, ("unreadable", "package", "gone")])
+
+
+@pytest.mark.parametrize(
+    ("package", "unreadable"),
+    # A page names its package, whether or not it was there before; an index is taken to have held
+    # what the snapshot before it had.
+    [("gone", 1), ("new", 1), ("zlib", 0), (None, 2)],
+)
+def test_what_could_not_be_read_stays_in_the_denominators(
+    package: str | None, unreadable: int
+) -> None:
+    """`package_count` is of what was read; every percentage is of that and what was not."""
+    specs = [
+        *(Spec("a", tag=WEEK_1, package=name) for name in ("gone", "other", "zlib")),
+        Spec("a", tag=WEEK_2, compiler="none"),
+        Spec("b", tag=WEEK_2),
+    ]
+    connection = open_views(specs, rejects=[refused(WEEK_2, package)])
+    expected = 1 + unreadable
+
+    assert ask(
+        connection,
+        "select package_count, unreadable_package_count, expected_package_count from snapshots",
+    ) == [(1, unreadable, expected), (3, 0, 3)]
+    for view, share in (
+        ("coverage_compiler_os", "package_pct"),
+        ("coverage_compiler_target", "package_pct"),
+        ("coverage_os_target", "package_pct"),
+        ("coverage_compiler_os_target", "package_pct"),
+        ("coverage_compiler_os_available", "available_pct"),
+        ("compatible_coverage", "compatible_pct"),
+        ("matrix_cells", "exact_pct"),
+    ):
+        rows = ask(
+            connection,
+            f"select distinct snapshot_package_count, {share} from {view} "
+            f"where tag = '{WEEK_2}' and {share} > 0",
+        )
+        assert rows == [(expected, 100 / expected)], view
+
+
 def test_a_refused_page_explains_nothing_else() -> None:
     """The loss of another package keeps its own cause."""
     specs = [Spec("a"), Spec("a", package="gone"), Spec("a", tag=WEEK_2)]
@@ -253,16 +340,25 @@ def test_snapshot_membership_names_what_went_and_came() -> None:
     ]
     connection = open_views(specs)
     expected = [
-        (WEEK_2, WEEK_1, "gained", "package", "new", 1, 1, 1),
-        (WEEK_2, WEEK_1, "gained", "stack", "hep", 1, 1, 1),
-        (WEEK_2, WEEK_1, "lost", "environment", "linux-rhel8-x86_64_v3", 1, 1, 1),
-        (WEEK_2, WEEK_1, "lost", "package", "vtk", 1, 2, 2),
-        (WEEK_2, WEEK_1, "lost", "stack", "vis", 2, 3, 3),
+        (WEEK_2, WEEK_1, "gained", "package", "new", 1, 1, 1, 1),
+        (WEEK_2, WEEK_1, "gained", "stack", "hep", 1, 1, 1, 1),
+        (WEEK_2, WEEK_1, "lost", "environment", "linux-rhel8-x86_64_v3", 1, 1, 1, 1),
+        (WEEK_2, WEEK_1, "lost", "package", "vtk", 1, 2, 2, 2),
+        # zlib stays, by another stack: of three cells that vis held two are lost.
+        (WEEK_2, WEEK_1, "lost", "stack", "vis", 2, 3, 3, 2),
     ]
 
     assert ask(connection, "from snapshot_membership") == expected
     assert ask(connection, "from compare_membership(?, ?)", [WEEK_1, WEEK_2]) == expected
     assert ask(connection, "from compare_membership(?, ?)", [WEEK_1, WEEK_1]) == []
+    # Each changed cell says which of these stacks listed it.
+    assert ask(
+        connection, "select change, cause, package, os, changed_stacks from snapshot_changes"
+    ) == [
+        ("gained", "package added", "new", "ubuntu22.04", ["hep"]),
+        ("lost", "package dropped", "vtk", "rhel8", ["vis"]),
+        ("lost", "package dropped", "vtk", "ubuntu22.04", ["vis"]),
+    ]
     # The helpers count each side completely.
     assert (
         ask(connection, "select member, cell_count from steps.snapshot_members where tag = 'x'")

@@ -345,8 +345,8 @@ def test_duplicate_packages_are_ranked_by_what_is_to_spare() -> None:
         Spec("a", package="single"),
     ]
     assert ask(open_views(specs), "from duplicate_packages") == [
-        (WEEK_1, 1, "zlib", 2, 5, 3),
-        (WEEK_1, 2, "adiak", 1, 2, 1),
+        (WEEK_1, 1, "zlib", 2, 5, 3, 0, 0, 3, []),
+        (WEEK_1, 2, "adiak", 1, 2, 1, 0, 0, 1, []),
     ]
 
 

@@ -197,6 +197,41 @@ def test_duplicate_builds_name_the_dependency_that_differs() -> None:
         ("hdf5", "dependency", ["cmake", "mpich"]),
         ("xz", "build dependency only", ["cmake"]),
     ]
+    assert ask(connection, "select columns(* exclude (tag, rank)) from duplicate_packages") == [
+        ("fmt", 1, 2, 1, 0, 0, 1, []),
+        ("hdf5", 1, 2, 1, 1, 0, 0, ["cmake", "mpich"]),
+        ("xz", 1, 2, 1, 0, 1, 0, ["cmake"]),
+    ]
+
+
+def test_gap_priority_leaves_out_what_cannot_be_meant() -> None:
+    """A package of one platform is not missing on another, nor a runtime on a foreign family."""
+    specs = [
+        Spec("a"),
+        Spec("b", target="aarch64"),
+        Spec("c", target="aarch64", os="rhel8"),
+        Spec("d", package="intel-oneapi-runtime"),
+        Spec("e", package="gcc-runtime"),
+        Spec("f", package="gcc-runtime", target="aarch64", os="rhel8", tag=WEEK_2),
+        Spec("g", package="both", platform="darwin", os="sonoma", target="aarch64"),
+        # Another snapshot shows that it is meant for Linux, too.
+        Spec("h", package="both", tag=WEEK_2),
+        Spec("i", package="mac", platform="darwin", os="sonoma", target="aarch64"),
+    ]
+    rows = ask(
+        open_views(specs),
+        f"select package, rank, missing, unmeant_count from gap_priority where tag = '{WEEK_1}'",
+    )
+    arm, old = "linux-ubuntu22.04-aarch64", "linux-rhel8-aarch64"
+    x86 = "linux-ubuntu22.04-x86_64_v3"
+
+    assert rows == [
+        ("both", 1, [old, arm, x86], 0),
+        ("gcc-runtime", 1, [old, arm], 1),
+        ("intel-oneapi-runtime", None, [], 3),
+        ("mac", None, [], 3),
+        ("zlib", None, [], 1),
+    ]
 
 
 def test_a_closure_is_computed_of_one_spec_alone() -> None:

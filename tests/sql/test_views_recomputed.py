@@ -97,8 +97,10 @@ def snapshot_changes(specs: list[Spec]) -> Iterator[Row]:
                         change = "upgraded" if newest[1] > newest[0] else "downgraded"
                 elif {spec.hash for spec in then}.isdisjoint(spec.hash for spec in now):
                     change = "rebuilt"
+                stacks = stacks_of(then) - stacks_of(after) | stacks_of(now) - stacks_of(before)
                 if change:
-                    yield (tag, previous_tag, *cell, change, cause, len(then), len(now))
+                    counts = (len(then), len(now), sorted(stacks))
+                    yield (tag, previous_tag, *cell, change, cause, *counts)
 
 
 def reason(held: list[Spec], others: list[Spec]) -> str:

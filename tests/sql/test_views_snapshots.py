@@ -18,7 +18,9 @@ def test_snapshots_counts_distinct_things() -> None:
         Spec("b", package="adiak", stacks=("root",)),
     ]
     rows = ask(open_views(specs), "from snapshots")
-    assert rows == [(WEEK_1, "weekly", datetime.date(2025, 3, 16), None, 2, 3, 5, 2, "weekly")]
+    assert rows == [
+        (WEEK_1, "weekly", datetime.date(2025, 3, 16), None, 2, 3, 5, 2, "weekly", 0, 2)
+    ]
 
 
 def test_snapshots_has_a_tag_of_which_no_spec_was_taken() -> None:

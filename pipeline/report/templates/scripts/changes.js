@@ -3,14 +3,37 @@
 
 const CHANGES = { lost: "✕", gained: "+", downgraded: "↓", upgraded: "↑", "versions changed": "↕", rebuilt: "↻" };
 // What needs a person comes first; a whole environment that went is one decision of somebody.
-const CAUSES = ["cell dropped", "package dropped", "stack dropped", "environment dropped",
+const CAUSES = ["unreadable", "cell dropped", "package dropped", "stack dropped", "environment dropped",
     "cell added", "package added", "stack added", "environment added", null];
+
+// Between snapshots of two lines nothing was lost or gained: each says what the other lacks.
+const BETWEEN_LINES = { lost: "not in", gained: "only in", unreadable: "unreadable", downgraded: "older", upgraded: "newer",
+    "versions changed": "other versions", rebuilt: "other builds" };
+
+const MEMBERS_SHOWN = 6; // in the overview
 
 async function changesOf(snapshot) {
     const from = state.from || snapshot.previous_tag;
-    if (!from || from === snapshot.tag) return { from: null, rows: [] };
-    if (from === snapshot.previous_tag) return { from, rows: snapshot.changes };
-    return { from, rows: compareSnapshots(await loadSnapshot(from), snapshot) };
+    if (!from || from === snapshot.tag) return { from: null, rows: [], membership: [] };
+    if (from === snapshot.previous_tag) return { from, rows: snapshot.changes, membership: snapshot.membership };
+    const before = await loadSnapshot(from);
+    const rows = compareSnapshots(before, snapshot);
+    return { from, rows, membership: compareMembership(before, snapshot, rows) };
+}
+
+// Whether one of two snapshots follows the other.
+function areInLine(from, snapshot) {
+    const other = page.snapshots.find((row) => row.tag === from);
+    return Boolean(snapshot.line) && other.line === snapshot.line && other.kind === snapshot.kind;
+}
+
+// A change or its cause, in the words for these two snapshots.
+function worded(words, from, snapshot) {
+    if (!words || areInLine(from, snapshot)) return words;
+    const [part, last] = words.split(" ");
+    if (last === "dropped") return `${part} not in ${snapshot.tag}`;
+    if (last === "added") return `${part} not in ${from}`;
+    return ["lost", "gained"].includes(words) ? `${BETWEEN_LINES[words]} ${snapshot.tag}` : BETWEEN_LINES[words];
 }
 
 // The rows of compare_snapshots(from, to).
@@ -20,10 +43,14 @@ function compareSnapshots(from, to) {
     const environments = [from, to].map((snapshot) => new Set(snapshot.environments.map(({ key }) => key)));
     const stacks = [from, to].map((snapshot) => new Set(snapshot.stacks.map((row) => row.stack)));
     const setOf = (specs, value) => new Set(specs.map(value));
+    const refused = [from, to].map((snapshot) => new Set(snapshot.refused.map((row) => row.package)));
+    // A page that can't be read may hold its package, an index any.
+    const isUnreadable = (name, side) => refused[side].has(name) || refused[side].has(null);
     const length = Math.min(...[from, to].map(({ specs }) => specs[0]?.hash.length ?? 0));
     const hashOf = (spec) => spec.hash.slice(0, length);
     // Why a cell that only one side has is not on the other, the first cause that holds.
     const causeOf = (spec, specs, other, word) => {
+        if (isUnreadable(spec.package, other)) return "unreadable";
         if (!packages[other].has(spec.package)) return `package ${word}`;
         if (!environments[other].has(keyOf(spec))) return `environment ${word}`;
         const listed = specs.flatMap((one) => one.stacks);
@@ -36,13 +63,17 @@ function compareSnapshots(from, to) {
         const [before, now] = cells.map((side) => side.get(key) ?? []);
         const spec = now[0] ?? before[0];
         const row = { package: spec.package, platform: spec.platform, os: spec.os, target: spec.target,
-            previous_spec_count: before.length, spec_count: now.length, cause: null };
+            previous_spec_count: before.length, spec_count: now.length, cause: null,
+            changed_stacks: [...new Set([before, now].flatMap((specs, side) => specs.flatMap((one) => one.stacks)
+                .filter((stack) => !stacks[1 - side].has(stack))))].sort() };
         if (!before.length) rows.push({ ...row, change: "gained", cause: causeOf(spec, now, 0, "added") });
         else if (!now.length) rows.push({ ...row, change: "lost", cause: causeOf(spec, before, 1, "dropped") });
         else {
             const [old, current] = [before, now].map((specs) => setOf(specs, (one) => one.version));
-            if (old.size !== current.size || [...old].some((version) => !current.has(version))) rows.push({ ...row, change: "upgraded" });
-            else {
+            if (old.size !== current.size || [...old].some((version) => !current.has(version))) {
+                const newest = [old, current].map((versions, side) => Math.max(...[...versions].map((version) => [from, to][side].places.get(version))));
+                rows.push({ ...row, change: newest[1] > newest[0] ? "upgraded" : newest[1] < newest[0] ? "downgraded" : "versions changed" });
+            } else {
                 const hashes = setOf(before, hashOf);
                 if (!now.some((one) => hashes.has(hashOf(one)))) rows.push({ ...row, change: "rebuilt" });
             }
@@ -51,11 +82,61 @@ function compareSnapshots(from, to) {
     return rows;
 }
 
+// The rows of compare_membership(from, to).
+function compareMembership(from, to, changes) {
+    const members = [from, to].map((snapshot) => {
+        const found = new Map();
+        const add = (kind, member, spec) => {
+            const key = `${kind} ${member}`;
+            if (!found.has(key)) found.set(key, { member_kind: kind, member, packages: new Set(), cells: new Set(), spec_count: 0 });
+            found.get(key).packages.add(spec.package);
+            found.get(key).cells.add(`${spec.package} ${keyOf(spec)}`);
+            found.get(key).spec_count += 1;
+        };
+        for (const spec of snapshot.specs) {
+            add("environment", keyOf(spec), spec);
+            add("package", spec.package, spec);
+            for (const stack of spec.stacks) add("stack", stack, spec);
+        }
+        return found;
+    });
+    return [from, to].flatMap((snapshot, side) => {
+        const change = side ? "gained" : "lost";
+        const ofChange = changes.filter((row) => row.change === change);
+        const refused = new Set((side ? from : to).refused.map((row) => row.package));
+        return [...members[side]].filter(([key]) => !members[1 - side].has(key)).map(([, { packages, cells, ...row }]) => ({
+            ...row,
+            change: refused.has(null) || (row.member_kind === "package" && refused.has(row.member)) ? "unreadable" : change,
+            package_count: packages.size,
+            cell_count: cells.size,
+            changed_cell_count: ofChange.filter((one) => ({ stack: one.changed_stacks, environment: [keyOf(one)], package: [one.package] })[row.member_kind]
+                .includes(row.member)).length,
+        }));
+    });
+}
+
+// Stacks and environments that went or came as a whole, at most so many, and how many packages.
+function membershipList(membership, worder, limit = Infinity) {
+    const order = (row) => ["lost", "unreadable", "gained"].indexOf(row.change) * 3 + ["stack", "environment", "package"].indexOf(row.member_kind);
+    const rows = [...membership].sort((one, other) => order(one) - order(other)
+        || other.changed_cell_count - one.changed_cell_count || other.cell_count - one.cell_count || compare(one.member, other.member));
+    const items = rows.filter((row) => row.member_kind !== "package").map((row) => element("li", {},
+        element("span", { class: row.change }, worder(row.change)), ` ${row.member_kind} `, element("strong", {}, row.member),
+        `: ${counted(row.changed_cell_count, "cell")} of ${counted(row.package_count, "package")}`));
+    if (items.length > limit) items.push(element("li", {}, `and ${number(items.splice(limit).length)} more, under Changes`));
+    for (const [change, list] of groupBy(rows.filter((row) => row.member_kind === "package"), (row) => row.change)) {
+        items.push(element("li", {}, element("span", { class: change }, worder(change)), ` ${counted(list.length, "package")}: `,
+            ...list.slice(0, 10).flatMap((row, index) => [index ? ", " : "", packageLink(row.member)]),
+            list.length > 10 ? ` and ${number(list.length - 10)} more` : null));
+    }
+    return items.length ? element("ul", { class: "membership" }, ...items) : null;
+}
+
 const hasRoot = (snapshot) => snapshot.specs.some((spec) => spec.is_in_root);
 
 async function showChanges(snapshot) {
     const box = document.getElementById("change-table");
-    const { from, rows } = await changesOf(snapshot);
+    const { from, rows, membership } = await changesOf(snapshot);
     const choices = choiceOf("Since", [
         ["", snapshot.previous_tag ? `${snapshot.previous_tag} (the one before)` : "no earlier one of its kind"],
         ...page.snapshots.filter((row) => row.tag !== snapshot.tag && row.tag !== snapshot.previous_tag).map((row) => [row.tag, row.tag]),
@@ -63,42 +144,45 @@ async function showChanges(snapshot) {
     const kinds = Object.keys(CHANGES);
     const filter = choiceOf("Show", [["", "all changes"], ...kinds.map((kind) => [kind, kind])], state.change,
         (value) => go({ change: value }), "change-filter");
-    showChangeCounts(snapshot, from, rows);
+    showChangeCounts(snapshot, from, rows, membership);
     if (!from) {
         box.replaceChildren(element("div", { class: "controls" }, choices),
             element("p", {}, `${snapshot.tag} has no earlier snapshot of its kind to compare with.`));
         return;
     }
-    const kindOf = (tag) => page.snapshots.find((row) => row.tag === tag).kind;
+    const worder = (words) => worded(words, from, snapshot);
     const shown = rows.filter((row) => !state.change || row.change === state.change);
     const groups = [...groupBy(shown, (row) => `${kinds.indexOf(row.change)} ${CAUSES.indexOf(row.cause)}`)]
         .sort(([one], [other]) => compare(one, other));
     box.replaceChildren(
         element("div", { class: "controls" }, choices, filter),
         element("p", { class: "change-caption" }, `${counted(shown.length, "changed cell")} of ${snapshot.tag} since ${from}, lost first.`
-            + (kindOf(from) === snapshot.kind ? "" : " The two are of different kinds, so read lost as “not in” the second, and gained as “only in” it.")),
-        ...groups.map(([, list]) => changeGroup(snapshot, list)));
+            + (areInLine(from, snapshot) ? "" : " The two do not follow each other: each has what the other lacks.")),
+        membershipList(membership, worder) ?? "",
+        ...groups.map(([, list]) => changeGroup(list, worder)));
 }
 
-function changeGroup(snapshot, rows) {
+function changeGroup(rows, worder) {
     const { change, cause } = rows[0];
     const environments = new Set(rows.map(keyOf)).size;
     const packages = new Set(rows.map((row) => row.package)).size;
     const columns = [
         { title: "package", value: (row) => row.package, cell: (row) => packageLink(row.package) },
         { title: "environment", value: keyOf, cell: keyOf },
+        ...(rows.some((row) => row.changed_stacks.length) ? [{ title: change === "lost" ? "stacks that went" : change === "gained" ? "stacks that came" : "stacks that went or came",
+            value: (row) => row.changed_stacks.join(" "), cell: (row) => row.changed_stacks.join(", ") || "–", kind: "wrap" }] : []),
         { title: "specs before", number: true, value: (row) => row.previous_spec_count, cell: (row) => number(row.previous_spec_count) },
         { title: "specs now", number: true, value: (row) => row.spec_count, cell: (row) => number(row.spec_count) },
     ];
     const details = element("details", { class: "change-group", "data-change": change, "data-cause": cause ?? "" },
-        element("summary", {}, mark(CHANGES[change], change, change), cause ? `, ${cause}` : "", ": ",
+        element("summary", {}, mark(CHANGES[change], worder(change), change), cause ? `, ${worder(cause)}` : "", ": ",
             element("strong", {}, counted(rows.length, "cell")),
             ` (${counted(packages, "package")} in ${counted(environments, "environment")})`));
     const fill = () => {
         if (details.childElementCount > 1) return;
         details.append(sortedTable({
             label: `${change}${cause ? `, ${cause}` : ""}`,
-            caption: (count) => `${counted(count, "cell")} ${change}${cause ? `: ${cause}` : ""}.`,
+            caption: (count) => `${counted(count, "cell")} ${worder(change)}${cause ? `: ${worder(cause)}` : ""}.`,
             columns,
             rows,
         }).box);
@@ -110,19 +194,21 @@ function changeGroup(snapshot, rows) {
 }
 
 // The overview's card follows the snapshot that is chosen.
-function showChangeCounts(snapshot, from, rows) {
+function showChangeCounts(snapshot, from, rows, membership) {
     const card = document.getElementById("changed");
     if (!from) {
         card.replaceChildren(element("p", {}, "There is no earlier snapshot of its kind to compare with."));
         return;
     }
     const byChange = groupBy(rows, (row) => row.change);
-    const causes = [...groupBy(rows.filter((row) => row.cause), (row) => `${row.change}, ${row.cause}`)]
+    const worder = (words) => worded(words, from, snapshot);
+    const causes = [...groupBy(rows.filter((row) => row.cause), (row) => `${worder(row.change)}, ${worder(row.cause)}`)]
         .map(([words, list]) => `${words}: ${number(list.length)}`);
     card.replaceChildren(
         element("p", {}, `${snapshot.tag} since ${from}, in cells: a package in an environment.`),
+        membershipList(membership, worder, MEMBERS_SHOWN) ?? "",
         element("dl", {}, ...Object.keys(CHANGES).filter((change) => byChange.has(change)).map((change) => element("div", { class: change },
-            element("dt", {}, change),
+            element("dt", {}, worder(change)),
             element("dd", {}, element("a", { href: "#changes", "data-change": change, onclick: (event) => {
                 event.preventDefault();
                 go({ change, section: "changes" });

@@ -70,8 +70,8 @@ function rowsWith(data, name, column, value) {
     return rowsOf(data, name, indexes);
 }
 
-const SNAPSHOT_TABLES = ["cells", "changes", "dependents", "duplicates", "gaps", "matrix", "overlap", "packages",
-    "specs", "stacks"];
+const SNAPSHOT_TABLES = ["cells", "changes", "dependents", "duplicates", "gaps", "matrix", "membership", "overlap",
+    "packages", "refused", "specs", "stacks"];
 
 async function loadSnapshot(tag) {
     const known = page.snapshots.find((row) => row.tag === tag);

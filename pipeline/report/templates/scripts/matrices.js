@@ -124,7 +124,7 @@ function matrixTable(snapshot, rowName, columnName, title, words) {
         if (matching(rows).length) rows = matching(rows);
         if (matching(columns).length) columns = matching(columns);
     }
-    const all = state.show === "specs" ? snapshot.spec_count : snapshot.package_count;
+    const all = state.show === "specs" ? snapshot.spec_count : snapshot.expected_package_count;
     const cellOf = (row, column) => matrixCell(valueOf(row, column), all,
         { [rowName]: row, [columnName]: column }, row === null || column === null);
     const sorter = (part, name, text) => {
@@ -185,8 +185,9 @@ function cellPanel(snapshot, key) {
     return {
         title: names.filter(Boolean).join(" × ") || "All packages",
         body: [
-            element("p", {}, `${share(packages.length, snapshot.package_count).replace(" (", " packages (")} of ${snapshot.tag}, ${state.mode}.`),
+            element("p", {}, `${share(packages.length, snapshot.expected_package_count).replace(" (", " packages (")} of ${snapshot.tag}, ${state.mode}.`),
             packages.length ? list(packages, () => null) : element("p", { class: "note" }, "None."),
+            snapshot.unreadable_package_count ? element("p", { class: "note" }, `${counted(snapshot.unreadable_package_count, "package")} could not be read.`) : null,
             missing.length ? element("details", { class: "missing-names" },
                 element("summary", {}, `${counted(missing.length, "package")} not there`),
                 list(missing, (name) => (instead.has(name) && state.mode !== "compatible"

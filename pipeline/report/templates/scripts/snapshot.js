@@ -71,11 +71,17 @@ function showDuplicates(snapshot) {
         countColumn("configurations", "build_count"),
         countColumn("specs of them", "spec_count"),
         countColumn("beyond the first", "surplus_spec_count"),
+        countColumn("differ in a dependency", "dependency_surplus_count"),
+        countColumn("waste", "build_only_surplus_count"),
+        countColumn("not known", "unknown_surplus_count"),
+        { title: "dependencies that differ", value: (row) => row.differing_dependencies.join(" "), kind: "wrap",
+            cell: (row) => row.differing_dependencies.join(", ") || "–" },
     ];
     box.replaceChildren(sortedTable({
         label: "Several builds of one configuration",
-        caption: (count) => `${counted(count, "package")} of ${snapshot.tag} with specs that are equal in everything but `
-            + "the hash, most first. They may differ in a dependency.",
+        caption: (count) => `${counted(count, "package")} of ${snapshot.tag} with specs that are equal in everything but the `
+            + "hash, most first. Those that differ in a dependency serve different users; those equal in all that they link "
+            + "and run, and built anew for a build dependency only, are waste. Pages do not tell the dependencies.",
         columns,
         rows: snapshot.duplicates,
         sort: { column: columns[3], falling: true },

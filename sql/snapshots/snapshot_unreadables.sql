@@ -1,0 +1,30 @@
+-- How many packages each snapshot seems to lack only because a page or an index was refused.
+-- Grain: one row per tag; snapshots that have such packages.
+-- Reads: refused_sources, snapshot_tags, spec_stacks
+create or replace view steps.snapshot_unreadables as
+with expected as (
+    select
+        tag,
+        unnest(packages) as package
+    from steps.refused_sources
+    union
+    -- What an index listed nobody knows; the best guess is what the snapshot before it had.
+    select
+        snapshot_tags.tag,
+        earlier.package
+    from steps.refused_sources
+    inner join steps.snapshot_tags on snapshot_tags.tag = refused_sources.tag
+    inner join main.spec_stacks as earlier on earlier.tag = snapshot_tags.previous_tag
+    where refused_sources.has_index
+)
+
+select
+    expected.tag,
+    count(*) as unreadable_package_count
+from expected
+-- Not an anti join: a tag that is asked for would not reach its other side.
+left join (select distinct tag, package from main.spec_stacks) as taken
+    on taken.tag = expected.tag
+    and taken.package = expected.package
+where taken.package is null
+group by all;
