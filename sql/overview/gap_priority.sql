@@ -59,7 +59,6 @@ missed as (
         package,
         covered_count,
         environment_count,
-        covered_pct,
         -- As Spack writes an environment.
         coalesce(
             list(concat_ws('-', platform, os, target) order by platform, os, target)
@@ -77,7 +76,6 @@ counted as (
         missed.package,
         missed.covered_count,
         missed.environment_count,
-        missed.covered_pct,
         missed.missing,
         missed.unmeant_count,
         dependents.dependent_count,
@@ -116,7 +114,7 @@ select
     dependent_count,
     covered_count,
     environment_count,
-    covered_pct,
+    100.0 * covered_count / environment_count as covered_pct,
     missing,
     unmeant_count
 from counted;

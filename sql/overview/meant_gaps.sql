@@ -10,7 +10,6 @@ select
     gaps.target,
     gaps.covered_count,
     gaps.environment_count,
-    gaps.covered_pct,
     -- A recipe that knows one platform, as far as the snapshots show.
     (
         len(package_platforms.platforms) > 1
