@@ -19,7 +19,7 @@ VIEW_COLUMNS = {
         "build order."
     ),
     "build_count": "Builds that the snapshot has more than once.",
-    "build_only_surplus_count": "Those of them that differ in a build dependency only.",
+    "build_only_surplus_count": "Surplus specs that differ only in a build dependency.",
     "cached_count": "Specs of the lock file that are cached.",
     "cached_pct": "`cached_count` as a percentage of `lock_spec_count`.",
     "cause": "Why a cell was lost or gained: the first cause that holds; else null.",
@@ -41,7 +41,7 @@ VIEW_COLUMNS = {
     "days_since_previous": "Days since the previous snapshot; 7 if no week was skipped.",
     "declarations": "Items that the page's summary declares for the fact, each with its count.",
     "declared": "What the page's summary says: a count, or 1 for a listed item.",
-    "dependency_surplus_count": "Those of them that differ in a link or run dependency.",
+    "dependency_surplus_count": "Surplus specs that differ in a link or run dependency.",
     "dependent_count": "Other packages that have it as a link or run dependency, direct or not.",
     "differences": "How the spec differs from the nearest one in the cache, as `+hl != ~hl`.",
     "differing_dependencies": "Packages of the dependencies that not all of the builds share.",
@@ -80,7 +80,7 @@ VIEW_COLUMNS = {
     "is_host_libc_known": "Whether the host's glibc is known; if not, matches are exact.",
     "is_in_root": "Whether index `root` lists the spec.",
     "is_lagging": "Whether the environment's newest version is older than the snapshot's.",
-    "is_meant": "Whether the package is there for that platform, as far as the snapshots show.",
+    "is_meant": "Whether the package is meant for the environment, as far as the snapshots show.",
     "is_model_change": "Whether the site's model of compilers changed since the previous snapshot.",
     "is_nearest_os_usable": (
         "Whether the nearest spec runs on the host's OS by its glibc; null unless the OS is the "
@@ -163,10 +163,10 @@ VIEW_COLUMNS = {
     "to_build_count": "Specs of the lock file that would be built.",
     "unknown_count": "Roots that can't be judged.",
     "unknown_spec_count": "Specs known from a page only: their dependencies are unknown.",
-    "unknown_surplus_count": "Those of them of whose dependencies no index tells.",
+    "unknown_surplus_count": "Surplus specs whose dependencies are unknown.",
     "unlocked_cell_count": "Missing cells of other packages, all of whose specs depend on it.",
     "unlocked_package_count": "Packages with such cells.",
-    "unmeant_count": "Environments that it lacks and can't be meant for.",
+    "unmeant_count": "Environments that it lacks, and is not meant for.",
     "unmet_count": "Roots that specs of the stack satisfy, but with requirements unmet.",
     "unreadable_package_count": (
         "Packages without a spec whose page was refused or, if an index was, that the previous "

@@ -1,4 +1,4 @@
--- On which platforms and CPU families the snapshots have each package, all of them together.
+-- Platforms and CPU families of each package, over all snapshots.
 -- Grain: one row per package.
 -- Reads: spec_stacks, targets
 create or replace view steps.package_platforms as

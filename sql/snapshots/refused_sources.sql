@@ -1,4 +1,4 @@
--- What of a snapshot could not be read as a whole: packages whose pages were refused, and indexes.
+-- Packages of a snapshot whose pages were refused, and whether an index was.
 -- Grain: one row per tag; snapshots with a refused page or index.
 -- Reads: rejects
 create or replace view steps.refused_sources as

@@ -8,7 +8,7 @@ with expected as (
         unnest(packages) as package
     from steps.refused_sources
     union
-    -- What an index listed nobody knows; the best guess is what the snapshot before it had.
+    -- The contents of an index are unknown; the best guess is those of the previous snapshot.
     select
         snapshot_tags.tag,
         earlier.package
@@ -22,7 +22,7 @@ select
     expected.tag,
     count(*) as unreadable_package_count
 from expected
--- Not an anti join: a tag that is asked for would not reach its other side.
+-- Not an anti join: DuckDB would not push a filter on tag down to its other side.
 left join (select distinct tag, package from main.spec_stacks) as taken
     on taken.tag = expected.tag
     and taken.package = expected.package
