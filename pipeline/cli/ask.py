@@ -338,12 +338,15 @@ def membership_lines(rows: Rows, worded: Callable[[str], str | None]) -> list[st
     """Return a line per stack and environment that was lost or added, and one for packages."""
     lines = []
     packages: dict[str, list[str]] = {}
-    for change, kind, member, package_count, cell_count, _ in rows.values:
+    for change, kind, member, package_count, cell_count, _, changed_count in rows.values:
         if kind == "package":
             packages.setdefault(change, []).append(member)
         else:
-            counts = f"{counted(package_count, 'package')}, {counted(cell_count, 'cell')}"
-            lines.append(f"{worded(change)}: {kind} {member} ({counts})")
+            counts = f"{changed_count:,} of its {counted(cell_count, 'cell')}"
+            lines.append(
+                f"{worded(change)}: {kind} {member}, with {counts} "
+                f"({counted(package_count, 'package')})"
+            )
     for change, members in packages.items():
         more = f" and {len(members) - NAMED:,} more" if len(members) > NAMED else ""
         named = ", ".join(members[:NAMED])

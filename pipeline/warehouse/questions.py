@@ -160,11 +160,13 @@ MISSING_QUERY = """
     order by dependents.dependent_count desc nulls last, judged.package, hash
 """
 MEMBERSHIP_QUERY = """
-    select change, member_kind, member, package_count, cell_count, spec_count
+    select
+        change, member_kind, member, package_count, cell_count, spec_count, changed_cell_count
     from compare_membership($from_tag, $to_tag)
     order by
         change = 'gained',
         list_position(['stack', 'environment', 'package'], member_kind),
+        changed_cell_count desc,
         cell_count desc,
         member
 """
@@ -382,7 +384,8 @@ def ask_missing(
 def ask_membership(connection: duckdb.DuckDBPyConnection, from_tag: str, to_tag: str) -> Rows:
     """Return the stacks, environments and packages that only one of two snapshots has.
 
-    Columns: change, member_kind, member, package_count, cell_count, spec_count.
+    Columns: change, member_kind, member, package_count, cell_count, spec_count,
+    changed_cell_count.
     """
     return run_query(connection, MEMBERSHIP_QUERY, {"from_tag": from_tag, "to_tag": to_tag})
 

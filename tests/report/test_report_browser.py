@@ -360,7 +360,7 @@ def test_the_overview_names_first_the_stacks_that_went(page: Page) -> None:
     choose(page, WEEK_3)
     for place in ("#changed", "#change-table"):
         items = page.locator(f"{place} .membership li").all_text_contents()
-        assert items[0] == "lost stack ml-linux-aarch64-cpu: 2 cells of 2 packages"
+        assert items[0] == "lost stack ml-linux-aarch64-cpu, with 2 of its 2 cells"
         assert items[-1] == "lost 4 packages: swig, alsa-lib, ccache, asio"
 
 

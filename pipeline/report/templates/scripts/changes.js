@@ -122,7 +122,7 @@ function membershipList(membership, worder, limit = Infinity) {
         || other.changed_cell_count - one.changed_cell_count || other.cell_count - one.cell_count || compare(one.member, other.member));
     const items = rows.filter((row) => row.member_kind !== "package").map((row) => element("li", {},
         element("span", { class: row.change }, worder(row.change)), ` ${row.member_kind} `, element("strong", {}, row.member),
-        `: ${counted(row.changed_cell_count, "cell")} of ${counted(row.package_count, "package")}`));
+        `, with ${number(row.changed_cell_count)} of its ${counted(row.cell_count, "cell")}`));
     if (items.length > limit) items.push(element("li", {}, `and ${number(items.splice(limit).length)} more, under Changes`));
     for (const [change, list] of groupBy(rows.filter((row) => row.member_kind === "package"), (row) => row.change)) {
         items.push(element("li", {}, element("span", { class: change }, worder(change)), ` ${counted(list.length, "package")}: `,
