@@ -115,7 +115,7 @@ def needs(
 
 
 def root(stack: str, number: int, spec: str, notes: Sequence[str] = ()) -> dict[str, Any]:
-    """Give a row of stack_roots."""
+    """Return a row of stack_roots."""
     return {
         "stack": stack,
         "number": number,
@@ -132,7 +132,7 @@ def root(stack: str, number: int, spec: str, notes: Sequence[str] = ()) -> dict[
 
 
 def state(tag: str, stack: str, number: int, state: str, **changes: Any) -> dict[str, Any]:
-    """Give a row of stack_states; a present root has what is required and preferred."""
+    """Return a row of stack_states; a present root meets requirements and preferences."""
     is_met = True if state == "present" else None
     return {
         "tag": tag,
