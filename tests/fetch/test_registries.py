@@ -299,7 +299,7 @@ def test_no_login_goes_to_a_token_service_in_the_clear(front: Site, tmp_path: Pa
         front.answers[MANIFEST] = [ask_for_token(realm)] * 2
         code, said = fetch(f"me:sekret@{front.url.removeprefix('http://')}", tmp_path / "to")
         assert (code, "sekret" in said) == (1, False)
-        assert "names no token service" in said
+        assert "names no usable token service" in said
 
 
 def test_a_blob_elsewhere_gets_no_token(front: Site, tmp_path: Path) -> None:
