@@ -466,8 +466,8 @@ class Refresh:
             for tag in touched
             if not self.only or tag in self.only
         }
-        # Runs with `only` may have published since this one started.
-        known = self.state.read_groups()
+        # Only runs with `only` go side by side: one may have published since this one started.
+        known = self.state.read_groups() if self.only else self.known
         self.check_foreign(known, owners)
         searches = self.update_searches(self.state.read_searches(), unread)
         changed = self.changed_states(known, owners)
