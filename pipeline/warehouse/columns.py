@@ -13,7 +13,6 @@ VIEW_COLUMNS = {
     "available_pct": "`available_package_count` as a percentage of `snapshot_package_count`.",
     "binary_libc_version": "glibc version of the OS that the binary was built on.",
     "binary_os": "Operating system that the binary was built on.",
-    "binary_targets": "Targets whose binaries run on the host, among those that the snapshot has.",
     "blocked_by": (
         "Link and run dependencies, direct or not, that the cache lacks, as `zlib/abcdefg`, in "
         "build order."
@@ -30,6 +29,7 @@ VIEW_COLUMNS = {
     ),
     "changed_cell_count": "Cells of the member that were lost or gained with it.",
     "changed_stacks": "Stacks that list the cell's specs and that only one of the snapshots has.",
+    "compatible_environments": "Those of them that were built on the host's os.",
     "compatible_package_count": "Packages with a binary of the same OS that runs there.",
     "compatible_pct": "`compatible_package_count` as a percentage of `snapshot_package_count`.",
     "complete_root_count": (

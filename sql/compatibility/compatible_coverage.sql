@@ -1,33 +1,10 @@
 -- How many packages a host can use: built for its exact target, for its os, or for an older libc.
--- Grain: one row per tag, os and host_target; all archspec targets of the snapshot's families.
--- Reads: snapshot_hosts, cells, numbered_cells, coverage_os_target, snapshots
+-- Grain: one row per tag, os and host_target; the snapshot's operating systems and others known to
+-- run one of its binaries, with all archspec targets of the snapshot's families.
+-- Reads: snapshot_hosts, numbered_cells, coverage_os_target, snapshots
 create or replace view compatible_coverage as
--- Many hosts run the same set of binaries, so count each set once.
-with binaries as (
-    select distinct
-        tag,
-        os,
-        binary_targets,
-        unnest(binary_targets) as target
-    from steps.snapshot_hosts
-),
-
-compatible as (
-    select
-        binaries.tag,
-        binaries.os,
-        binaries.binary_targets,
-        count(distinct cells.package) as package_count
-    from binaries
-    inner join steps.cells
-        on cells.tag = binaries.tag
-        and cells.os = binaries.os
-        and cells.target = binaries.target
-    group by all
-),
-
--- Likewise, many packages have binaries for the same environments.
-holdings as (
+-- Many packages have binaries for the same environments, and many hosts run those of the same.
+with holdings as (
     select
         tag,
         environment_numbers,
@@ -43,38 +20,70 @@ holdings as (
     group by all
 ),
 
-reusable as (
+distinct_lists as (
+    select distinct
+        tag,
+        unnest([compatible_environments, reusable_environments]) as environments
+    from steps.snapshot_hosts
+),
+
+list_counts as (
     select
-        hosts.tag,
-        hosts.reusable_environments,
+        distinct_lists.tag,
+        distinct_lists.environments,
         sum(holdings.package_count)::bigint as package_count
-    from (select distinct tag, reusable_environments from steps.snapshot_hosts) as hosts
+    from distinct_lists
     inner join holdings
-        on holdings.tag = hosts.tag
-        and list_has_any(holdings.environment_numbers, hosts.reusable_environments)
+        on holdings.tag = distinct_lists.tag
+        and list_has_any(holdings.environment_numbers, distinct_lists.environments)
+    group by all
+),
+
+-- Joined once: what is joined twice would be counted of every tag where one is asked for.
+host_lists as (
+    select
+        tag,
+        os,
+        host_target,
+        unnest(
+            [
+                {is_reusable: false, environments: compatible_environments},
+                {is_reusable: true, environments: reusable_environments}
+            ],
+            recursive := true
+        )
+    from steps.snapshot_hosts
+),
+
+usable as (
+    select
+        host_lists.tag,
+        host_lists.os,
+        host_lists.host_target,
+        max(list_counts.package_count) filter (where not host_lists.is_reusable)
+            as compatible_package_count,
+        max(list_counts.package_count) filter (where host_lists.is_reusable)
+            as reusable_package_count
+    from host_lists
+    left join list_counts
+        on list_counts.tag = host_lists.tag
+        and list_counts.environments = host_lists.environments
     group by all
 ),
 
 counts as (
     select
-        snapshot_hosts.tag,
-        snapshot_hosts.os,
-        snapshot_hosts.host_target,
+        usable.tag,
+        usable.os,
+        usable.host_target,
         coalesce(exact.package_count, 0) as exact_package_count,
-        coalesce(compatible.package_count, 0) as compatible_package_count,
-        coalesce(reusable.package_count, 0) as reusable_package_count
-    from steps.snapshot_hosts
+        coalesce(usable.compatible_package_count, 0) as compatible_package_count,
+        coalesce(usable.reusable_package_count, 0) as reusable_package_count
+    from usable
     left join coverage_os_target as exact
-        on exact.tag = snapshot_hosts.tag
-        and exact.os = snapshot_hosts.os
-        and exact.target = snapshot_hosts.host_target
-    left join compatible
-        on compatible.tag = snapshot_hosts.tag
-        and compatible.os = snapshot_hosts.os
-        and compatible.binary_targets = snapshot_hosts.binary_targets
-    left join reusable
-        on reusable.tag = snapshot_hosts.tag
-        and reusable.reusable_environments = snapshot_hosts.reusable_environments
+        on exact.tag = usable.tag
+        and exact.os = usable.os
+        and exact.target = usable.host_target
 )
 
 select

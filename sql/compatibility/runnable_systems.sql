@@ -12,17 +12,28 @@ with built as (
     from steps.built_cells
 ),
 
+names as (
+    select tag, os from built
+    union
+    select
+        platforms.tag,
+        operating_systems.os
+    from (select distinct tag, platform from built) as platforms
+    inner join main.operating_systems on operating_systems.platform = platforms.platform
+    where operating_systems.libc_version is not null
+),
+
 hosts as (
-    select distinct
-        built.tag,
-        built.os,
+    select
+        names.tag,
+        names.os,
         operating_systems.platform,
         case
             when operating_systems.libc = 'glibc'
                 then string_split(operating_systems.libc_version, '.')::integer[]
         end as glibc
-    from built
-    left join main.operating_systems on operating_systems.os = built.os
+    from names
+    left join main.operating_systems on operating_systems.os = names.os
 )
 
 select

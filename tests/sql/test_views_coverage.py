@@ -323,16 +323,20 @@ def test_snapshot_hosts_run_what_archspec_says() -> None:
         Spec("d", target="graviton2", os="rhel8"),
     ]
     rows = ask(
-        open_views(specs), "select os, host_target, binary_targets from steps.snapshot_hosts"
+        open_views(specs),
+        "select os, host_target, compatible_environments, reusable_environments "
+        "from steps.snapshot_hosts where os in ('debian11', 'rhel8', 'ubuntu22.04')",
     )
-    above_v3 = ["x86_64", "x86_64_v3"]
+    # Of rhel8 1 is aarch64 and 2 graviton2; of ubuntu22.04 3 is x86_64 and 4 x86_64_v3.
+    newer = ("x86_64_v3", "x86_64_v4", "zen4")
     assert rows == [
-        ("rhel8", "aarch64", ["aarch64"]),
-        ("rhel8", "neoverse_v1", ["aarch64"]),
-        *(("rhel8", host, []) for host in ("x86_64", "x86_64_v3", "x86_64_v4", "zen4")),
-        *(("ubuntu22.04", host, []) for host in ("aarch64", "neoverse_v1")),
-        ("ubuntu22.04", "x86_64", ["x86_64"]),
-        *(("ubuntu22.04", host, above_v3) for host in ("x86_64_v3", "x86_64_v4", "zen4")),
+        *(("debian11", host, [], [1]) for host in ("aarch64", "neoverse_v1")),
+        *(("debian11", host, [], []) for host in ("x86_64", *newer)),
+        *(("rhel8", host, [1], [1]) for host in ("aarch64", "neoverse_v1")),
+        *(("rhel8", host, [], []) for host in ("x86_64", *newer)),
+        *(("ubuntu22.04", host, [], [1]) for host in ("aarch64", "neoverse_v1")),
+        ("ubuntu22.04", "x86_64", [3], [3]),
+        *(("ubuntu22.04", host, [3, 4], [3, 4]) for host in newer),
     ]
 
 
