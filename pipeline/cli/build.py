@@ -91,15 +91,18 @@ def report(
         raise click.UsageError("--tag and --stack need --from URL")
     from pipeline.cli.lock import read_files
     from pipeline.cli.progress import say_waiting
-    from pipeline.report.host import this_machine
-    from pipeline.report.write import write_reports
+    from pipeline.report.run import write_reports
 
     locks = read_files(lock_files)  # Read them first: fetching a cache may take minutes.
     if url is not None:
         from pipeline.cli.from_url import update_from_url
 
         update_from_url(url, out, tags, stacks, make_options(**settings))
-    host = this_machine() if fills_host else None
+    host = None
+    if fills_host:
+        from pipeline.report.host import this_machine
+
+        host = this_machine()
     waits = partial(say_waiting, out)
     for line in write_reports(out, all_rows=all_rows, host=host, locks=locks, waits=waits):
         tell(line)

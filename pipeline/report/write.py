@@ -6,7 +6,7 @@ kept while what they are made of stands.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -14,19 +14,13 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import jinja2
-import msgspec
 
-from pipeline.errors import OutputError, QueryError, not_written
+from pipeline.errors import OutputError, QueryError
 from pipeline.outputs import (
     DATABASE,
     NO_TAG,
     REPORTS_FOLDER,
-    clear_drafts,
-    draft_path,
-    hold_lock,
     link_or_copy,
-    lock_path,
-    replace_folder,
 )
 from pipeline.report import exports
 from pipeline.report.batches import MAX_STACKS, batches, create_views, fill_views
@@ -47,9 +41,7 @@ from pipeline.report.lock_part import read_lock_facts
 from pipeline.report.stack_part import write_stack_files
 from pipeline.report.state import (
     ReportState,
-    database_digest,
     has_files,
-    read_state,
     snapshot_digests,
     write_state,
 )
@@ -78,56 +70,40 @@ SCRIPTS = (
 )
 WRITERS = 2  # compression leaves Python's lock to others
 
-NO_LOCKS: Mapping[str, LockFile] = {}
 
-
-def write_reports(
+def write_draft(
     out: Path,
+    draft: Path,
+    state: ReportState | None,
+    digest: str,
     *,
-    all_rows: bool = False,
-    host: dict[str, str] | None = None,
-    locks: Mapping[str, LockFile] = NO_LOCKS,
-    waits: Callable[[], None] = lambda: None,
+    all_rows: bool,
+    host: dict[str, str] | None,
+    locks: Mapping[str, LockFile],
 ) -> list[str]:
-    """Write `out`/reports, as far as they are not current, and return five lines on them.
+    """Write the reports of `out` as a draft, and return four lines on them.
 
-    With `all_rows` the CSV files of a long history hold all of it. `host` is the `os` and `target`
-    that the page begins with; `locks`, by their names, are lock files that have a part of their
-    own. `waits` is called if another run writes the reports, before this one waits for it.
+    `state` is that of the reports which are there, `digest` that of what the new ones are made of;
+    the rest is as in `write_reports`.
 
     Raises
     ------
     OutputError
-        There is no database, it is damaged, or the reports can't be written.
+        The database is damaged, or there is not enough memory.
     """
-    folder, draft = out / REPORTS_FOLDER, draft_path(out, REPORTS_FOLDER)
-    if not (out / DATABASE).is_file():
-        open_beside(out)  # says so, before anything is touched
     try:
-        with hold_lock(lock_path(out, REPORTS_FOLDER), waits=waits):
-            clear_drafts(out, REPORTS_FOLDER)
-            state = read_state(folder)
-            digest = database_digest(out, all_rows, host, msgspec.json.encode(locks))
-            if state and state.made_of == digest and has_files(folder, state.files):
-                return [report_line(out), *state.lines]
-            with open_beside(out) as connection:
-                try:
-                    check_tables(connection, out / DATABASE)
-                    lines = write_files(
-                        connection,
-                        draft,
-                        folder,
-                        state,
-                        digest,
-                        all_rows=all_rows,
-                        host=host,
-                        locks=locks,
-                    )
-                    replace_folder(draft, folder)
-                finally:
-                    clear_drafts(out, REPORTS_FOLDER)
-    except OSError as error:
-        raise not_written(error, out) from error
+        with open_beside(out) as connection:
+            check_tables(connection, out / DATABASE)
+            return write_files(
+                connection,
+                draft,
+                out / REPORTS_FOLDER,
+                state,
+                digest,
+                all_rows=all_rows,
+                host=host,
+                locks=locks,
+            )
     except duckdb.OutOfMemoryException as error:
         raise OutputError(
             f"{out / REPORTS_FOLDER}: not written: not enough memory: {error}; "
@@ -138,12 +114,6 @@ def write_reports(
             f"{out / DATABASE}: can't be read: {error}; "
             f"remove it and run 'cache-coverage build --out {out}'"
         ) from error
-    return [report_line(out), *lines]
-
-
-def report_line(out: Path) -> str:
-    """Return the line that says where the reports are."""
-    return f"reports:  {out / REPORTS_FOLDER / 'index.html'}, summary.md, csv/, parquet/"
 
 
 def write_files(

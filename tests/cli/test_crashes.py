@@ -21,7 +21,7 @@ import pytest
 from pipeline import outputs
 from pipeline.cli.main import INTERRUPTED
 from pipeline.outputs import replace_folder
-from pipeline.report.write import write_reports
+from pipeline.report.run import write_reports
 from pipeline.tables.refresh import refresh_tables
 from pipeline.warehouse.build import build_warehouse
 from tests.conftest import run_command

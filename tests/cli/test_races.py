@@ -11,7 +11,7 @@ import duckdb
 import pytest
 
 from pipeline.outputs import hold_lock, lock_path
-from pipeline.report.write import write_reports
+from pipeline.report.run import write_reports
 from pipeline.tables.refresh import refresh_tables
 from pipeline.warehouse.build import build_warehouse
 from tests.conftest import run_command
