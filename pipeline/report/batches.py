@@ -16,13 +16,31 @@ from pipeline.warehouse.views import STEPS, View, load_views
 if TYPE_CHECKING:
     import duckdb
 
-BATCH_SPECS = 80_000  # bounds the memory
+BATCH_SPECS = 60_000  # bounds the memory
 # With more stacks a snapshot is alone, without its overlap, which grows with their square.
 MAX_STACKS = 200
 # What is read of all snapshots.
-SHARED = ("snapshot_tags", "snapshots", "environments", "package_platforms", "version_order")
+SHARED = (
+    "snapshot_tags",
+    "snapshots",
+    "environments",
+    "package_platforms",
+    "version_order",
+    "operating_systems",
+    "os_compatibility",
+)
 # What several views read.
-STORED = ("specs", "cells", "stack_specs", "built_cells", "snapshot_changes")
+STORED = (
+    "specs",
+    "cells",
+    "stack_specs",
+    "built_cells",
+    "numbered_environments",
+    "numbered_cells",
+    "runnable_systems",
+    "runnable_environments",
+    "snapshot_changes",
+)
 
 
 def batches(snapshots: list[dict[str, Any]], stale: set[str]) -> Iterator[list[str]]:
