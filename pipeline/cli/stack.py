@@ -11,6 +11,7 @@ import click
 
 from pipeline.cli.options import asking, format_option, out_option, readable, say, show, write
 from pipeline.errors import closest_names
+from pipeline.sources.listings import MANIFEST
 
 if TYPE_CHECKING:
     from pipeline.sources.stacks.stack_file import StackFile
@@ -68,6 +69,8 @@ def stack(
 
     if name is not None and any_stack:
         raise click.UsageError("give either --stack or --any-stack")
+    if file.is_dir():
+        file = file / MANIFEST
     with asking(out) as connection:
         stack_file = read_stack_alone(file, this_machine())
         for note in stack_file.notes:

@@ -27,7 +27,7 @@ class Compiler:
     language: str | None = None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Need:
     """A dependency of a spec; `spec` is None if no table has its attributes."""
 

@@ -56,13 +56,13 @@ class StacksState(msgspec.Struct, frozen=True):
 
 
 class IntentState(msgspec.Struct, frozen=True):
-    """What a snapshot has of the roots of stacks: rows of stack_states without their tag.
+    """What a snapshot has of the roots of stacks: rows of stack_states, packed.
 
     `made_of` identifies the rows of the snapshot and of stack_roots that they were judged by.
     """
 
     made_of: str
-    rows: list[list[Any]]
+    rows: bytes
 
 
 class SearchState(msgspec.Struct, frozen=True):

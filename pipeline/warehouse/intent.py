@@ -26,7 +26,8 @@ from pipeline.specs.satisfy import (
     judgements,
 )
 from pipeline.warehouse.database import run_query
-from pipeline.warehouse.finding import SPEC_COLUMNS, Snapshot
+from pipeline.warehouse.finding import SPEC_COLUMNS
+from pipeline.warehouse.intent_snapshot import IntentSnapshot, rule_nodes
 
 if TYPE_CHECKING:
     import duckdb
@@ -227,8 +228,9 @@ class IntentJudge:
         any_stack: bool,
     ) -> None:
         self.any_stack = any_stack
-        snapshot = Snapshot(connection, tag, needs_dependencies=True)
-        packages = sorted({root.package for root in roots if root.package is not None})
+        asked = asked_specs(roots)
+        packages = sorted(asked)
+        snapshot = IntentSnapshot(connection, tag, asked)
         self.candidates: dict[str, list[Candidate]] = {package: [] for package in packages}
         self.defined: dict[str, set[str]] = {package: set() for package in packages}
         for *values, is_in_root in snapshot.ask(CANDIDATES_QUERY, packages=packages):
@@ -364,6 +366,22 @@ def variant_name(text: str) -> str:
     ('shared', 'cuda_arch')
     """
     return text[1:] if text[0] in "+~" else text.partition("=")[0]
+
+
+def asked_specs(roots: Iterable[Intended]) -> dict[str, set[Node]]:
+    """Return all abstract specs that roots and their rules ask for, by the roots' packages."""
+    asked: dict[str, set[Node]] = {}
+    rules: dict[str, set[Rule]] = {}
+    for root in roots:
+        if root.package is not None:
+            asked.setdefault(root.package, set()).add(parsed(root.spec) or Node())
+            rules.setdefault(root.package, set()).update(
+                (*root.rules.requirements, *root.rules.preferences)
+            )
+    for package, of_package in rules.items():
+        for rule in of_package:
+            asked[package].update(rule_nodes(rule, package))
+    return asked
 
 
 def judge_provider(virtual: str, asked: Node, spec: ConcreteSpec) -> Iterator[bool | None]:

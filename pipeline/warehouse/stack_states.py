@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,15 +40,16 @@ def fill_stack_states(connection: duckdb.DuckDBPyConnection, tables: Path, state
         return
     tags = [str(tag) for (tag,) in connection.execute(TAGS_QUERY).fetchall()]
     common = fingerprint() + hashlib.sha256(part_path(tables, STACK_ROOTS).read_bytes()).hexdigest()
+    frames = []
     for tag in tags:
         made_of = digest_snapshot(tables, tag, common)
         known = state.read_intent(tag)
         if known is None or known.made_of != made_of:
-            judged = judge_roots(connection, tag, roots)
-            known = IntentState(made_of, list(map(row_of, roots, judged)))
+            known = IntentState(made_of, pack(judge_roots(connection, tag, roots), roots))
             state.write_intent(tag, known)
-        insert(connection, [[tag, *row] for row in known.rows])
+        frames.append(unpack(known.rows).with_columns(tag=pl.lit(tag)))
     state.clear_intents(tags)
+    insert(connection, pl.concat(frames))
 
 
 def read_roots(connection: duckdb.DuckDBPyConnection) -> list[Intended]:
@@ -83,25 +85,36 @@ def digest_snapshot(tables: Path, tag: str, common: str) -> str:
     return hashlib.sha256(f"{common} {files}".encode()).hexdigest()
 
 
-def row_of(root: Intended, state: RootState) -> list[Any]:
-    """Return a row of table stack_states without its tag."""
-    return [
-        root.stack,
-        root.number,
-        state.state,
-        state.reason,
-        len(state.hashes),
-        state.hashes,
-        state.requirements_met,
-        state.preferences_met,
-        state.unmet,
-        state.also_in,
+def pack(judged: Sequence[RootState], roots: Sequence[Intended]) -> bytes:
+    """Return rows of table stack_states without their tag, as the bytes of a Parquet file."""
+    rows = [
+        (
+            root.stack,
+            root.number,
+            found.state,
+            found.reason,
+            len(found.hashes),
+            found.hashes,
+            found.requirements_met,
+            found.preferences_met,
+            found.unmet,
+            found.also_in,
+        )
+        for root, found in zip(roots, judged, strict=True)
     ]
+    schema = {name: dtype for name, dtype in STACK_STATES.schema.items() if name != "tag"}
+    content = BytesIO()
+    pl.DataFrame(rows, schema=schema, orient="row").write_parquet(content, statistics=False)
+    return content.getvalue()
 
 
-def insert(connection: duckdb.DuckDBPyConnection, rows: Sequence[Sequence[Any]]) -> None:
-    """Insert rows of table stack_states."""
-    frame = pl.DataFrame(rows, schema=STACK_STATES.schema, orient="row")
+def unpack(rows: bytes) -> pl.DataFrame:
+    """Return the rows that `pack` packed."""
+    return pl.read_parquet(BytesIO(rows))
+
+
+def insert(connection: duckdb.DuckDBPyConnection, frame: pl.DataFrame) -> None:
+    """Insert rows into table stack_states."""
     connection.register("judged", STACK_STATES.conform(frame).to_arrow())
     connection.execute("insert into stack_states by name from judged")
     connection.unregister("judged")

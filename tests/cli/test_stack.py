@@ -154,6 +154,13 @@ def test_a_file_that_is_no_environment_fails(
     assert result.stdout == ""
 
 
+def test_a_folder_stands_for_its_environment_file(sample: Path, tmp_path: Path) -> None:
+    """As for Spack itself, an environment is its folder."""
+    file = write_stack(tmp_path / "e4s", "spack: {specs: [adiak]}\n")
+
+    assert stack(file.parent, "--out", sample) == stack(file, "--out", sample)
+
+
 def test_wrong_usage(sample: Path, tmp_path: Path) -> None:
     """One stack, or all; a snapshot that there is; a file that there is."""
     file = write_stack(tmp_path, "spack: {specs: [adiak]}\n")

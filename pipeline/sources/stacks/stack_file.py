@@ -63,11 +63,10 @@ class StackFile:
 
 @dataclass
 class Group:
-    """A group of specs: its entries, what it overrides, and why none of it may be meant."""
+    """A group of specs: its entries, and what it overrides."""
 
     items: list[Item]
     packages: dict[str, Any]
-    doubt: str | None = None
 
 
 def read_stack_alone(path: Path, machine: Machine) -> StackFile:
@@ -116,7 +115,7 @@ def read_stack(path: Path, name: str, machine: Machine) -> StackFile:
                     combination.place,
                     package,
                     known[package],
-                    combination.doubt or group.doubt or doubt,
+                    combination.doubt or doubt,
                 )
             )
     return StackFile(roots, scopes.notes)
@@ -151,18 +150,30 @@ def read_groups(file: str, specs: Value | None, lists: Lists) -> dict[str, Group
 
 
 def read_group(file: str, value: Entries, group: Group, lists: Lists, *, is_named: bool) -> None:
-    """Add an entry of `specs` that is a mapping to its group."""
+    """Add an entry of `specs` that is a mapping to its group.
+
+    With a key that is not known, its specs may be meant under some condition only.
+    """
+    if not value.values.keys() & GROUP_KEYS:
+        key = next(iter(value.values), "")
+        raise PageError(
+            RejectCode.BAD_VALUE,
+            f"specs: expected a spec, a matrix or a group, found a mapping with {shown(key)}; "
+            "quote a spec that ends with a colon",
+            value.line,
+        )
+    doubt = None
     for key in sorted(value.values.keys() - GROUP_KEYS):
-        place = Place(file, value.lines[key])
-        group.doubt = f"{place}: {shown(key)} is not known here"
-        lists.scopes.notes.append(group.doubt)
+        doubt = f"{Place(file, value.lines[key])}: {shown(key)} is not known here"
+        lists.scopes.notes.append(doubt)
+    specs = value.values.get("specs")
     if "matrix" in value.values:
         own = {key: part for key, part in value.values.items() if key in ("matrix", "exclude")}
         matrix = Entries(own, value.line, value.lines)
-        group.items += lists.items(file, Items([matrix], value.line))
-    specs = value.values.get("specs")
+        items = list(lists.items(file, Items([matrix], value.line)))
+        group.items.append(Splice(items, doubt=doubt))
     if isinstance(specs, Items) and "matrix" not in value.values:
-        group.items += lists.items(file, specs)
+        group.items.append(Splice(list(lists.items(file, specs)), doubt=doubt))
     elif specs is not None and not is_null(specs):
         raise wrong_type("specs: expected a list beside no matrix", specs)
     override = value.values.get("override")

@@ -368,6 +368,11 @@ def test_a_toolchain_leaves_a_doubt(tmp_path: Path) -> None:
         ("spack:\n  specs:\n  - matrix: [[a]]\n    include: [b]\n", None, None),
         ("spack:\n  specs:\n  - matrix: a\n", 3, "matrix: expected a list of rows"),
         ("spack:\n  specs:\n  - matrix: [a]\n", 3, "matrix: expected a row, a list of specs"),
+        (
+            "spack:\n  specs:\n  - a@1:\n",
+            3,
+            "found a mapping with 'a@1'; quote a spec that ends with a colon",
+        ),
         ("spack:\n  specs: a\n", 2, "specs: expected a list, found text"),
         ("spack: [a]\n", 1, "spack: expected a mapping, found a list"),
         ("packages: {}\n", 1, "expected an environment file, with 'spack:' on top; found none"),
