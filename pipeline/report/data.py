@@ -36,7 +36,13 @@ SNAPSHOT_TABLES = {
     """,
     # Null is an index, which may list any package.
     "refused": """
-        select tag, unnest(packages || if(has_index, [null], [])) as package
+        select
+            tag,
+            unnest(
+                list_transform(packages, lambda name: {package: name, stack: null})
+                || list_transform(index_stacks, lambda name: {package: null, stack: name}),
+                recursive := true
+            )
         from steps.refused_sources
     """,
     "specs": """

@@ -6,12 +6,14 @@ become a draft, which `publish` moves into place.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
+from pipeline.names import IS_NAME
 from pipeline.schemas import PAGES, REJECTS
 from pipeline.sources.discovery import tag_by_path
 from pipeline.sources.files import PageFile, read_bytes
@@ -46,7 +48,7 @@ def draft_group(
         from pipeline.sources.mirror.decode import decode_indexes
 
         parts.append(flatten_pages(decode_indexes(indexes)))
-    tables = add_path_tags(combine_tables(parts), pages)
+    tables = add_path_names(combine_tables(parts), pages)
     rejects = tables[REJECTS]
     is_whole = RejectCode.UNREADABLE not in rejects["code"]
     first = rejects.head(1).to_dicts()
@@ -59,18 +61,27 @@ def draft_group(
     )
 
 
-def add_path_tags(tables: Tables, pages: Sequence[PageFile]) -> Tables:
-    """Set the tag of rejects without one to the snapshot in the page's path.
+def add_path_names(tables: Tables, pages: Sequence[PageFile]) -> Tables:
+    """Set the tag and package of rejects without one to those in the page's path.
 
-    That is the name of its folder, if it has the form of a snapshot or is the tag of another page.
+    On the site that is TAG/PACKAGE/specs.md: TAG has the form of a snapshot or is the tag of
+    another page.
     """
     rejects = tables[REJECTS]
-    if not rejects["tag"].has_nulls():
+    if not (rejects["tag"].has_nulls() or rejects["package"].has_nulls()):
         return tables
     known = set(tables[PAGES]["tag"])
     tags = {page.page: tag for page in pages if (tag := tag_by_path(page, known))}
-    by_path = pl.col("page").replace_strict(tags, default=None, return_dtype=pl.String)
-    return tables | {REJECTS: rejects.with_columns(pl.col("tag").fill_null(by_path))}
+    folders = {page.page: Path(os.fsdecode(page.path)).parent.name for page in pages}
+    packages = {page: folders[page] for page in tags if IS_NAME.fullmatch(folders[page])}
+
+    def by_path(names: dict[str, str]) -> pl.Expr:
+        return pl.col("page").replace_strict(names, default=None, return_dtype=pl.String)
+
+    rejects = rejects.with_columns(
+        pl.col("tag").fill_null(by_path(tags)), pl.col("package").fill_null(by_path(packages))
+    )
+    return tables | {REJECTS: rejects}
 
 
 def read_batches(files: Sequence[PageFile]) -> Iterator[list[tuple[str, bytes | PageError]]]:

@@ -73,6 +73,7 @@ VIEW_COLUMNS = {
     "hashes": "Hashes of the specs that are equal in all else, sorted.",
     "host_libc_version": "glibc version of the host's OS.",
     "host_os": "Operating system of the host.",
+    "index_stacks": "Stacks whose indexes were refused; empty text: one that names none.",
     "is_complete": (
         "Whether the root is cached or external with all its link and run dependencies; "
         "null: not a root."

@@ -8,9 +8,14 @@ select
     found.previous_tag,
     case
         when refused.packages is null then found.change
-        -- An index that can't be read may list anything; a page, its package.
-        when refused.has_index or list_contains(refused.packages, found.member)
-            and found.member_kind = 'package' then 'unreadable'
+        -- A page that can't be read may hold its package, an index whatever its stack does.
+        when case found.member_kind
+                when 'stack' then list_has_any(refused.index_stacks, [found.member, ''])
+                when 'package'
+                    then refused.has_index or list_contains(refused.packages, found.member)
+                else refused.has_index
+            end
+            then 'unreadable'
         else found.change
     end as change,
     found.member_kind,

@@ -1,6 +1,6 @@
 -- For each host that could use a snapshot's binaries, the environments whose binaries run there.
 -- Grain: one row per tag, os and host_target; the snapshot's operating systems and others known to
--- run one of its binaries, with all archspec targets of the snapshot's families. Environments are numbers
+-- run one of its binaries, with all archspec targets of its families. Environments are numbers
 -- of numbered_environments.
 -- Reads: numbered_environments, runnable_systems, targets
 create or replace view steps.snapshot_hosts as

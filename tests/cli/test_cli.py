@@ -196,6 +196,26 @@ def test_of_two_sources_pages_the_first_is_kept(tmp_path: Path) -> None:
     assert (reject["page"], reject["code"]) == (f"{tmp_path}/one/q.md", "duplicate-page")
 
 
+def test_a_page_that_cannot_be_read_has_the_names_of_its_path(tmp_path: Path) -> None:
+    """On the site that is TAG/PACKAGE/specs.md; what lies elsewhere names neither."""
+    source = write_pages(
+        tmp_path / "in",
+        {
+            "_cache/v1.0.0/a/specs.md": site_page("a", "v1.0.0"),
+            "_cache/v1.0.0/broken/specs.md": "---\ntitle: [\n",
+            "notes/odd.md": "---\ntitle: [\n",
+        },
+    )
+
+    run("flatten", source, "--out", tmp_path / "out")
+
+    rejects = pl.read_parquet(tmp_path / "out/tables/rejects")
+    assert sorted(rejects.select("page", "tag", "package").rows()) == [
+        ("_cache/v1.0.0/broken/specs.md", "v1.0.0", "broken"),
+        ("notes/odd.md", "-", None),
+    ]
+
+
 def test_a_snapshot_spread_over_folders_is_one_partition(tmp_path: Path) -> None:
     """The tag in the page counts, not its folder; duplicates are found across folders."""
     source = write_pages(

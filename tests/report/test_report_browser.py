@@ -85,6 +85,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def refused(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return outputs of two weeks, of which the second has a page that can't be read."""
+    folder = tmp_path_factory.mktemp("refused")
+    pages: dict[str, str | bytes] = {
+        f"_cache/{tag}/{package}/specs.md": site_page(package, tag, [make_spec(number)])
+        for number, package in enumerate(("zlib", "broken", "gone"))
+        for tag in (WEEK_1, WEEK_2)
+        if (tag, package) != (WEEK_2, "gone")
+    }
+    pages[f"_cache/{WEEK_2}/broken/specs.md"] = "---\ntitle: [\n"
+    for command in (["flatten", write_pages(folder / "in", pages)], ["build"], ["report"]):
+        assert run_command(*command, "--out", folder / "out").returncode == 0
+    return folder / "out"
+
+
+@pytest.fixture(scope="module")
 def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return outputs of more packages than the page shows at first, in 13 environments."""
     folder = tmp_path_factory.mktemp("many")
@@ -353,6 +369,35 @@ def test_the_membership_of_any_two_snapshots_is_what_the_macro_says(
         expected = run_query(connection, query, [from_tag, to_tag]).values
     rows = [tuple(row[name] for name in columns.split(", ")) for row in found]
     assert sorted(rows) == sorted(expected)
+
+
+def test_what_could_not_be_read_is_neither_lost_nor_out_of_the_denominator(
+    browser: Browser, refused: Path
+) -> None:
+    """The page says so of its package, in changes and matrices, whatever is compared."""
+    with open_report(browser, refused) as page:
+        changed = page.locator("#changed")
+        expect(changed.locator(".membership li")).to_have_text(
+            ["lost 1 package: gone", "unreadable 1 package: broken"]
+        )
+        expect(changed).to_contain_text("lost, package dropped: 1; lost, unreadable: 1.")
+        expect(page.locator("#matrix-tables td.share").first).to_have_text("1/2 50.0 %")
+        page.locator("#matrix-tables td button").first.click()
+        expect(page.locator("#panel-body")).to_contain_text("1 package could not be read.")
+        close(page)
+        found = page.evaluate(
+            """async ([from, to]) => {
+                const [before, after] = [await loadSnapshot(from), await loadSnapshot(to)];
+                const rows = compareSnapshots(before, after);
+                return [rows.map((row) => [row.package, row.cause]),
+                    compareMembership(before, after, rows).map((row) => [row.member, row.change])];
+            }""",
+            [WEEK_1, WEEK_2],
+        )
+    assert [sorted(rows) for rows in found] == [
+        [["broken", "unreadable"], ["gone", "package dropped"]],
+        [["broken", "unreadable"], ["gone", "lost"]],
+    ]
 
 
 def test_the_overview_names_first_the_stacks_that_went(page: Page) -> None:

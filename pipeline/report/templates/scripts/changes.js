@@ -103,10 +103,13 @@ function compareMembership(from, to, changes) {
     return [from, to].flatMap((snapshot, side) => {
         const change = side ? "gained" : "lost";
         const ofChange = changes.filter((row) => row.change === change);
-        const refused = new Set((side ? from : to).refused.map((row) => row.package));
+        const { refused } = side ? from : to;
+        const isUnreadable = ({ member_kind: kind, member }) => refused.some((row) => (row.package !== null
+            ? kind === "package" && row.package === member
+            : kind !== "stack" || ["", member].includes(row.stack)));
         return [...members[side]].filter(([key]) => !members[1 - side].has(key)).map(([, { packages, cells, ...row }]) => ({
             ...row,
-            change: refused.has(null) || (row.member_kind === "package" && refused.has(row.member)) ? "unreadable" : change,
+            change: isUnreadable(row) ? "unreadable" : change,
             package_count: packages.size,
             cell_count: cells.size,
             changed_cell_count: ofChange.filter((one) => ({ stack: one.changed_stacks, environment: [keyOf(one)], package: [one.package] })[row.member_kind]
