@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.stacks import write_stack
+
 ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text()
 PHONY = re.findall(r"^\.PHONY: (.*)$", MAKEFILE, re.MULTILINE)[0].split()
@@ -137,6 +139,16 @@ def test_reports_makes_all_of_it(tmp_path: Path) -> None:
 
     assert len(result.stdout.splitlines()) == 5
     assert (tmp_path / "reports" / "index.html").is_file()
+
+
+def test_reports_hold_the_cache_against_stacks(tmp_path: Path) -> None:
+    """STACKS are environment files, or folders with some, beside SOURCE."""
+    write_stack(tmp_path / "stacks" / "e4s", "spack: {specs: [zlib]}\n")
+    out = tmp_path / "out"
+    made = make("reports", f"SOURCE={SMALL}", f"STACKS={tmp_path}/stacks", f"OUT={out}")
+
+    assert made.returncode == 0, made.stderr
+    assert "| e4s | 1 of 1 | 100.0 % |" in (out / "reports" / "summary.md").read_text()
 
 
 def test_a_failure_is_a_failure(tmp_path: Path) -> None:

@@ -9,7 +9,11 @@ from typing import Any
 import duckdb
 import pytest
 
+from pipeline.specs.grammar import parse_spec
+from pipeline.warehouse.database import open_warehouse, run_query
+from pipeline.warehouse.finding import COLUMNS, find_specs
 from pipeline.warehouse.intent import RootState, intended, judge_roots, tally
+from pipeline.warehouse.questions import newest_tag
 from tests.rows import WEEK_1, Spec, needs, open_views
 from tests.stacks import read_text
 
@@ -255,3 +259,32 @@ def test_groups_that_only_prefer_gpus_are_not_taken_for_met(tmp_path: Path) -> N
         "1 of 2 roots present (50.0 %), 1 only without what is required, 0 missing, 0 unknown; "
         "1 of those present lack what is preferred"
     )
+
+
+def test_find_and_stacks_agree(mirror_sample: Path, tmp_path: Path) -> None:
+    """On a real index, whose dependencies are known: what `find` lists of a stack is present."""
+    with open_warehouse(mirror_sample) as connection:
+        tag = newest_tag(connection)
+        packages = run_query(
+            connection, "select distinct package from specs where tag = ? order by all", [tag]
+        )
+        texts = [
+            f"{package}{asked}"
+            for (package,) in packages.values
+            for asked in ("", " %gcc", " ^glibc", " ^gcc-runtime %gcc@11", " ^nowhere", " ^mpi")
+        ]
+        lines = "".join(f"  - '{text}'\n" for text in texts)
+        stack_file = read_text(tmp_path, f"spack:\n  specs:\n{lines}")
+        states = judge_roots(connection, tag, intended("e4s", stack_file))
+        stacks_place = COLUMNS.index("stacks")
+        found = [
+            sorted(
+                row[COLUMNS.index("hash")]
+                for row in find_specs(connection, parse_spec(text), [tag]).rows.values
+                if "e4s" in row[stacks_place]
+            )
+            for text in texts
+        ]
+
+    assert [sorted(state.hashes) for state in states] == found
+    assert {state.state for state in states} == {"present", "missing", "unknown"}
