@@ -1,1 +1,1 @@
-"""The database to a page, a summary and CSV files."""
+"""Write the reports from the database: a page, a summary, CSV and Parquet files."""

@@ -1,7 +1,7 @@
-"""Some snapshots at a time, in a database in memory: the views of sql/ over their rows alone.
+"""Query the views of sql/ for a batch of snapshots, in an in-memory database over only their rows.
 
-Over a whole history a view takes memory, and many views read the same helpers, each for itself. For
-a batch of snapshots those are stored. A snapshot's rows depend on those of the one before it, too.
+A view over a whole history needs much memory, and many views compute the same helper views again.
+Here, those are stored as tables for each batch. A snapshot's rows also depend on the previous one.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import duckdb
 
 BATCH_SPECS = 60_000  # bounds the memory
-# With more stacks a snapshot is alone, without its overlap, which grows with their square.
+# A snapshot with more stacks is a batch of its own, without overlaps: those grow quadratically.
 MAX_STACKS = 200
-# What is read of all snapshots.
+# Stored once, for all snapshots.
 SHARED = (
     "snapshot_tags",
     "snapshots",
@@ -29,7 +29,7 @@ SHARED = (
     "operating_systems",
     "os_compatibility",
 )
-# What several views read.
+# Stored for each batch, since several views read them.
 STORED = (
     "specs",
     "cells",
@@ -62,7 +62,7 @@ def batches(snapshots: list[dict[str, Any]], stale: set[str]) -> Iterator[list[s
 
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create every view of sql/ in the database of `open_beside`, over no snapshot yet."""
+    """Create every view of sql/ in the database of `open_beside`, without any snapshot yet."""
     connection.execute(f"create schema {STEPS}")
     restrict_tables(connection, [])
     for view in load_views():
@@ -73,7 +73,7 @@ def create_views(connection: duckdb.DuckDBPyConnection) -> None:
 
 
 def fill_views(connection: duckdb.DuckDBPyConnection, tags: Iterable[str | None]) -> None:
-    """Let the views have the rows of some snapshots; a tag that is None is none."""
+    """Fill the views with the rows of these snapshots; None is ignored."""
     restrict_tables(connection, tags)
     for view in load_views():
         if view.name in STORED:
@@ -81,7 +81,7 @@ def fill_views(connection: duckdb.DuckDBPyConnection, tags: Iterable[str | None]
 
 
 def restrict_tables(connection: duckdb.DuckDBPyConnection, tags: Iterable[str | None]) -> None:
-    """Create the tables as views of the warehouse's, those with a tag over some snapshots alone."""
+    """Create each table as a view of the warehouse's, limited to these snapshots if it has tags."""
     listed = ", ".join(["null", *(quote(tag) for tag in {*tags} if tag is not None)])
     for table in DATABASE_TABLES:
         has_tag = any(column.name == "tag" for column in table.columns)
@@ -92,5 +92,5 @@ def restrict_tables(connection: duckdb.DuckDBPyConnection, tags: Iterable[str | 
 
 
 def stored(view: View) -> str:
-    """Return the statement that stores a view's rows under its name."""
+    """Return the statement that creates a view as a table."""
     return view.statement.replace("create or replace view", "create or replace table", 1)

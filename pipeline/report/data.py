@@ -1,4 +1,4 @@
-"""What the page's scripts show, as files of data that they load when they need them.
+"""Write the data that the page's scripts show, in files that they load on demand.
 
 A page opened from disk may not fetch, but it may run a script: each file is one call that registers
 its data. That is JSON, compressed and in base64: no value of it is ever read as script or markup.
@@ -77,17 +77,17 @@ UNUSED = ("tag", "previous_tag", "covered_pct", "environment_count")
 
 
 def data_file(tag: str) -> str:
-    """Return the path of a snapshot's file, below the reports."""
+    """Return the path of a snapshot's data file, relative to the reports."""
     return f"{SNAPSHOTS}/{tag}.js"
 
 
 def dependencies_file(tag: str) -> str:
-    """Return the path of the file of what a snapshot's specs need, below the reports."""
+    """Return the path of a snapshot's dependencies file, relative to the reports."""
     return f"{DEPENDENCIES}/{tag}.js"
 
 
 def write_dependencies(connection: duckdb.DuckDBPyConnection, folder: Path, tag: str) -> None:
-    """Write what each spec of a snapshot links to or runs, if that is known.
+    """Write the link and run dependencies of each spec of a snapshot, if known.
 
     Specs are numbered in the order of their hashes; a dependency that the snapshot lacks is null.
     """
@@ -115,7 +115,7 @@ def write_dependencies(connection: duckdb.DuckDBPyConnection, folder: Path, tag:
 
 
 def read_version_places(connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
-    """Return the place of each version in Spack's order; equal ones share theirs."""
+    """Return the rank of each version in Spack's order; equal versions share one."""
     return dict(
         connection.execute(
             "select version, dense_rank() over (order by version_key) from version_order"
@@ -215,7 +215,7 @@ def write_file(folder: Path, name: str, tables: Frames, places: dict[str, int]) 
 
 
 def encode(tables: Frames) -> tuple[dict[str, list[Any]], dict[str, dict[str, list[Any]]]]:
-    """Return the values of each text column by its name, and the tables with their places there.
+    """Return the distinct values of each text column by name, and the tables as indexes into them.
 
     >>> encode({"t": pl.DataFrame({"os": ["b", "a", "b"], "n": [1, 2, None]})})
     ({'os': ['a', 'b']}, {'t': {'os': [1, 0, 1], 'n': [1, 2, None]}})
@@ -242,12 +242,12 @@ def encode(tables: Frames) -> tuple[dict[str, list[Any]], dict[str, dict[str, li
 
 
 def value_name(column: str) -> str:
-    """Return the name of the values that a column shares with others of its kind."""
+    """Return the name under which a column shares its values with similar columns."""
     return "version" if column.endswith("newest_version") else column
 
 
 def encode_column(column: pl.Series, values: dict[str, pl.Series]) -> Any:
-    """Return a column's places in `values`; numbers and truths as they are, hashes as one text."""
+    """Return a column as indexes into `values`; numbers and booleans as they are, hashes joined."""
     if column.name == "hash":
         return "".join(column)
     if column.dtype == pl.String:

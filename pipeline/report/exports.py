@@ -1,4 +1,4 @@
-"""Views as files for other tools: Parquet for each snapshot, and CSV.
+"""Export views as files for other tools: Parquet per snapshot, and CSV.
 
 `parquet/VIEW/TAG.parquet` is written once per snapshot, and the CSV files from those, so
 that each view is read once. Views with many rows have a file per snapshot, `csv/VIEW/TAG.csv.gz`,
@@ -50,7 +50,7 @@ LEVEL = 5  # of compression: the next one takes twice the time for a twentieth l
 
 
 def csv_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
-    """Return the names of the views by snapshot that have a CSV file."""
+    """Return the names of the views with a tag that have a CSV file."""
     query = (
         "select view_name from duckdb_views() "
         "where database_name = current_database() and schema_name = 'main'"
@@ -61,7 +61,7 @@ def csv_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def snapshot_files(tag: str, views: list[str]) -> list[str]:
-    """Return the paths, below the reports, of what `write_snapshot` writes."""
+    """Return the paths, relative to the reports, that `write_snapshot` writes."""
     return [
         *(f"{PARQUET}/{view}/{tag}.parquet" for view in [*views, *OTHER_VIEWS]),
         *(f"{CSV}/{view}/{tag}.csv.gz" for view in LARGE_VIEWS),
@@ -117,7 +117,7 @@ def read_snapshots(folder: Path, view: str, tags: list[str]) -> pl.DataFrame:
 
 
 def csv_text(frame: pl.DataFrame) -> str:
-    """Return rows as CSV: RFC 4180, null empty, names of a list with spaces between."""
+    """Return rows as CSV: RFC 4180, nulls empty, list items separated by spaces."""
     lists = pl.selectors.list().list.join(" ")
     # A whole number goes without `.0`: in the gaps of a year that alone is a megabyte.
     fractions = pl.selectors.float().cast(pl.String).str.strip_suffix(".0")

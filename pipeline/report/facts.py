@@ -1,4 +1,4 @@
-"""What the templates show. Every number is one of a view."""
+"""Collect the facts that the templates show; every number is from a view."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ ROWS_SHOWN = 50
 
 @dataclass(frozen=True)
 class Matrix:
-    """The cells of view matrix_cells for two of its names, by row and column; none where empty.
+    """The cells of view matrix_cells for two of its dimensions, by row and column; no empty ones.
 
     The key None stands for a total: of a row, of a column, or of the snapshot.
     """

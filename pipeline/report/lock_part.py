@@ -1,4 +1,4 @@
-"""What the part "Your environment" shows: how much of lock files the newest snapshot holds."""
+"""Collect what the section "Your environment" shows: how much of lock files is cached."""
 
 from __future__ import annotations
 

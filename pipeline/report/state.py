@@ -1,4 +1,4 @@
-"""What the reports were made of, kept beside them, so that only what changed is written again.
+"""Record what the reports were made from, so that only what changed is written again.
 
 A snapshot's files depend on its rows, on those of the snapshot that it is compared with, on the
 views and on this code. Without the state, or without one of its files, they are written anew.

@@ -1,4 +1,4 @@
-"""Views read for some snapshots at a time, several views at once."""
+"""Read several views at once, for some snapshots at a time."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ READERS = 2
 
 
 def check_tables(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
-    """Check that the database's tables have the columns that this version knows.
+    """Check that the database's tables have the columns of this version.
 
     Raises
     ------
@@ -48,7 +48,7 @@ def read_views(
     queries: dict[str, str],
     tags: Sequence[str] | None = None,
 ) -> Frames:
-    """Return all rows of each query, by its name; of some snapshots if `tags` are given."""
+    """Return the rows of each query by name, limited to `tags` if given."""
     with ThreadPoolExecutor(READERS) as pool:
         frames = pool.map(partial(read_query, connection, tags=tags), queries.values())
         return dict(zip(queries, frames, strict=True))
@@ -57,7 +57,7 @@ def read_views(
 def read_query(
     connection: duckdb.DuckDBPyConnection, query: str, tags: Sequence[str] | None = None
 ) -> pl.DataFrame:
-    """Return the rows of a query in order; safe to be called from several threads."""
+    """Return the ordered rows of a query; may be called from several threads."""
     listed = ", ".join(map(quote, tags or []))
     where = f"where tag in ({listed})" if tags else ""
     with connection.cursor() as cursor:
@@ -66,6 +66,6 @@ def read_query(
 
 
 def split_by_tag(frame: pl.DataFrame, tags: Iterable[str]) -> dict[str, pl.DataFrame]:
-    """Return each snapshot's rows of a frame; none are an empty frame."""
+    """Return each snapshot's rows of a frame; an empty frame if there are none."""
     parts = frame.partition_by("tag", as_dict=True, maintain_order=True)
     return {tag: parts.get((tag,), frame.clear()) for tag in tags}
