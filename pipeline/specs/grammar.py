@@ -57,6 +57,7 @@ ARCH_KEYS = ("arch", "architecture")
 DEFAULTS = ("fe", "be", "frontend", "backend", "default_os", "default_target")
 ANY_PACKAGE = "*"
 UNSUPPORTED = "is not supported by find"
+MAX_VERSION = 500  # characters; versions in the tables have half as many, a range has two
 HASH_LETTERS = re.compile(r"[a-z2-7]{1,32}")
 
 
@@ -231,6 +232,7 @@ class Parser:
         self.check_one("versions", "version", start)
         elements = []
         for element in re.sub(r"\s", "", token[1:]).split(","):
+            self.check_length(element, start)
             if ":" in element:
                 low, _, high = element.partition(":")
                 found: VersionElement = VersionRange(low.removeprefix("="), high)
@@ -246,7 +248,13 @@ class Parser:
     def take_git(self, token: str, start: int) -> None:
         """Parse a git version."""
         self.check_one("versions", "version", start)
+        self.check_length(token, start)
         self.change(versions=(ExactVersion(token[1:].removeprefix("=")),))
+
+    def check_length(self, version: str, start: int) -> None:
+        """Refuse a version longer than any: Python reads no number of some thousand digits."""
+        if len(version) > MAX_VERSION:
+            raise self.error(f"a version of more than {MAX_VERSION} characters", start)
 
     def take_flag(self, token: str, start: int) -> None:
         """Parse a boolean variant."""

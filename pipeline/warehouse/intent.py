@@ -365,7 +365,7 @@ def variant_name(text: str) -> str:
     >>> variant_name("+shared"), variant_name("cuda_arch=80")
     ('shared', 'cuda_arch')
     """
-    return text[1:] if text[0] in "+~" else text.partition("=")[0]
+    return text[1:] if text.startswith(("+", "~")) else text.partition("=")[0]
 
 
 def asked_specs(roots: Iterable[Intended]) -> dict[str, set[Node]]:

@@ -92,6 +92,8 @@ def test_a_spec_is_read(text: str, expected: Node) -> None:
         ("zlib!", "unexpected '!'", 5),
         ("zlib @", "unexpected '@'", 6),
         ("zlib@1.4:1.2", "the range 1.4:1.2 is empty", 5),
+        (f"zlib@{'1' * 5000}:2", "a version of more than 500 characters", 5),
+        (f"zlib@git.x={'1' * 5000}", "a version of more than 500 characters", 5),
         ("zlib@1.2@1.3", "a second version", 9),
         ("zlib hdf5", "one spec at a time: 'hdf5' begins another", 6),
         ("zlib+x~x", "duplicate variant 'x'", 7),

@@ -322,6 +322,7 @@ def test_a_condition_that_is_not_known_leaves_a_doubt(tmp_path: Path) -> None:
         ("hdf5 ++mpi", "propagation of '++mpi' to dependencies is not supported by find, at"),
         ("hdf5 +", "unexpected '+', at character 6"),
         ("^zlib", "it names no package"),
+        (f"zlib@{'1' * 5000}", "a version of more than 500 characters, at character 5"),
     ],
 )
 def test_a_spec_that_can_not_be_read_is_a_root_with_a_doubt(
