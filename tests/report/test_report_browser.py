@@ -255,7 +255,7 @@ def test_packages_are_exact_compatible_or_missing_as_the_views_say(
                     case os_match
                         when 'same os' then '≈compatible' || reusable_target
                         when 'older libc'
-                            then '≈compatible' || reusable_os || ' ' || reusable_target
+                            then '≈compatible' || reusable_os || chr(10) || reusable_target
                         else '–missing'
                     end as state
                 from gaps

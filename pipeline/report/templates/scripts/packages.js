@@ -64,7 +64,7 @@ function showPackages(snapshot) {
 
 function stateOfGap(gap) {
     if (!gap.os_match) return { state: "missing" };
-    return { state: "compatible", binary: gap.os_match === "same os" ? gap.reusable_target : `${gap.reusable_os} ${gap.reusable_target}` };
+    return { state: "compatible", binary: gap.os_match === "same os" ? gap.reusable_target : `${gap.reusable_os}\n${gap.reusable_target}` };
 }
 
 function stateCell({ state: found, versions, isLagging, binary }) {
