@@ -161,6 +161,18 @@ def test_a_folder_stands_for_its_environment_file(sample: Path, tmp_path: Path) 
     assert stack(file.parent, "--out", sample) == stack(file, "--out", sample)
 
 
+def test_the_documents_show_what_stack_prints(sample: Path) -> None:
+    """The output in docs/stacks.md is the beginning of that for the sample."""
+    root = Path(__file__).parents[2]
+    result = run(
+        "stack", "tests/environments/e4s", "--format", "markdown", "--out", sample, cwd=root
+    )
+
+    beginning = result.stdout.partition("\n### Not present")[0]
+    assert beginning.count("\n") == 8
+    assert beginning in (root / "docs" / "stacks.md").read_text(encoding="utf-8")
+
+
 def test_wrong_usage(sample: Path, tmp_path: Path) -> None:
     """One stack, or all; a snapshot that there is; a file that there is."""
     file = write_stack(tmp_path, "spack: {specs: [adiak]}\n")

@@ -279,7 +279,8 @@ class Lists:
         if unknown:
             raise PageError(
                 RejectCode.BAD_VALUE,
-                f"expected 'matrix' and 'exclude', found {shown(unknown[0])}",
+                f"expected a spec, or 'matrix' and 'exclude', found a mapping with "
+                f"{shown(unknown[0])}; quote a spec that ends with a colon",
                 value.lines[unknown[0]],
             )
         rows = value.values.get("matrix")
