@@ -118,16 +118,27 @@ def test_charts_take_their_colours_from_the_page(sample: Path) -> None:
 
 
 def test_the_trend_is_drawn_and_written(sample: Path) -> None:
-    """The table beside the chart has the numbers of view coverage_trend, newest first."""
+    """The table beside the chart has the numbers of view coverage_trend, newest first.
+
+    What a week is compared with is named where that is not the week before.
+    """
     html = (sample / "reports" / "index.html").read_text()
     trend = html[html.index('<section id="trend">') : html.index('<section id="repeated">')]
     rows = [re.findall(r">([^<>\n]+)</t[hd]>", row) for row in trend.split("<tr>")[2:]]
     with open_warehouse(sample) as connection:
         expected = run_query(
             connection,
-            "select snapshot_date, package_count, spec_count, cell_count, environment_count, "
-            "lost_cell_count, gained_cell_count, upgraded_cell_count, rebuilt_cell_count "
-            "from coverage_trend order by tag desc",
+            """
+            select
+                snapshot_date || if(is_model_change, ' *', ''),
+                if(days_since_previous = 7, 'week before', right(previous_tag, 10)),
+                package_count, spec_count, cell_count, environment_count,
+                format('{:.1f} %', kept_pct), lost_cell_count, gained_cell_count,
+                upgraded_cell_count, downgraded_cell_count, versions_changed_cell_count,
+                rebuilt_cell_count
+            from coverage_trend
+            order by tag desc
+            """,
         ).values
     assert rows == [["–" if cell is None else str(cell) for cell in row] for row in expected]
 
