@@ -1,6 +1,6 @@
 -- The size of each weekly snapshot, and how many cells changed since the one before.
 -- Grain: one row per tag; weekly snapshots. The counts of changes are null in the first.
--- Reads: snapshots, snapshot_tags, specs, environments, cells, snapshot_changes
+-- Reads: snapshots, snapshot_tags, spec_stacks, specs, environments, cells, snapshot_changes
 create or replace view coverage_trend as
 with environment_counts as (
     select
@@ -33,18 +33,26 @@ changes_by_kind as (
     group by all
 ),
 
+earlier_specs as (
+    select distinct
+        snapshot_tags.tag,
+        spec_stacks.package,
+        spec_stacks.hash
+    from steps.snapshot_tags
+    -- From the table itself: only there does DuckDB skip the tags that are not asked for.
+    inner join spec_stacks on spec_stacks.tag = snapshot_tags.previous_tag
+    where snapshot_tags.kind = 'weekly'
+),
+
 kept as (
     select
-        snapshot_tags.tag,
-        snapshot_tags.previous_tag,
+        earlier_specs.tag,
         count(specs.hash) as kept_spec_count
-    from steps.snapshot_tags
-    inner join specs as earlier on earlier.tag = snapshot_tags.previous_tag
+    from earlier_specs
     left join specs
-        on specs.tag = snapshot_tags.tag
-        and specs.package = earlier.package
-        and specs.hash = earlier.hash
-    where snapshot_tags.kind = 'weekly'
+        on specs.tag = earlier_specs.tag
+        and specs.package = earlier_specs.package
+        and specs.hash = earlier_specs.hash
     group by all
 )
 
