@@ -68,6 +68,7 @@ VIEW_COLUMNS = {
     "has_common_hash": "Whether both snapshots have a spec of the cell with the same hash.",
     "has_index": "Whether an index was refused, which may list any package.",
     "has_lasting_stack": "Whether a stack that lists it is in the other snapshot too.",
+    "has_same_recipes": "Whether both built the cell from the same recipes; null: unknown.",
     "has_same_versions": "Whether both snapshots have the same versions in the cell.",
     "has_stack": "Whether a stack other than root lists it.",
     "hashes": "Hashes of the specs that are equal in all else, sorted.",
@@ -135,6 +136,7 @@ VIEW_COLUMNS = {
         "Of a missing root: package, version, variants, compiler, target, os, dependency."
     ),
     "rebuilt_cell_count": "Cells with the same versions and no hash in common.",
+    "recipes": "Hashes of the recipes, sorted.",
     "reusable_environments": "Numbers of the environments whose binaries run on the host.",
     "reusable_os": "OS of the nearest binary that runs there by Spack's rule; null: none.",
     "reusable_package_count": "Packages with a binary of any OS that runs on the host.",

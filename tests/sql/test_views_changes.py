@@ -327,9 +327,26 @@ def test_spec_changes_count_what_is_new_gone_and_kept() -> None:
     rows = ask(open_views(specs), "from spec_changes")
 
     assert rows == [
-        (WEEK_2, WEEK_1, "other", *CELL, False, 1, 1, 0),
-        (WEEK_2, WEEK_1, "zlib", *CELL, True, 2, 1, 1),
+        (WEEK_2, WEEK_1, "other", *CELL, False, 1, 1, 0, None),
+        (WEEK_2, WEEK_1, "zlib", *CELL, True, 2, 1, 1, None),
     ]
+
+
+def test_spec_changes_tell_a_changed_recipe_from_a_rebuild() -> None:
+    """By the recipes' hashes, where every spec of both snapshots tells its own."""
+    recipes = {
+        "same": ("x", "x"),
+        "changed": ("x", "y"),
+        "unknown": ("x", None),
+    }
+    specs = [
+        Spec(f"{package}{number}", package=package, tag=tag, package_hash=recipe)
+        for package, hashes in recipes.items()
+        for number, (tag, recipe) in enumerate(zip((WEEK_1, WEEK_2), hashes, strict=True))
+    ]
+    rows = ask(open_views(specs), "select package, has_same_recipes from spec_changes")
+
+    assert rows == [("changed", False), ("same", True), ("unknown", None)]
 
 
 def test_snapshot_membership_names_what_went_and_came() -> None:
