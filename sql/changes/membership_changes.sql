@@ -1,7 +1,7 @@
 -- Stacks, environments and packages that only one of the two snapshots of each pair has.
 -- Grain: one row per tag, previous_tag, member_kind and member; pairs is a list of
 -- {tag, previous_tag}.
--- Reads: snapshot_members, cell_changes, refused_sources
+-- Reads: snapshot_members, refused_sources
 create or replace macro steps.membership_changes(pairs) as table
 select
     found.tag,
@@ -22,8 +22,7 @@ select
     found.member,
     found.package_count,
     found.cell_count,
-    found.spec_count,
-    coalesce(changed.changed_cell_count, 0) as changed_cell_count
+    found.spec_count
 from (
     select
         sides.tag,
@@ -49,39 +48,4 @@ from (
     group by sides.tag, sides.previous_tag, members.member_kind, members.member
     having count(*) = 1
 ) as found
-left join (
-    select
-        tag,
-        previous_tag,
-        change,
-        member_kind,
-        member,
-        count(*) as changed_cell_count
-    from (
-        select
-            tag,
-            previous_tag,
-            change,
-            unnest(
-                list_concat(
-                    [
-                        {member_kind: 'package', member: package},
-                        {member_kind: 'environment', member: concat_ws('-', platform, os, target)}
-                    ],
-                    list_transform(
-                        changed_stacks, lambda stack: {member_kind: 'stack', member: stack}
-                    )
-                ),
-                recursive := true
-            )
-        from steps.cell_changes(pairs)
-        where change in ('lost', 'gained')
-    )
-    group by all
-) as changed
-    on changed.tag = found.tag
-    and changed.previous_tag = found.previous_tag
-    and changed.change = found.change
-    and changed.member_kind = found.member_kind
-    and changed.member = found.member
 left join steps.refused_sources as refused on refused.tag = found.other_tag;

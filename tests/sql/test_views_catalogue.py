@@ -22,6 +22,7 @@ PAIRS = f"[{{tag: '{WEEK_3}', previous_tag: '{WEEK_2}'}}]"
 HOST = "[], 'ubuntu22.04', 'zen4'"  # any stack
 MACRO_CALLS = {
     "cell_changes": f"from steps.cell_changes({PAIRS})",
+    "cell_members": "select steps.cell_members('zlib', 'linux', 'rhel8', 'zen4', ['e4s'])",
     "cell_presence": f"from steps.cell_presence({PAIRS})",
     "change_counts": f"from change_counts('{WEEK_2}', '{WEEK_3}')",
     "changed_stacks": f"from steps.changed_stacks({PAIRS})",
