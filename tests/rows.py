@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
+from itertools import count
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import duckdb
@@ -19,8 +24,9 @@ from pipeline.schemas import (
     STACK_STATES,
     TARGETS,
 )
-from pipeline.warehouse.database import create_table, create_views
+from pipeline.warehouse.database import create_empty, create_views
 
+NUMBERS = count()
 # Three consecutive weekly snapshots.
 WEEK_1, WEEK_2, WEEK_3 = "develop-2025-03-16", "develop-2025-03-23", "develop-2025-03-30"
 
@@ -155,13 +161,21 @@ def spec_stacks(specs: Iterable[Spec]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=SPEC_STACKS.schema)
 
 
-def load_frames(connection: duckdb.DuckDBPyConnection, **frames: pl.DataFrame) -> None:
-    """Create every table from the frame of its name, by default empty."""
-    for table in DATABASE_TABLES:
-        frame = table.conform(frames.get(table.name, table.empty))
-        connection.register("frame", frame.to_arrow())
-        create_table(connection, table, "select * from frame")
-        connection.unregister("frame")
+@cache
+def folder() -> TemporaryDirectory[str]:
+    """Return a folder for databases, which goes when the tests end."""
+    return TemporaryDirectory()
+
+
+@cache
+def empty_database() -> Path:
+    """Create a database with every table and view, and no row; creating views takes long."""
+    path = Path(folder().name, "empty.duckdb")
+    with duckdb.connect(str(path)) as connection:
+        for table in DATABASE_TABLES:
+            create_empty(connection, table)
+        create_views(connection)
+    return path
 
 
 def open_views(
@@ -173,19 +187,23 @@ def open_views(
     stack_roots: Iterable[dict[str, Any]] = (),
     stack_states: Iterable[dict[str, Any]] = (),
 ) -> duckdb.DuckDBPyConnection:
-    """Open a new in-memory database with these rows and every view."""
-    connection = duckdb.connect()
-    load_frames(
-        connection,
-        spec_stacks=spec_stacks(specs),
-        pages=pl.DataFrame(list(pages), schema=PAGES.schema),
-        targets=pl.DataFrame(list(targets), schema=TARGETS.schema, orient="row"),
-        dependencies=pl.DataFrame(list(dependencies), schema=DEPENDENCIES.schema),
-        rejects=pl.DataFrame(list(rejects), schema=REJECTS.schema),
-        stack_roots=pl.DataFrame(list(stack_roots), schema=STACK_ROOTS.schema),
-        stack_states=pl.DataFrame(list(stack_states), schema=STACK_STATES.schema),
-    )
-    create_views(connection)
+    """Open a new database with these rows and every view."""
+    frames = {
+        SPEC_STACKS: spec_stacks(specs),
+        PAGES: pl.DataFrame(list(pages), schema=PAGES.schema),
+        TARGETS: pl.DataFrame(list(targets), schema=TARGETS.schema, orient="row"),
+        DEPENDENCIES: pl.DataFrame(list(dependencies), schema=DEPENDENCIES.schema),
+        REJECTS: pl.DataFrame(list(rejects), schema=REJECTS.schema),
+        STACK_ROOTS: pl.DataFrame(list(stack_roots), schema=STACK_ROOTS.schema),
+        STACK_STATES: pl.DataFrame(list(stack_states), schema=STACK_STATES.schema),
+    }
+    path = Path(folder().name, f"{next(NUMBERS)}.duckdb")
+    shutil.copyfile(empty_database(), path)
+    connection = duckdb.connect(str(path))
+    for table, frame in frames.items():
+        connection.register("frame", table.conform(frame).to_arrow())
+        connection.execute(f"insert into {table.name} by name from frame")
+        connection.unregister("frame")
     return connection
 
 
