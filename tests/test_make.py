@@ -133,6 +133,7 @@ def test_several_sources_may_be_given(tmp_path: Path) -> None:
     assert "2 pages accepted" in made.stderr
 
 
+@pytest.mark.slow
 def test_reports_makes_all_of_it(tmp_path: Path) -> None:
     """`make reports` goes from pages to a report, and prints five lines."""
     result = make("reports", f"OUT={tmp_path}")
@@ -141,6 +142,7 @@ def test_reports_makes_all_of_it(tmp_path: Path) -> None:
     assert (tmp_path / "reports" / "index.html").is_file()
 
 
+@pytest.mark.slow
 def test_reports_hold_the_cache_against_stacks(tmp_path: Path) -> None:
     """STACKS are environment files, or folders with some, beside SOURCE."""
     write_stack(tmp_path / "stacks" / "e4s", "spack: {specs: [zlib]}\n")

@@ -158,6 +158,7 @@ def test_rejects_are_a_warning_or_with_strict_status_3(tmp_path: Path) -> None:
     assert len(pl.read_parquet(tmp_path / "out/tables/spec_stacks")) == 4
 
 
+@pytest.mark.slow
 def test_a_source_of_broken_pages_only_gives_empty_tables(tmp_path: Path) -> None:
     """Empty tables work in every step up to the report."""
     source = write_pages(tmp_path / "in", {"a.md": "", "b.md": "x"})
@@ -277,6 +278,7 @@ def test_wrong_usage_is_status_2(arguments: list[str]) -> None:
     assert "Usage" in result.stderr
 
 
+@pytest.mark.slow
 def test_build_does_nothing_where_nothing_changed(tmp_path: Path) -> None:
     """A current database is kept; after a changed table, or if damaged, it is rebuilt."""
     page = write_pages(tmp_path / "in", {"a/zlib/specs.md": site_page()}) / "a/zlib/specs.md"

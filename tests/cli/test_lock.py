@@ -218,6 +218,7 @@ def test_a_file_that_is_no_lock_file_is_told(out: Path, tmp_path: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_lock_coverage_gives_the_rows_of_the_command(out: Path, tmp_path: Path) -> None:
     """For a flattened lock file, the macro has the same rows as the command."""
     path = write_lock(tmp_path / "spack.lock", LOCK)

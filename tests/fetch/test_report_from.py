@@ -37,6 +37,7 @@ def ask(out: Path, query: str) -> list[list[str]]:
     return [line.split(",") for line in result.stdout.splitlines()[1:]]
 
 
+@pytest.mark.slow
 def test_one_command_from_a_url_to_the_reports(site: Site, tmp_path: Path) -> None:
     """Downloads are below OUT by the URL's host, and the reports describe them."""
     report = ("report", "--from", site.url, "--sizes", "--out", tmp_path)

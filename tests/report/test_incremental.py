@@ -52,6 +52,7 @@ def zlib_pages(*tags: str) -> dict[str, str | bytes]:
     }
 
 
+@pytest.mark.slow
 def test_nothing_is_written_where_nothing_changed(tmp_path: Path) -> None:
     """The same lines are printed, and no file is replaced."""
     make_tables(tmp_path / "in", tmp_path, zlib_pages(WEEK_1, WEEK_2))

@@ -199,6 +199,7 @@ def connection() -> duckdb.DuckDBPyConnection:
     max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(specs=spec_sets())
+@pytest.mark.slow
 def test_view_agrees_with_plain_python(
     connection: duckdb.DuckDBPyConnection,
     recompute: Callable[[list[Spec]], Iterator[Row]],

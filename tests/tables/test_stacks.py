@@ -112,6 +112,7 @@ def test_only_what_changed_is_published(tmp_path: Path, stacks: Path) -> None:
     assert [rule["specs"] for rule in requirements[0]] == [["+y"]]
 
 
+@pytest.mark.slow
 def test_a_snapshot_is_judged_again_when_it_changed(tmp_path: Path, stacks: Path) -> None:
     """What a build judged is kept by snapshot: a new file of roots makes it out of date."""
     out = tmp_path / "out"
@@ -131,6 +132,7 @@ def test_a_snapshot_is_judged_again_when_it_changed(tmp_path: Path, stacks: Path
     assert (before, after) == ([{"n": 3}], [{"n": 0}])
 
 
+@pytest.mark.slow
 def test_broken_files_are_rejected_beside_good_ones(tmp_path: Path, stacks: Path) -> None:
     """Each with its code and line; they stay rejected while other sources are read."""
     out = tmp_path / "out"

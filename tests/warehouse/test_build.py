@@ -75,6 +75,7 @@ def change(place: Path) -> None:
     shutil.rmtree(place / "in" / OTHER_WEEKS[0])
 
 
+@pytest.mark.slow
 def test_an_updated_database_equals_a_new_one(place: Path) -> None:
     """A snapshot that changed, one that is new, one that is gone, and rejects without a tag."""
     before = rows(place)

@@ -265,6 +265,7 @@ def test_diff_names_first_what_went_as_a_whole(sample: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_diff_of_two_lines_says_what_is_not_in_the_other(sample: Path, tmp_path: Path) -> None:
     """A week and a release do not follow each other: nothing was lost, but each lacks things."""
     pages = {

@@ -40,6 +40,7 @@ MIRRORS = {
 
 
 @pytest.mark.parametrize("name", MIRRORS)
+@pytest.mark.slow
 def test_a_mirror_gives_the_rows_of_its_pages(name: str, tmp_path: Path) -> None:
     """Real indexes and their pages agree except in tarball, page and order of variants."""
     mirror, pages = MIRRORS[name]
