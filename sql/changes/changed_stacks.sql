@@ -1,7 +1,7 @@
 -- Stacks of each cell that only one of the two snapshots of each pair has.
 -- Grain: one row per tag, previous_tag, package, platform, os and target; cells with such a stack.
 -- pairs is a list of {tag, previous_tag}.
--- Reads: snapshot_stacks, spec_stacks
+-- Reads: pair_sides, snapshot_stacks, spec_stacks
 create or replace macro steps.changed_stacks(pairs) as table
 select
     sides.tag,
@@ -11,14 +11,7 @@ select
     spec_stacks.os,
     spec_stacks.target,
     list(distinct spec_stacks.stack order by spec_stacks.stack) as changed_stacks
-from (
-    select
-        tag,
-        previous_tag,
-        unnest([tag, previous_tag]) as side_tag,
-        unnest([previous_tag, tag]) as other_tag
-    from (select unnest(pairs, recursive := true))
-) as sides
+from steps.pair_sides(pairs) as sides
 inner join steps.snapshot_stacks as own_stacks on own_stacks.tag = sides.side_tag
 left join steps.snapshot_stacks as other_stacks
     on other_stacks.tag = sides.other_tag

@@ -1,7 +1,7 @@
 -- Which snapshots of each pair have each spec.
 -- Grain: one row per tag, previous_tag, package, platform, os, target, version and hash;
 -- pairs is a list of {tag, previous_tag}.
--- Reads: spec_stacks, snapshot_stacks
+-- Reads: pair_sides, spec_stacks, snapshot_stacks
 create or replace macro steps.spec_presence(pairs) as table
 select
     sides.tag,
@@ -17,14 +17,7 @@ select
     coalesce(bool_or(spec_stacks.stack <> 'root'), false) as has_stack,
     -- Whether a stack that lists it is in the other snapshot too, with whatever specs.
     bool_or(other_stacks.stack is not null) as has_lasting_stack
-from (
-    select
-        tag,
-        previous_tag,
-        unnest([tag, previous_tag]) as side_tag,
-        unnest([previous_tag, tag]) as other_tag
-    from (select unnest(pairs, recursive := true))
-) as sides
+from steps.pair_sides(pairs) as sides
 -- Read the table, not a view: only then does DuckDB prune tags that no pair has.
 inner join main.spec_stacks on spec_stacks.tag = sides.side_tag
 left join steps.snapshot_stacks as other_stacks

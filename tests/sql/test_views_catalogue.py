@@ -42,6 +42,7 @@ MACRO_CALLS = {
     "lock_snapshots_of": "from steps.lock_snapshots_of('lock_specs')",
     "lock_states": f"from steps.lock_states('lock_specs', '{WEEK_3}', [])",
     "membership_changes": f"from steps.membership_changes({PAIRS})",
+    "pair_sides": f"from steps.pair_sides({PAIRS})",
     "specs_on_os": f"from steps.specs_on_os('{WEEK_3}', 'ubuntu24.04', null)",
     "spec_presence": f"from steps.spec_presence({PAIRS})",
     "usable_on": f"from usable_on('{WEEK_3}', 'ubuntu22.04', 'zen4')",
