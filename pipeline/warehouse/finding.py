@@ -64,17 +64,8 @@ TOLD_QUERY = """
             where told.tag = $tag
         )
 """
-DEPENDENCIES_QUERY = """
-    select
-        hash,
-        dependency_name,
-        dependency_hash,
-        deptypes,
-        virtuals,
-        dependency_version
-    from dependencies
-    where tag = $tag
-"""
+NEED_COLUMNS = "dependency_name, dependency_hash, deptypes, virtuals, dependency_version"
+DEPENDENCIES_QUERY = f"select hash, {NEED_COLUMNS} from dependencies where tag = $tag"
 NEEDED_QUERY = f"""
     select {SPEC_COLUMNS}
     from specs
@@ -109,6 +100,7 @@ class Snapshot:
         self.connection = connection
         self.tag = tag
         self.told: set[str] = set()
+        self.needed: dict[str, ConcreteSpec] = {}
         self.needs: dict[str, list[Need]] = {}
         self.compilers: dict[str, list[Compiler]] = {}
         if needs_dependencies:
@@ -120,23 +112,40 @@ class Snapshot:
 
     def read_dependencies(self) -> None:
         """Read the compilers by language and the dependencies of all specs."""
+        self.read_compilers()
+        self.told = {spec_hash for (spec_hash,) in self.ask(TOLD_QUERY)}
+        self.read_needed(NEEDED_QUERY)
+        self.read_needs(DEPENDENCIES_QUERY)
+
+    def read_compilers(self) -> None:
+        """Read the compilers by language of all specs."""
         for spec_hash, language, compiler in self.ask(COMPILERS_QUERY):
             name, _, version = compiler.partition("@")
             self.compilers.setdefault(spec_hash, []).append(
                 Compiler(name, version or None, language)
             )
-        self.told = {spec_hash for (spec_hash,) in self.ask(TOLD_QUERY)}
-        specs = {spec.hash: spec for spec in map(self.concrete, self.ask(NEEDED_QUERY))}
-        for spec_hash, name, needed, deptypes, virtuals, version in self.ask(DEPENDENCIES_QUERY):
-            need = Need(
-                name,
-                needed,
-                frozenset(deptypes),
-                frozenset(virtuals),
-                version,
-                specs.get(needed),
-            )
-            self.needs.setdefault(spec_hash, []).append(need)
+
+    def read_needed(self, query: str, **parameters: Any) -> None:
+        """Read the specs that others depend on, columns SPEC_COLUMNS."""
+        needed = map(self.concrete, self.ask(query, **parameters))
+        self.needed = {spec.hash: spec for spec in needed}
+
+    def read_needs(self, query: str, **parameters: Any) -> None:
+        """Read direct dependencies, columns hash and NEED_COLUMNS."""
+        for spec_hash, *values in self.ask(query, **parameters):
+            self.needs.setdefault(spec_hash, []).append(self.need(values))
+
+    def need(self, values: list[Any]) -> Need:
+        """Return a dependency; `values` are those of NEED_COLUMNS."""
+        name, needed, deptypes, virtuals, version = values
+        return Need(
+            name,
+            needed,
+            frozenset(deptypes),
+            frozenset(virtuals),
+            version,
+            self.needed.get(needed),
+        )
 
     def concrete(self, values: tuple[Any, ...]) -> ConcreteSpec:
         """Return a row of view specs as a concrete spec to judge."""

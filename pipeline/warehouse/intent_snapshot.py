@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pipeline.sources.stacks.rules import Rule, parsed
 from pipeline.specs.compilers import RENAMED_COMPILERS
 from pipeline.specs.grammar import Edge, Node
-from pipeline.specs.satisfy import Compiler, Need
-from pipeline.warehouse.finding import COMPILERS_QUERY, SPEC_COLUMNS, TOLD_QUERY, Snapshot
+from pipeline.specs.satisfy import Need
+from pipeline.warehouse.finding import NEED_COLUMNS, SPEC_COLUMNS, TOLD_QUERY, Snapshot
 
 if TYPE_CHECKING:
     import duckdb
 
 # Of a cache with millions of dependencies, those of a few packages and virtual packages.
 NAMED = "(dependency_name in (select unnest($names)) or list_has_any(virtuals, $names))"
-NEED_COLUMNS = "dependency_name, dependency_hash, deptypes, virtuals, dependency_version"
 DIRECT_QUERY = f"select hash, {NEED_COLUMNS} from dependencies where tag = $tag and {NAMED}"
 KNOWN_QUERY = "select distinct hash from dependencies where tag = $tag"
 NEEDED_QUERY = f"""
@@ -69,17 +68,12 @@ class IntentSnapshot(Snapshot):
             super().read_dependencies()
             return
         names = sorted({name for edge in edges for name in names_of(edge)})
-        for spec_hash, language, compiler in self.ask(COMPILERS_QUERY):
-            name, _, version = compiler.partition("@")
-            known = Compiler(name, version or None, language)
-            self.compilers.setdefault(spec_hash, []).append(known)
+        self.read_compilers()
         self.told = {
             spec_hash for query in (TOLD_QUERY, KNOWN_QUERY) for (spec_hash,) in self.ask(query)
         }
-        needed = self.ask(NEEDED_QUERY, names=names)
-        self.by_hash = {spec.hash: spec for spec in map(self.concrete, needed)}
-        for spec_hash, *values in self.ask(DIRECT_QUERY, names=names):
-            self.needs.setdefault(spec_hash, []).append(self.need(values))
+        self.read_needed(NEEDED_QUERY, names=names)
+        self.read_needs(DIRECT_QUERY, names=names)
         packages = [
             package
             for package, nodes in self.specs.items()
@@ -88,18 +82,6 @@ class IntentSnapshot(Snapshot):
         self.closures = {}
         for root, *values in self.ask(CLOSURE_QUERY, names=names, packages=packages):
             self.closures.setdefault(root, []).append(self.need(values))
-
-    def need(self, values: list[Any]) -> Need:
-        """Return a dependency; `values` are those of NEED_COLUMNS."""
-        name, needed, deptypes, virtuals, version = values
-        return Need(
-            name,
-            needed,
-            frozenset(deptypes),
-            frozenset(virtuals),
-            version,
-            self.by_hash.get(needed),
-        )
 
     def closure_of(self, spec_hash: str) -> list[Need] | None:
         """Return the named ones of all that a spec links to or runs; None if unknown."""
