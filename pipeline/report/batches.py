@@ -84,8 +84,7 @@ def restrict_tables(connection: duckdb.DuckDBPyConnection, tags: Iterable[str | 
     """Create each table as a view of the warehouse's, limited to these snapshots if it has tags."""
     listed = ", ".join(["null", *(quote(tag) for tag in {*tags} if tag is not None)])
     for table in DATABASE_TABLES:
-        has_tag = any(column.name == "tag" for column in table.columns)
-        where = f"where tag in ({listed})" if has_tag else ""
+        where = f"where tag in ({listed})" if "tag" in table.schema else ""
         connection.execute(
             f"create or replace view {table.name} as from {CATALOG}.{table.name} {where}"
         )

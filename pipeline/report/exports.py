@@ -71,15 +71,21 @@ def snapshot_files(tag: str, views: list[str]) -> list[str]:
 def write_snapshot(folder: Path, tag: str, frames: Frames, views: list[str]) -> None:
     """Write one snapshot's rows of each view, as Parquet and those of large views as CSV."""
     for view in [*views, *OTHER_VIEWS]:
-        (folder / PARQUET / view).mkdir(parents=True, exist_ok=True)
-        content = io.BytesIO()
-        frames[view].write_parquet(content, compression="zstd", statistics=False)
-        # Not by Polars, to which a full disk is a fault of the data.
-        (folder / PARQUET / view / f"{tag}.parquet").write_bytes(content.getbuffer())
+        write_parquet(folder, view, tag, frames[view])
     for view in LARGE_VIEWS:
         (folder / CSV / view).mkdir(parents=True, exist_ok=True)
         packed = gzip.compress(csv_text(frames[view]).encode(), LEVEL, mtime=0)
         (folder / CSV / view / f"{tag}.csv.gz").write_bytes(packed)
+
+
+def write_parquet(folder: Path, view: str, tag: str, frame: pl.DataFrame) -> None:
+    """Write one snapshot's rows of a view to `parquet/VIEW/TAG.parquet`."""
+    path = folder / PARQUET / view / f"{tag}.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    content = io.BytesIO()
+    frame.write_parquet(content, compression="zstd", statistics=False)
+    # Not by Polars, to which a full disk is a fault of the data.
+    path.write_bytes(content.getbuffer())
 
 
 def write_whole(
@@ -105,9 +111,14 @@ def write_whole(
 
     rows = {}
     for view, frame in chain(((view, of_history(view)) for view in views), whole.items()):
-        (folder / CSV / f"{view}.csv").write_text(csv_text(frame), encoding="utf-8")
-        rows[view] = frame.height
+        rows[view] = write_csv(folder, view, frame)
     return rows
+
+
+def write_csv(folder: Path, view: str, frame: pl.DataFrame) -> int:
+    """Write rows of a view to `csv/VIEW.csv`, and return how many they are."""
+    (folder / CSV / f"{view}.csv").write_text(csv_text(frame), encoding="utf-8")
+    return frame.height
 
 
 def read_snapshots(folder: Path, view: str, tags: list[str]) -> pl.DataFrame:

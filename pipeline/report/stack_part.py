@@ -5,7 +5,6 @@ It is there only where environment files were flattened.
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline.report.exports import CSV, PARQUET, SHORT_HISTORY, csv_text
+from pipeline.report.exports import SHORT_HISTORY, write_csv, write_parquet
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,10 +62,10 @@ def write_stack_files(
     is_short = len(tags) <= SHORT_HISTORY or all_rows
     csv_rows = {}
     for view, frame in frames.items():
-        write_parquet(folder / PARQUET / view, frame, tags)
+        for tag in tags:
+            write_parquet(folder, view, tag, of_tag(frame, tag))
         written = frame if is_short or view not in LARGE_VIEWS else of_tag(frame, newest)
-        (folder / CSV / f"{view}.csv").write_text(csv_text(written), encoding="utf-8")
-        csv_rows[view] = written.height
+        csv_rows[view] = write_csv(folder, view, written)
     found = frames["stack_intent"].filter(pl.col("spec_count") > 0)
     cells: dict[str, dict[str, dict[str, Any]]] = {
         stack: {} for stack in frames["stack_intent"]["stack"].unique().sort()
@@ -91,15 +90,6 @@ def write_stack_files(
         unintended.sort("spec_count", "package", descending=[True, False]).to_dicts(),
         csv_rows,
     )
-
-
-def write_parquet(folder: Path, frame: pl.DataFrame, tags: Sequence[str]) -> None:
-    """Write a view's rows as one Parquet file per snapshot."""
-    folder.mkdir(parents=True)
-    for tag in tags:
-        content = io.BytesIO()
-        of_tag(frame, tag).write_parquet(content, compression="zstd", statistics=False)
-        (folder / f"{tag}.parquet").write_bytes(content.getbuffer())
 
 
 def of_tag(frame: pl.DataFrame, tag: str) -> pl.DataFrame:
