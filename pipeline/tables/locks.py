@@ -1,4 +1,4 @@
-"""Write lock files to table lock_specs."""
+"""Flatten lock files into table lock_specs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,6 @@ from pipeline.schemas import LOCK_SPECS
 from pipeline.sources.locks.lock_file import LockFile, LockNode, read_lock
 from pipeline.sources.mirror.index import flags_of
 from pipeline.tables.flatten import canonical_variants, read_compilers
-from pipeline.tables.parquet import part_path, publish_draft, write_draft
 
 
 def read_locks(locks: Mapping[str, Path]) -> pl.DataFrame:
@@ -23,14 +22,6 @@ def read_locks(locks: Mapping[str, Path]) -> pl.DataFrame:
         One of them can't be read as a lock file.
     """
     return lock_specs({name: read_lock(path) for name, path in locks.items()})
-
-
-def publish_locks(tables: Path, locks: Mapping[str, Path] | None, draft: Path) -> None:
-    """Publish table lock_specs; None keeps the table."""
-    if locks is None and part_path(tables, LOCK_SPECS).exists():
-        return
-    write_draft(read_locks(locks or {}), draft, LOCK_SPECS)
-    publish_draft(draft, tables, LOCK_SPECS)
 
 
 def lock_specs(locks: Mapping[str, LockFile]) -> pl.DataFrame:

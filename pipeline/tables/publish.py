@@ -16,11 +16,12 @@ from pipeline.schemas import (
     SPEC_STACKS,
     STACK_ROOTS,
     TARGETS,
+    Table,
 )
 from pipeline.sources.rejects import Reject
 from pipeline.sources.stacks.stack_file import StackFile
 from pipeline.tables.flatten import combine_tables, rejects_to_frame
-from pipeline.tables.locks import publish_locks
+from pipeline.tables.locks import read_locks
 from pipeline.tables.losses import Losses, count_losses, describe_refused, rejected_files
 from pipeline.tables.parquet import (
     part_path,
@@ -31,7 +32,7 @@ from pipeline.tables.parquet import (
     write_draft,
 )
 from pipeline.tables.partitions import write_drafts
-from pipeline.tables.stacks import publish_stacks
+from pipeline.tables.stacks import stack_roots
 from pipeline.tables.state import State, TablesSummary
 from pipeline.tables.targets import target_rows
 
@@ -64,8 +65,10 @@ def publish_drafts(
     if rejects is not None or not part_path(tables, REJECTS).exists():
         publish_untagged(tables, frame.filter(pl.col("tag").is_null()), drafts / "untagged")
     publish_targets(tables, drafts / "targets")
-    publish_locks(tables, locks, drafts / "locks")
-    publish_stacks(tables, stacks, drafts / "stacks")
+    lock_rows = None if locks is None else read_locks(locks)
+    publish_table(tables, LOCK_SPECS, lock_rows, drafts / "locks")
+    root_rows = None if stacks is None else stack_roots(stacks)
+    publish_table(tables, STACK_ROOTS, root_rows, drafts / "stacks")
     return count_tables(tables, losses)
 
 
@@ -113,8 +116,15 @@ def publish_targets(folder: Path, draft: Path) -> None:
     """Write table targets, for archspec's targets and all targets in the partitions."""
     # unique() on the scan, so that memory does not grow with the number of snapshots.
     names = read_table(folder, SPEC_STACKS, pl.col("target").unique())
-    write_draft(target_rows(names["target"]), draft, TARGETS)
-    publish_draft(draft, folder, TARGETS)
+    publish_table(folder, TARGETS, target_rows(names["target"]), draft)
+
+
+def publish_table(folder: Path, table: Table, rows: pl.DataFrame | None, draft: Path) -> None:
+    """Publish a table without partitions; None keeps what is published, at first an empty table."""
+    if rows is None and part_path(folder, table).exists():
+        return
+    write_draft(table.empty if rows is None else rows, draft, table)
+    publish_draft(draft, folder, table)
 
 
 def count_tables(folder: Path, losses: Losses) -> TablesSummary:

@@ -1,23 +1,13 @@
-"""Write environment files to table stack_roots."""
+"""Flatten environment files into table stack_roots."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import polars as pl
 
 from pipeline.schemas import STACK_ROOTS
 from pipeline.sources.stacks.stack_file import StackFile
-from pipeline.tables.parquet import part_path, publish_draft, write_draft
-
-
-def publish_stacks(tables: Path, stacks: Mapping[str, StackFile] | None, draft: Path) -> None:
-    """Publish table stack_roots; None keeps the table."""
-    if stacks is None and part_path(tables, STACK_ROOTS).exists():
-        return
-    write_draft(stack_roots(stacks or {}), draft, STACK_ROOTS)
-    publish_draft(draft, tables, STACK_ROOTS)
 
 
 def stack_roots(stacks: Mapping[str, StackFile]) -> pl.DataFrame:
