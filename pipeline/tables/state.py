@@ -24,6 +24,7 @@ from pipeline.sources.rejects import PageError, Reject
 
 PACKAGE = Path(__file__).parent.parent
 Stamp = tuple[int, int, int]  # size in bytes, times of modification and change in nanoseconds
+ContentStamp = tuple[int, int]  # size in bytes, time of modification in nanoseconds
 
 
 class GroupState(msgspec.Struct, frozen=True):
@@ -80,8 +81,8 @@ class DatabaseState(msgspec.Struct, frozen=True):
     """
 
     code: str
-    stamp: str
-    parts: dict[str, str]
+    stamp: ContentStamp | None
+    parts: dict[str, ContentStamp | None]
 
 
 class TablesSummary(msgspec.Struct, frozen=True):
@@ -167,6 +168,15 @@ def stamp_file(path: bytes) -> Stamp | None:
     except OSError:
         return None
     return status.st_size, *file_times(status)
+
+
+def stamp_content(path: Path) -> ContentStamp | None:
+    """Return what identifies the content of a file; None if there is no file.
+
+    Not its time of change: a table's files are linked anew whenever another is published.
+    """
+    stamp = stamp_file(os.fsencode(path))
+    return stamp and stamp[:2]
 
 
 class State:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pipeline.errors import CheckError, not_written
 from pipeline.outputs import DATABASE, TABLES_FOLDER, clear_drafts, draft_path, hold_lock, lock_path
-from pipeline.tables.state import DatabaseState, State, fingerprint
+from pipeline.tables.state import DatabaseState, State, fingerprint, stamp_content
 from pipeline.warehouse.views import check_files, view_files
 
 READ_ONLY = 0o444
@@ -89,19 +89,12 @@ def changed_parts(out: Path) -> set[str] | None:
 
 
 def database_state(out: Path) -> DatabaseState:
-    """Return what `out`/coverage.duckdb is built from, if it is built from the tables as they are.
-
-    A file's stamp is its size and time of modification.
-    """
+    """Return what `out`/coverage.duckdb would be built from now."""
     code = hashlib.sha256(fingerprint().encode())
     for file in [*view_files(), *check_files()]:
         code.update(file.read_bytes())
     tables = out / TABLES_FOLDER
-    parts = {str(part.relative_to(tables)): stamp(part) for part in tables.rglob("*.parquet")}
-    return DatabaseState(code.hexdigest(), stamp(out / DATABASE), parts)
-
-
-def stamp(file: Path) -> str:
-    """Return what tells whether a file changed."""
-    status = file.stat()
-    return f"{status.st_size} {status.st_mtime_ns}"
+    parts = {
+        str(part.relative_to(tables)): stamp_content(part) for part in tables.rglob("*.parquet")
+    }
+    return DatabaseState(code.hexdigest(), stamp_content(out / DATABASE), parts)

@@ -7,7 +7,6 @@ environment files, nothing is done.
 from __future__ import annotations
 
 import hashlib
-import os
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +16,7 @@ import polars as pl
 from pipeline.schemas import DEPENDENCIES, SPEC_COMPILERS, SPEC_STACKS, STACK_ROOTS, STACK_STATES
 from pipeline.sources.stacks.rules import Rule, Rules
 from pipeline.tables.parquet import part_path
-from pipeline.tables.state import IntentState, State, fingerprint, stamp_file
+from pipeline.tables.state import IntentState, State, fingerprint, stamp_content
 from pipeline.warehouse.intent import Intended, RootState, judge_roots
 
 if TYPE_CHECKING:
@@ -76,12 +75,10 @@ def rule_of(values: dict[str, Any]) -> Rule:
 
 def digest_snapshot(tables: Path, tag: str, common: str) -> str:
     """Return a digest of a snapshot's tables, and of what is `common` to all snapshots."""
-    stamps = [
-        stamp_file(os.fsencode(part_path(tables, table, tag)))
+    files = [
+        stamp_content(part_path(tables, table, tag))
         for table in (SPEC_STACKS, DEPENDENCIES, SPEC_COMPILERS)
     ]
-    # Not by ctime: a table's files are linked anew whenever another is published.
-    files = [stamp and stamp[:2] for stamp in stamps]
     return hashlib.sha256(f"{common} {files}".encode()).hexdigest()
 
 
