@@ -15,13 +15,14 @@ WIDTH = 540
 LEFT, RIGHT = 58, 14  # margins: the labels of the y axis, half a marker
 TOP, BOTTOM = 30, 24  # of a panel: its title, its space below the x axis
 PANEL_HEIGHT = 90  # between both
-MAX_TICKS = 6
+MAX_DATES = 5
+DATE_SPACE = 100  # between two labels: one and a half, since the outer ones end at the axis's ends
 TREND_PANELS = {"package_count": "packages", "spec_count": "specs", "cell_count": "cells"}
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A label of an axis and its place there."""
+    """A label of an axis and its position."""
 
     at: float
     label: str
@@ -71,7 +72,7 @@ def trend_chart(rows: Sequence[dict[str, Any]]) -> Chart:
     inner = WIDTH - LEFT - RIGHT
     # A single snapshot has its place in the middle.
     places = [LEFT + inner * ((day - days[0]) / span if span else 0.5) for day in days]
-    shown = spread(len(days), MAX_TICKS)
+    ticks = [Tick(places[index], dates[index]) for index in spread(len(days), MAX_DATES)]
     return make_chart(
         "Packages, specs and cells of each weekly snapshot",
         panels={
@@ -81,7 +82,7 @@ def trend_chart(rows: Sequence[dict[str, Any]]) -> Chart:
             ]
             for name, title in TREND_PANELS.items()
         },
-        ticks=[Tick(places[index], dates[index]) for index in shown],
+        ticks=without_overlap(ticks, DATE_SPACE),
         x_title="",
         step=inner / max(1, len(days) - 1),
         has_bars=False,
@@ -166,3 +167,16 @@ def spread(length: int, limit: int) -> list[int]:
     if length <= limit:
         return list(range(length))
     return [round(index * (length - 1) / (limit - 1)) for index in range(limit)]
+
+
+def without_overlap(ticks: Sequence[Tick], space: float) -> list[Tick]:
+    """Return the first and last tick, and those between that are `space` away from both neighbours.
+
+    >>> [tick.at for tick in without_overlap([Tick(at, "") for at in (0, 5, 12, 14, 20)], 6)]
+    [0, 12, 20]
+    """
+    kept = list(ticks[:1])
+    for tick in ticks[1:-1]:
+        if tick.at - kept[-1].at >= space and ticks[-1].at - tick.at >= space:
+            kept.append(tick)
+    return [*kept, *ticks[1:][-1:]]

@@ -51,6 +51,16 @@ def test_a_trend_fits_its_axes(counts: tuple[int, ...]) -> None:
     ]
 
 
+def test_dates_that_lie_close_together_do_not_overlap() -> None:
+    """Of four weeks after a gap of years only the last has a label beside the first."""
+    rows = weeks(*range(104))
+    rows = [rows[0], *rows[-4:]]
+
+    ticks = trend_chart(rows).ticks
+
+    assert [tick.label for tick in ticks] == [rows[0]["snapshot_date"], rows[-1]["snapshot_date"]]
+
+
 def test_one_snapshot_has_one_date() -> None:
     """The time axis of a single snapshot has only its date."""
     assert [tick.label for tick in trend_chart(weeks(6)).ticks] == ["2025-03-02"]
