@@ -158,15 +158,12 @@ def membership(frame: pl.DataFrame) -> list[dict[str, Any]]:
     ).to_dicts()
 
 
-def lost_packages(changes: pl.DataFrame) -> dict[str, list[str]]:
-    """Return the packages that lost a cell, by cause."""
+def lost_packages(changes: pl.DataFrame) -> list[str]:
+    """Return the packages that lost a cell alone, without their environment, stack or all cells."""
     if changes.is_empty():
-        return {}
-    lost = changes.filter(pl.col("change") == "lost")
-    return {
-        cause: sorted(rows["package"].unique(), key=natural_key)
-        for (cause,), rows in lost.partition_by("cause", as_dict=True).items()
-    }
+        return []
+    lost = changes.filter(pl.col("cause") == "cell dropped")
+    return sorted(lost["package"].unique(), key=natural_key)
 
 
 def ordered(frame: pl.DataFrame, count: str, name: str) -> list[dict[str, Any]]:
