@@ -18,7 +18,7 @@ from pipeline.report.exports import NEWEST_VIEWS
 from pipeline.warehouse.database import open_warehouse, run_query
 from tests.conftest import run_command
 from tests.rows import WEEK_3
-from tests.writing import SAMPLE
+from tests.writing import SAMPLE, site_page, write_pages
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 BY_TAG = (
@@ -97,6 +97,8 @@ def test_the_page_names_only_files_that_are_there(sample: Path) -> None:
     html = (reports / "index.html").read_text()
     links = re.findall(r'\b(?:href|src)="([^"]*)"', html)
     ids = {f"#{name}" for name in re.findall(r'\bid="([^"]*)"', html)}
+    # A selection is read by the page's scripts.
+    links = [link for link in links if not link.startswith(("#package=", "#snapshot="))]
     files = {link for link in links if not link.startswith(("#", "data:", "packages"))}
     assert {link for link in links if link.startswith("#")} <= ids
     assert [link for link in files if not (reports / link).is_file()] == []
@@ -105,6 +107,25 @@ def test_the_page_names_only_files_that_are_there(sample: Path) -> None:
     # Links that people may follow or copy: a recipe, and the public cache.
     hosts = set(re.findall(r"https?://([^/\s\"'`]+)", html))
     assert hosts == {"packages.spack.io", "binaries.spack.io"}
+
+
+@pytest.mark.parametrize(
+    ("pages", "section", "text"),
+    [
+        ({"a.md": "no front matter"}, "trust", "expected &#39;---&#39; on the first line"),
+        ({"a.md": site_page()}, "repeated", "No spec both came and went"),
+    ],
+    ids=["none", "one"],
+)
+def test_a_history_of_few_snapshots_has_what_there_is(
+    tmp_path: Path, pages: dict[str, str | bytes], section: str, text: str
+) -> None:
+    """No link leads to a section that is left out, and what is missing is said."""
+    for command in (["flatten", write_pages(tmp_path / "in", pages)], ["build"], ["report"]):
+        assert run_command(*command, "--out", tmp_path / "out").returncode == 0
+    html = (tmp_path / "out" / "reports" / "index.html").read_text()
+    assert set(re.findall(r'href="#([\w-]+)"', html)) <= set(re.findall(r'id="([\w-]+)"', html))
+    assert text in html[html.index(f'<section id="{section}">') :]
 
 
 def test_charts_take_their_colours_from_the_page(sample: Path) -> None:

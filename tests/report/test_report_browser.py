@@ -35,8 +35,8 @@ WRONG_CELLS = """async () => {
         await turn(() => button.click());
         const names = (query) =>
             [...document.querySelectorAll(query)].map((one) => one.textContent);
-        const there = names("#panel-body > .names button");
-        const missing = names("#panel-body .missing-names button");
+        const there = names("#panel-body > .names a");
+        const missing = names("#panel-body .missing-names a");
         const count = button.textContent === "–" ? "0" : button.textContent.split("/")[0];
         const all = snapshot.package_count;
         if (count !== there.length.toLocaleString("en-US")
@@ -131,7 +131,9 @@ def choose(page: Page, tag: str, mode: str = "exact") -> None:
     page.select_option("#snapshot", tag)
     page.check(f"input[value={mode}]")
     expect(page.locator("#package-table caption")).to_contain_text(f"of {tag} in")
-    expect(page.locator("#matrices caption").first).to_contain_text(f"{mode}: packages of {tag}")
+    expect(page.locator("#matrices caption").first).to_contain_text(
+        f"{mode.replace('-os', ' OS')}: packages of {tag}"
+    )
 
 
 def close(page: Page) -> None:
@@ -149,7 +151,7 @@ def test_a_click_on_a_cell_lists_its_packages(page: Page, sample: Path) -> None:
 
     panel = page.get_by_role("dialog", name="ubuntu22.04 × x86_64_v3")
     expect(panel).to_contain_text("5 of 6 packages (83.3 %)")
-    names = panel.locator("#panel-body > .names button").all_text_contents()
+    names = panel.locator("#panel-body > .names a").all_text_contents()
     with open_warehouse(sample) as connection:
         built = run_query(
             connection,
@@ -159,13 +161,13 @@ def test_a_click_on_a_cell_lists_its_packages(page: Page, sample: Path) -> None:
         ).values
     assert [(name,) for name in names] == built
     expect(panel.locator("summary")).to_have_text("1 package not there")
-    panel.get_by_role("button", name="adiak").click()
+    panel.get_by_role("link", name="adiak").click()
     package = page.get_by_role("dialog", name="adiak")
     expect(package).to_contain_text("over the snapshots")
 
     page.keyboard.press("Escape")
 
-    expect(panel.locator("#panel-body > .names button")).to_have_text(names)
+    expect(panel.locator("#panel-body > .names a")).to_have_text(names)
     close(page)
 
 
@@ -420,6 +422,18 @@ def test_another_snapshot_to_compare_with_is_chosen(page: Page) -> None:
     page.locator("#change-from").select_option("")
 
 
+def test_snapshots_of_two_lines_differ_without_a_loss(browser: Browser, made: Path) -> None:
+    """Neither follows the other, so the words say which of them has what."""
+    with open_report(browser, made, anchor=f"#snapshot={OTHER}&from={WEEK_2}") as page:
+        for place in ("#changed", "#change-table"):
+            items = page.locator(f"{place} .membership li")
+            expect(items).to_have_text([f"1 package not in {OTHER}: gone"])
+        expect(page.locator(".change-caption")).to_contain_text("the two are of different lines")
+        expect(page.locator(".change-group summary")).to_have_text(
+            f"✕not in {OTHER}, whole package: 1 cell (1 package in 1 environment)"
+        )
+
+
 def usable_packages(out: Path, tag: str, os: str, target: str) -> dict[str, str]:
     """Return for each package that runs on a host how its best spec matches."""
     with open_warehouse(out) as connection:
@@ -486,6 +500,90 @@ def test_the_address_holds_what_is_chosen(browser: Browser, sample: Path) -> Non
         expect(page.locator("#matrices caption").first).to_contain_text("exact: packages")
 
 
+def test_a_link_within_the_page_keeps_the_selection(page: Page) -> None:
+    """It goes to the section, with the focus; the snapshot and the mode stay."""
+    choose(page, WEEK_1, "compatible")
+
+    page.locator("#overview").get_by_role("link", name="rejected pages or specs").click()
+
+    expect(page.locator("#rejects")).to_be_focused()
+    expect(page.locator("#matrices caption").first).to_contain_text(f"packages of {WEEK_1}")
+    address = page.evaluate("location.hash")
+    assert address.startswith(f"#snapshot={WEEK_1}&mode=compatible&section=rejects")
+
+
+@pytest.mark.parametrize("place", ["#package-table", "#machine-result", "#gaps", "#change-table"])
+def test_each_package_has_a_link(browser: Browser, sample: Path, place: str) -> None:
+    """Opened elsewhere, it shows the package in the snapshot of its table."""
+    host = "#os=ubuntu22.04&target=zen4"
+    with open_report(browser, sample, anchor=host) as page:
+        link = page.locator(f"{place} .package").first
+        name, address = link.text_content(), link.get_attribute("href")
+    assert name
+    assert address
+    with open_report(browser, sample, anchor=address) as page:
+        expect(page.get_by_role("dialog", name=name)).to_contain_text(f"{WEEK_3}")
+
+
+def test_builds_are_filtered_by_the_address(browser: Browser, sample: Path) -> None:
+    """Filters of a package's builds can be linked and undone, and go with the package."""
+    with open_report(browser, sample, anchor=f"#snapshot={WEEK_1}&package=adiak") as page:
+        rows = page.locator("#panel .cards-when-narrow tbody tr")
+        count = rows.count()
+        page.locator("#build-compiler").select_option("gcc@11.4.0")
+        expect(rows).to_have_count(4)
+        page.locator("#build-target").select_option("neoverse_v2")
+        expect(rows).to_have_count(1)
+        filtered = page.evaluate("location.hash")
+
+        page.go_back()
+        expect(rows).to_have_count(4)
+        page.go_back()
+        expect(rows).to_have_count(count)
+        link = rows.last.get_by_role("link", name="Link to build")
+        address = link.get_attribute("href")
+        hash_ = rows.last.locator("code").first.text_content()
+        close(page)
+        assert "build-" not in page.evaluate("location.hash")
+    assert address
+    assert hash_
+    for anchor in (filtered, address):
+        with open_report(browser, sample, anchor=anchor) as page:
+            expect(page.locator("#panel .cards-when-narrow tbody tr")).to_have_count(1)
+    assert address.endswith(f"build-hash={hash_[:7]}")
+
+
+def test_the_keyboard_stays_where_it_is(page: Page) -> None:
+    """A choice or a sorted column that draws a part anew keeps the focus."""
+    choose(page, WEEK_3)
+    filter_ = page.locator("#change-filter")
+    filter_.focus()
+    page.keyboard.press("l")  # lost
+    expect(page.locator(".change-group")).not_to_have_count(0)
+    expect(page).to_have_url(re.compile("change=lost"))
+    expect(filter_).to_be_focused()
+    head = page.locator("#matrix-tables").get_by_role("button", name="any target").first
+    head.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#matrix-tables th[aria-sort]")).to_have_count(1)
+    expect(head).to_be_focused()
+    page.keyboard.press("Enter")
+    filter_.select_option("")
+
+
+@pytest.mark.parametrize("width", [1400, 400])
+def test_every_caption_can_be_read(browser: Browser, sample: Path, width: int) -> None:
+    """No caption is wider than the box that its table scrolls in."""
+    with open_report(browser, sample, width) as page:
+        page.locator("summary").first.click()
+        wide = page.evaluate(
+            """[...document.querySelectorAll(".scroll")].filter((box) =>
+                box.querySelector("caption").clientWidth > box.clientWidth)
+                .map((box) => box.getAttribute("aria-label"))"""
+        )
+    assert wide == []
+
+
 def test_a_matrix_is_sorted_filtered_and_rolled_up(page: Page, sample: Path) -> None:
     """A heading sorts by its column; families group targets, each package counted once."""
     choose(page, WEEK_1)
@@ -513,8 +611,11 @@ def test_a_matrix_is_sorted_filtered_and_rolled_up(page: Page, sample: Path) -> 
     expect(matrix.locator("tfoot td").last).to_have_text("114/114 100.0 %")
     page.locator("#matrix-show").select_option("packages")
     page.locator("#matrix-search").fill("neoverse")
-    heads = matrix.locator("thead th").all_text_contents()
-    assert [name for name in heads if "neoverse" not in name] == ["os", "any target"]
+    heads = matrix.locator("thead th")
+    expect(heads.nth(1)).to_contain_text("neoverse")
+    names = heads.all_text_contents()
+    assert [name for name in names if "neoverse" not in name] == ["os", "any target"]
+    assert "&matching=neoverse" in page.url
     page.locator("#matrix-search").fill("")
 
 
@@ -538,7 +639,7 @@ def test_a_package_is_filtered_by_environment(page: Page, sample: Path) -> None:
 def test_a_build_can_be_installed(page: Page, sample: Path) -> None:
     """A build has a hash to copy, install commands, and its differences from others."""
     choose(page, WEEK_3)
-    page.locator("#package-table").get_by_role("button", name="adiak", exact=True).click()
+    page.locator("#package-table").get_by_role("link", name="adiak", exact=True).click()
     panel = page.get_by_role("dialog", name="adiak")
     with open_warehouse(sample) as connection:
         hashes = run_query(
@@ -576,7 +677,7 @@ def test_what_a_spec_needs_is_a_tree(browser: Browser, mirror_report: Path) -> N
     with open_report(browser, mirror_report, anchor=f"#package={name}") as page:
         row = page.locator("#panel tbody tr", has_text=hash_)
         row.locator(".install summary").click()
-        row.get_by_role("button", name="Show what it needs").click()
+        row.get_by_role("button", name="Show dependencies").click()
         branches = row.locator("div.tree > ul > li")
         expect(branches).to_have_count(direct_count)
         close(page)
@@ -622,7 +723,7 @@ def test_text_of_others_stays_text(browser: Browser, made: Path) -> None:
     """Markup in versions, variants and messages, unicode and long names are shown verbatim."""
     with open_report(browser, made, width=400) as page:
         choose(page, WEEK_3)
-        names = page.locator("#package-table tbody th button")
+        names = page.locator("#package-table tbody th a")
         assert sorted(names.all_text_contents()) == sorted([LONG, "zlib"])
         names.filter(has_text="long-").click()
         expect(page.locator("#panel-title")).to_have_text(LONG)
@@ -641,10 +742,10 @@ def test_a_package_shows_its_history(browser: Browser, made: Path) -> None:
     """One row per snapshot, newest of each kind first; snapshots without it say so."""
     with open_report(browser, made) as page:
         choose(page, WEEK_2)
-        page.get_by_role("button", name="gone", exact=True).first.click()
+        page.get_by_role("link", name="gone", exact=True).first.click()
         strips = page.get_by_role("region", name="Environments of gone").locator("tbody tr")
         expect(strips).to_have_count(1)
-        expect(strips.locator("td").last).to_have_text(f"1.2 {WEEK_2}")
+        expect(strips.locator("td").last).to_have_text(f"1.2 in {WEEK_2}")
         boxes = strips.locator(".box").evaluate_all("all => all.map((box) => box.title)")
         assert [title for title in boxes if "not there" not in title] == [f"{WEEK_2}: 1.2"]
         page.get_by_text("The same in numbers").click()
@@ -669,7 +770,7 @@ def test_axe_finds_nothing(
         assert violations(page) == []
         page.locator("#matrix-tables td button").first.click()
         assert violations(page) == []
-        page.locator("#panel-body > .names button").last.click()
+        page.locator("#panel-body > .names a").last.click()
         page.wait_for_selector("#panel-body .strips")
         for summary in page.locator("#panel-body summary").all():
             summary.click()

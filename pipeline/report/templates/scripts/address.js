@@ -1,13 +1,16 @@
-// The address: what is chosen stands in the URL's fragment, so that it can be linked and gone back to.
+// The address: the selection is kept in the URL's fragment, so that it can be linked, and back and forward work.
 
+const BUILD_FILTERS = ["hash", "compiler", "os", "target", "stack", "variant"];
 const DEFAULTS = {
     snapshot: page.snapshots.find((row) => row.is_newest)?.tag ?? "",
     mode: "exact", // or same-os, or compatible
     show: "packages", // in the cells of matrices: packages, share or specs
     targets: "each", // or family
+    matching: "", // text in the names of a matrix's rows and columns
     section: "",
     cell: "", // compiler|os|target, each empty for all
     package: "",
+    ...Object.fromEntries(BUILD_FILTERS.map((name) => [`build-${name}`, ""])), // of the package's builds
     search: "",
     filter: "all",
     from: "", // the snapshot to compare with; empty for the one before
@@ -15,6 +18,7 @@ const DEFAULTS = {
     os: page.host?.os ?? "",
     target: page.host?.target ?? "",
     exactos: "", // or 1: only what was built on the host's OS
+    runs: "", // how packages run on the host; empty for all
 };
 let state = { ...DEFAULTS };
 
@@ -32,11 +36,13 @@ function addressOf(next) {
     return `#${new URLSearchParams(changed)}`;
 }
 
-// Choose something. What is merely typed replaces the last step instead of adding one.
+// Change part of the selection. Typing replaces the last step of the browser's history instead of adding one.
 function go(changes, { replace = false } = {}) {
     // From the address: what was chosen a moment ago is there already.
     const current = readAddress();
-    const address = addressOf({ ...current, ...changes });
+    // Filters of builds are those of one package.
+    const cleared = "package" in changes ? BUILD_FILTERS.map((name) => [`build-${name}`, ""]) : [];
+    const address = addressOf({ ...current, ...Object.fromEntries(cleared), ...changes });
     if (address === addressOf(current)) return;
     if (replace) location.replace(address);
     else location.hash = address;

@@ -2,7 +2,7 @@
 // snapshot_changes has them, those of any two as macro compare_snapshots has them.
 
 const CHANGES = { lost: "✕", gained: "+", downgraded: "↓", upgraded: "↑", "versions changed": "↕", rebuilt: "↻" };
-// What needs a person comes first; a whole environment that went is one decision of somebody.
+// What needs a person comes first; an environment that was dropped as a whole is one decision.
 const CAUSES = ["unreadable", "cell dropped", "package dropped", "stack dropped", "environment dropped",
     "cell added", "package added", "stack added", "environment added", null];
 
@@ -31,8 +31,7 @@ function areInLine(from, snapshot) {
 function worded(words, from, snapshot) {
     if (!words || areInLine(from, snapshot)) return words;
     const [part, last] = words.split(" ");
-    if (last === "dropped") return `${part} not in ${snapshot.tag}`;
-    if (last === "added") return `${part} not in ${from}`;
+    if (["dropped", "added"].includes(last)) return part === "cell" ? "single cells" : `whole ${part}`;
     return ["lost", "gained"].includes(words) ? `${BETWEEN_LINES[words]} ${snapshot.tag}` : BETWEEN_LINES[words];
 }
 
@@ -118,17 +117,22 @@ function compareMembership(from, to, changes) {
     });
 }
 
-// Stacks and environments that went or came as a whole, at most so many, and how many packages.
+// Stacks and environments that were removed or added as a whole, up to a limit, then packages.
 function membershipList(membership, worder, limit = Infinity) {
     const order = (row) => ["lost", "unreadable", "gained"].indexOf(row.change) * 3 + ["stack", "environment", "package"].indexOf(row.member_kind);
     const rows = [...membership].sort((one, other) => order(one) - order(other)
         || other.changed_cell_count - one.changed_cell_count || other.cell_count - one.cell_count || compare(one.member, other.member));
+    // "lost stack hep", but "stack hep not in develop".
+    const told = (change, ...named) => {
+        const words = element("span", { class: change }, worder(change));
+        return worder(change) === change ? [words, " ", ...named] : [...named, " ", words];
+    };
     const items = rows.filter((row) => row.member_kind !== "package").map((row) => element("li", {},
-        element("span", { class: row.change }, worder(row.change)), ` ${row.member_kind} `, element("strong", {}, row.member),
+        ...told(row.change, `${row.member_kind} `, element("strong", {}, row.member)),
         `, with ${number(row.changed_cell_count)} of its ${counted(row.cell_count, "cell")}`));
     if (items.length > limit) items.push(element("li", {}, `and ${number(items.splice(limit).length)} more, under Changes`));
     for (const [change, list] of groupBy(rows.filter((row) => row.member_kind === "package"), (row) => row.change)) {
-        items.push(element("li", {}, element("span", { class: change }, worder(change)), ` ${counted(list.length, "package")}: `,
+        items.push(element("li", {}, ...told(change, counted(list.length, "package")), ": ",
             ...list.slice(0, 10).flatMap((row, index) => [index ? ", " : "", packageLink(row.member)]),
             list.length > 10 ? ` and ${number(list.length - 10)} more` : null));
     }
@@ -141,7 +145,7 @@ async function showChanges(snapshot) {
     const box = document.getElementById("change-table");
     const { from, rows, membership } = await changesOf(snapshot);
     const choices = choiceOf("Since", [
-        ["", snapshot.previous_tag ? `${snapshot.previous_tag} (the one before)` : "no earlier one of its kind"],
+        ["", snapshot.previous_tag ? `${snapshot.previous_tag} (previous)` : "no earlier snapshot of the same kind"],
         ...page.snapshots.filter((row) => row.tag !== snapshot.tag && row.tag !== snapshot.previous_tag).map((row) => [row.tag, row.tag]),
     ], state.from === snapshot.tag ? "" : state.from, (value) => go({ from: value }), "change-from");
     const kinds = Object.keys(CHANGES);
@@ -150,7 +154,7 @@ async function showChanges(snapshot) {
     showChangeCounts(snapshot, from, rows, membership);
     if (!from) {
         box.replaceChildren(element("div", { class: "controls" }, choices),
-            element("p", {}, `${snapshot.tag} has no earlier snapshot of its kind to compare with.`));
+            element("p", {}, `${snapshot.tag} has no earlier snapshot of the same kind to compare with.`));
         return;
     }
     const worder = (words) => worded(words, from, snapshot);
@@ -159,8 +163,9 @@ async function showChanges(snapshot) {
         .sort(([one], [other]) => compare(one, other));
     box.replaceChildren(
         element("div", { class: "controls" }, choices, filter),
-        element("p", { class: "change-caption" }, `${counted(shown.length, "changed cell")} of ${snapshot.tag} since ${from}, lost first.`
-            + (areInLine(from, snapshot) ? "" : " The two do not follow each other: each has what the other lacks.")),
+        element("p", { class: "change-caption" }, areInLine(from, snapshot)
+            ? `${counted(shown.length, "changed cell")} of ${snapshot.tag} since ${from}, lost first.`
+            : `${counted(shown.length, "cell")} in which ${snapshot.tag} differs from ${from}; the two are of different lines.`),
         membershipList(membership, worder) ?? "",
         ...groups.map(([, list]) => changeGroup(list, worder)));
 }
@@ -172,7 +177,7 @@ function changeGroup(rows, worder) {
     const columns = [
         { title: "package", value: (row) => row.package, cell: (row) => packageLink(row.package) },
         { title: "environment", value: keyOf, cell: keyOf },
-        ...(rows.some((row) => row.changed_stacks.length) ? [{ title: change === "lost" ? "stacks that went" : change === "gained" ? "stacks that came" : "stacks that went or came",
+        ...(rows.some((row) => row.changed_stacks.length) ? [{ title: change === "lost" ? "stacks removed" : change === "gained" ? "stacks added" : "stacks removed or added",
             value: (row) => row.changed_stacks.join(" "), cell: (row) => row.changed_stacks.join(", ") || "–", kind: "wrap" }] : []),
         { title: "specs before", number: true, value: (row) => row.previous_spec_count, cell: (row) => number(row.previous_spec_count) },
         { title: "specs now", number: true, value: (row) => row.spec_count, cell: (row) => number(row.spec_count) },
@@ -200,7 +205,7 @@ function changeGroup(rows, worder) {
 function showChangeCounts(snapshot, from, rows, membership) {
     const card = document.getElementById("changed");
     if (!from) {
-        card.replaceChildren(element("p", {}, "There is no earlier snapshot of its kind to compare with."));
+        card.replaceChildren(element("p", {}, "There is no earlier snapshot of the same kind to compare with."));
         return;
     }
     const byChange = groupBy(rows, (row) => row.change);
@@ -208,14 +213,14 @@ function showChangeCounts(snapshot, from, rows, membership) {
     const causes = [...groupBy(rows.filter((row) => row.cause), (row) => `${worder(row.change)}, ${worder(row.cause)}`)]
         .map(([words, list]) => `${words}: ${number(list.length)}`);
     card.replaceChildren(
-        element("p", {}, `${snapshot.tag} since ${from}, in cells: a package in an environment.`),
+        element("p", {}, `${snapshot.tag} ${areInLine(from, snapshot) ? "since" : "and"} ${from}, in cells: a package in an environment.`),
         membershipList(membership, worder, MEMBERS_SHOWN) ?? "",
         element("dl", {}, ...Object.keys(CHANGES).filter((change) => byChange.has(change)).map((change) => element("div", { class: change },
             element("dt", {}, worder(change)),
-            element("dd", {}, element("a", { href: "#changes", "data-change": change, onclick: (event) => {
-                event.preventDefault();
-                go({ change, section: "changes" });
-            } }, number(byChange.get(change).length))))),
+            element("dd", {}, element("a", {
+                href: addressOf({ ...DEFAULTS, snapshot: state.snapshot, from: state.from, change, section: "changes" }),
+                "data-change": change,
+            }, number(byChange.get(change).length))))),
         rows.length ? null : element("div", {}, element("dt", {}, "changes"), element("dd", {}, "none"))),
         causes.length ? element("p", {}, `${causes.sort(compare).join("; ")}.`) : null);
 }

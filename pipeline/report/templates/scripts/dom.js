@@ -33,8 +33,14 @@ function mark(sign, word, kind, isHidden = false) {
         element("span", { class: isHidden ? "hidden" : undefined }, word));
 }
 
+// A link, so that it can also be copied, or opened in a new tab.
 function packageLink(name) {
-    return element("button", { type: "button", class: "name", onclick: () => go({ package: name }) }, name);
+    return element("a", { class: "package", href: addressOf({ ...DEFAULTS, snapshot: state.snapshot, package: name }) }, name);
+}
+
+// Return the focus to an element that was drawn anew, unless it has moved on.
+function refocus(element) {
+    if (element?.id && !element.isConnected && document.activeElement === document.body) document.getElementById(element.id)?.focus();
 }
 
 function choiceOf(label, options, value, onchange, id) {

@@ -64,14 +64,14 @@ function showMachine(snapshot) {
         if (input !== document.activeElement) input.value = value;
     }
     if (!os || !target) {
-        box.replaceChildren(element("p", { class: "note" }, "Choose an operating system and a CPU target, by Spack's names: "
-            + "on that machine, spack arch prints both."));
+        box.replaceChildren(element("p", { class: "note" }, "Choose an operating system and a CPU target by Spack's names; ",
+            element("code", {}, "spack arch"), " prints those of a machine."));
         return;
     }
     const unknown = [
-        ...(page.targets[target] ? [] : [`No binary of any snapshot runs on target ${target}.`]),
+        ...(page.targets[target] ? [] : [`No snapshot has a binary that runs on target ${target}.`]),
         ...(page.systems[os] || state.exactos || snapshot.environments.some((one) => one.os === os) ? []
-            : [`Of ${os} no C library is known: only binaries built on it count.`]),
+            : [`The C library of ${os} is unknown: only binaries built on it count.`]),
     ];
     const rows = packagesFor(snapshot, os, target);
     const counts = Object.fromEntries(STATES.map(([key]) => [key, rows.filter((row) => row.state === key).length]));
@@ -81,20 +81,20 @@ function showMachine(snapshot) {
         { title: "package", value: (row) => row.package, cell: (row) => packageLink(row.package) },
         { title: "runs there", value: (row) => STATES.findIndex(([key]) => key === row.state), cell: (row) => stateMark(row.state) },
         ...(hasDependents ? [{ title: "dependents", number: true, value: (row) => row.dependents, cell: (row) => number(row.dependents) }] : []),
-        { title: "version", value: (row) => (row.spec ? snapshot.places.get(row.spec.version) : -1), cell: (row) => row.spec?.version ?? "–", kind: "wrap" },
+        { title: "version", value: (row) => (row.spec ? snapshot.places.get(row.spec.version) : -1), cell: (row) => row.spec?.version ?? "–", kind: "version" },
         { title: "built for", value: (row) => (row.spec ? keyOf(row.spec) : ""), cell: (row) => (row.spec ? keyOf(row.spec) : "–") },
     ];
     const table = sortedTable({
         label: "Packages for this machine",
         caption: (count) => `${counted(count, "package")} of ${snapshot.tag} for ${os} on ${target}`
-            + (hasDependents ? "; dependents are the packages that need it where they are used." : "."),
+            + (hasDependents ? "; dependents are the packages that link to it or run it." : "."),
         columns,
-        rows,
+        rows: rows.filter((row) => !state.runs || row.state === state.runs),
         sort: hasDependents ? { column: columns[2], falling: true } : { column: columns[1], falling: true },
         limit: 15,
     });
-    const filter = choiceOf("Show", [["all", "all"], ...STATES.map(([key, text]) => [key, text])], "all",
-        (value) => table.update(rows.filter((row) => value === "all" || row.state === value)), "machine-filter");
+    const filter = choiceOf("Show", [["", "all"], ...STATES.map(([key, text]) => [key, text])], state.runs,
+        (value) => go({ runs: value }), "machine-filter");
     box.replaceChildren(
         ...unknown.map((text) => element("p", { class: "warning" }, text)),
         element("p", { id: "machine-count" }, element("strong", {}, share(runs, rows.length)), ` packages of ${snapshot.tag} run there${state.exactos ? ", built on the same OS" : ""}.`),
@@ -105,7 +105,7 @@ function showMachine(snapshot) {
         const needed = rows.filter((row) => row.state === "missing" && row.dependents)
             .sort((one, other) => other.dependents - one.dependents || compare(one.package, other.package)).slice(0, 10);
         if (needed.length) {
-            box.querySelector(".facts").after(element("p", {}, "Missing, and needed by most: ",
+            box.querySelector(".facts").after(element("p", {}, "Missing packages with most dependents: ",
                 ...needed.flatMap((row, index) => [index ? ", " : "", packageLink(row.package), ` (${number(row.dependents)})`]), "."));
         }
     }

@@ -1,18 +1,20 @@
-// The page follows its address: what is chosen there is loaded and shown.
+// The page follows its address: the selection there is loaded and shown.
 
 const choice = document.getElementById("choice");
 const panel = document.getElementById("panel");
 let snapshot = null; // the one that is shown
 let filterPackages = null;
+let filterBuilds = null;
 let opener = null; // what had the focus before the panel opened
 
-// What has to be drawn anew when something is chosen.
+// The parts of the page, each with the keys of the address that it depends on.
 const DEPENDS = {
-    matrices: ["mode", "show", "targets"],
+    matrices: ["mode", "show", "targets", "matching"],
     changes: ["from", "change"],
-    machine: ["os", "target", "exactos"],
+    machine: ["os", "target", "exactos", "runs"],
     packages: ["search", "filter"],
     panel: ["cell", "package", "mode"],
+    builds: BUILD_FILTERS.map((name) => `build-${name}`),
 };
 
 async function follow() {
@@ -20,11 +22,13 @@ async function follow() {
     state = readAddress();
     const isOther = snapshot?.tag !== state.snapshot;
     const changed = (part) => isOther || DEPENDS[part].some((key) => before[key] !== state[key]);
+    const focused = document.activeElement;
     const status = document.getElementById("status");
     choice.elements.snapshot.value = state.snapshot;
     choice.elements.mode.value = state.mode;
     document.getElementById("matrix-show").value = state.show;
     document.getElementById("matrix-targets").value = state.targets;
+    document.getElementById("matrix-search").value = state.matching;
     try {
         if (isOther) {
             status.textContent = "Loading …";
@@ -41,9 +45,11 @@ async function follow() {
         if (changed("matrices")) showMatrices(snapshot);
         if (changed("machine")) showMachine(snapshot);
         if (changed("panel")) showPanel(snapshot);
+        else if (changed("builds")) filterBuilds?.();
         if (changed("changes")) await showChanges(snapshot);
         status.textContent = "";
-        if (state.section && state.section !== before.section) document.getElementById(state.section)?.scrollIntoView();
+        refocus(focused);
+        if (state.section && state.section !== before.section) showSection(state.section);
     } catch (error) {
         status.textContent = error.message;
     }
@@ -57,7 +63,8 @@ function showPanel() {
         }
         return;
     }
-    const { title, body } = state.package ? packagePanel(snapshot, state.package) : cellPanel(snapshot, state.cell);
+    const { title, body, filter } = state.package ? packagePanel(snapshot, state.package) : cellPanel(snapshot, state.cell);
+    filterBuilds = filter;
     document.getElementById("panel-title").textContent = title;
     document.getElementById("panel-back").hidden = !(state.package && state.cell);
     document.getElementById("panel-body").replaceChildren(...body.filter(Boolean));
@@ -66,6 +73,15 @@ function showPanel() {
         panel.showModal();
     }
     panel.scrollTop = 0;
+}
+
+// The keyboard goes on from there, too.
+function showSection(id) {
+    const section = document.getElementById(id);
+    if (!section) return;
+    section.scrollIntoView();
+    section.tabIndex = -1;
+    section.focus({ preventScroll: true });
 }
 
 // Closing a package goes back to the list that it was opened from.
@@ -85,16 +101,19 @@ if (choice) {
     listen("host-os", "os");
     listen("host-target", "target");
     document.getElementById("host-exact").addEventListener("change", ({ target }) => go({ exactos: target.checked ? "1" : "" }));
-    document.getElementById("matrix-search").addEventListener("input", () => showMatrices(snapshot));
+    listen("matrix-search", "matching", "input", true);
     document.getElementById("machine-form").addEventListener("submit", (event) => event.preventDefault());
-    for (const link of document.querySelectorAll("nav a[href^='#']")) {
-        link.addEventListener("click", (event) => {
-            event.preventDefault();
-            const section = link.hash.slice(1);
-            go({ section });
-            document.getElementById(section).scrollIntoView();
-        });
-    }
+    // A link within the page changes what it names, and keeps the rest of the selection.
+    document.addEventListener("click", (event) => {
+        const link = event.target.closest("a[href^='#']");
+        if (!link || event.ctrlKey || event.metaKey || event.shiftKey) return;
+        event.preventDefault();
+        const named = link.hash.includes("=")
+            ? { snapshot: DEFAULTS.snapshot, ...Object.fromEntries(new URLSearchParams(link.hash.slice(1))) }
+            : { section: link.hash.slice(1) };
+        go(named);
+        if (named.section) showSection(named.section);
+    });
     panel.addEventListener("cancel", (event) => {
         event.preventDefault();
         leavePanel();

@@ -9,18 +9,18 @@ const NAMES = ["compiler", "os", "target"];
 const orders = new Map(); // title of a matrix to how its rows and columns are sorted
 
 function showMatrices(snapshot) {
-    const words = document.getElementById("matrix-search").value.toLowerCase().trim();
+    const words = state.matching.toLowerCase().trim();
     document.getElementById("matrix-tables").replaceChildren(...MATRICES.map(
         ([rowName, columnName, title]) => element("div", {},
             element("h3", {}, title),
             scroller(title, matrixTable(snapshot, rowName, columnName, title, words)))));
 }
 
-// What is counted: the column of view matrix_cells, how a binary may run there, and words for it.
+// Modes of counting: the column of view matrix_cells, how a binary may run there, and words for both.
 const MODES = {
-    exact: { column: "exact_package_count", states: ["exact"], words: "built for both" },
-    "same-os": { column: "compatible_package_count", states: ["exact", "same os"], words: "that can be used with both, built on the same OS" },
-    compatible: { column: "reusable_package_count", states: ["exact", "same os", "older libc"], words: "that can be used with both" },
+    exact: { label: "exact", column: "exact_package_count", states: ["exact"], words: "built for both" },
+    "same-os": { label: "same OS", column: "compatible_package_count", states: ["exact", "same os"], words: "usable with both, built on the same OS" },
+    compatible: { label: "compatible", column: "reusable_package_count", states: ["exact", "same os", "older libc"], words: "usable with both" },
 };
 // Parts of a compiler, which serve nobody by themselves.
 const RUNTIMES = ["compiler-wrapper", "gcc-runtime"];
@@ -128,19 +128,21 @@ function matrixTable(snapshot, rowName, columnName, title, words) {
     const cellOf = (row, column) => matrixCell(valueOf(row, column), all,
         { [rowName]: row, [columnName]: column }, row === null || column === null);
     const sorter = (part, name, text) => {
-        const button = element("button", { type: "button", title: `Sort by ${text}` }, text);
+        const id = `sort-${title}-${part}-${text}`.replaceAll(" ", "-");
+        const button = element("button", { type: "button", id, title: `Sort by ${text}` }, text);
         button.addEventListener("click", () => {
             const known = orders.get(title) ?? {};
             orders.set(title, { ...known, [part]: known[part] === name ? undefined : name });
             showMatrices(snapshot);
+            refocus(button);
         });
         return button;
     };
     const sortedBy = (part, name) => (order[part] === name && order[part] !== undefined ? "descending" : undefined);
     const what = state.show === "specs" ? "specs built for both" : `packages of it ${MODES[state.mode].words}`;
-    const mode = state.show === "specs" ? "exact" : state.mode;
+    const { label } = MODES[state.show === "specs" ? "exact" : state.mode];
     return element("table", { class: "matrix" },
-        element("caption", {}, `${title}, ${mode}: ${what.replace(" of it", ` of ${snapshot.tag}`)}, of ${number(all)}. – is none.`),
+        element("caption", {}, `${title}, ${label}: ${what.replace(" of it", ` of ${snapshot.tag}`)}, of ${number(all)}. – is none.`),
         element("thead", {}, element("tr", {},
             element("th", { scope: "col" }, rowName),
             ...[...columns, null].map((column) => element("th",
@@ -185,7 +187,7 @@ function cellPanel(snapshot, key) {
     return {
         title: names.filter(Boolean).join(" × ") || "All packages",
         body: [
-            element("p", {}, `${share(packages.length, snapshot.expected_package_count).replace(" (", " packages (")} of ${snapshot.tag}, ${state.mode}.`),
+            element("p", {}, `${share(packages.length, snapshot.expected_package_count).replace(" (", " packages (")} of ${snapshot.tag}, ${MODES[state.mode].label}.`),
             packages.length ? list(packages, () => null) : element("p", { class: "note" }, "None."),
             snapshot.unreadable_package_count ? element("p", { class: "note" }, `${counted(snapshot.unreadable_package_count, "package")} could not be read.`) : null,
             missing.length ? element("details", { class: "missing-names" },

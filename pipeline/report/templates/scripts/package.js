@@ -8,6 +8,7 @@ function packagePanel(snapshot, name) {
     const row = snapshot.packages.find((one) => one.package === name);
     const history = element("div", {}, element("p", { class: "note", role: "status" }, "Loading the history …"));
     showHistory(history, name);
+    const builds = row ? buildsOf(snapshot, name, specs) : null;
     const link = element("a", { href: PACKAGE_PAGE + encodeURIComponent(name), rel: "noreferrer" }, "Recipe at packages.spack.io");
     return {
         title: name,
@@ -16,13 +17,14 @@ function packagePanel(snapshot, name) {
                 ? `${snapshot.tag}: newest version ${row.newest_version}; ${counted(row.spec_count, "spec")} in `
                     + `${row.covered_count} of ${snapshot.environment_count} environments; stacks ${row.stacks.join(", ") || "none"}. `
                 : `${snapshot.tag} has no spec of it. `, link),
-            ...(row ? buildsOf(snapshot, name, specs) : []),
+            ...(builds?.body ?? []),
             element("h3", {}, "History"), history,
         ],
+        filter: builds?.filter,
     };
 }
 
-// What all builds have in common is said once, and only the differences in the rows.
+// What all builds have in common is shown once, only the differences in the rows.
 function buildsOf(snapshot, name, specs) {
     const common = (value) => new Set(specs.map(value)).size === 1;
     const shared = specs[0].variants.filter((variant) => specs.every((spec) => spec.variants.includes(variant)));
@@ -38,47 +40,58 @@ function buildsOf(snapshot, name, specs) {
     ].map((column) => ({ value: column.text, cell: (spec) => column.text(spec) || "–", ...column }));
     const differing = columns.filter((column) => !common(column.text));
     const facts = columns.filter((column) => common(column.text) && column.title !== "variants" && column.text(specs[0]) !== "–");
-    const hash = { title: "hash", value: (spec) => spec.hash, cell: (spec) => hashCell(snapshot, spec) };
-    const shown = { compiler: "", os: "", target: "", stack: "", variant: "" };
-    const valuesOf = (spec) => ({ compiler: [spec.compiler], os: [spec.os], target: [spec.target], stack: spec.stacks,
-        variant: spec.variants.filter((variant) => !shared.includes(variant)) });
+    const hash = { title: "hash", value: (spec) => spec.hash, cell: (spec) => hashCell(snapshot, spec), kind: "hash" };
+    const valuesOf = (spec) => ({ hash: [shortHash(spec)], compiler: [spec.compiler], os: [spec.os], target: [spec.target],
+        stack: spec.stacks, variant: spec.variants.filter((variant) => !shared.includes(variant)) });
     const table = sortedTable({
         label: `Specs of ${name}`,
         kind: "cards-when-narrow",
         caption: (count) => `${number(count)} of ${counted(specs.length, "spec")} of ${name} in ${snapshot.tag}`
-            + (snapshot.is_newest ? "." : ", with the first letters of their hashes; whole ones are in the database."),
+            + (snapshot.is_newest ? "." : ", with prefixes of their hashes; the database has whole ones."),
         columns: [hash, ...differing],
         rows: specs,
         sort: { column: differing.find(({ title }) => title === "environment") ?? hash, falling: false },
     });
-    const filters = Object.keys(shown).map((key) => {
+    const choices = BUILD_FILTERS.map((key) => {
         const values = [...new Set(specs.flatMap((spec) => valuesOf(spec)[key]))].sort(compare);
         if (values.length < 2) return null;
-        return choiceOf(key, [["", "all"], ...values.map((value) => [value, value])], "", (value) => {
-            shown[key] = value;
-            table.update(specs.filter((spec) => Object.entries(shown).every(([one, wanted]) => !wanted || valuesOf(spec)[one].includes(wanted))));
-        });
-    });
-    const dependencies = element("div", {});
-    return [
+        return choiceOf(key, [["", "all"], ...values.map((value) => [value, value])], "",
+            (value) => go({ [`build-${key}`]: value }), `build-${key}`);
+    }).filter(Boolean);
+    const filter = () => {
+        for (const select of choices.map((choice) => choice.querySelector("select"))) select.value = state[select.id];
+        table.update(specs.filter((spec) => BUILD_FILTERS.every((key) =>
+            !state[`build-${key}`] || valuesOf(spec)[key].includes(state[`build-${key}`]))));
+    };
+    filter();
+    const body = [
         element("h3", {}, specs.length > 1 ? "Builds" : "Build"),
         facts.length || shared.length ? element("dl", { class: "common" },
             ...facts.map((column) => element("div", {}, element("dt", {}, column.title), element("dd", {}, column.text(specs[0]) || "–"))),
-            shared.length ? element("div", {}, element("dt", {}, specs.length > 1 ? "variants of all" : "variants"), element("dd", {}, shared.join(" "))) : null) : null,
-        element("div", { class: "controls" }, ...filters.filter(Boolean)),
+            shared.length ? element("div", {}, element("dt", {}, specs.length > 1 ? "common variants" : "variants"), element("dd", {}, shared.join(" "))) : null) : null,
+        element("div", { class: "controls" }, ...choices),
         table.box,
-        dependencies,
     ];
+    return { body, filter };
 }
 
+// As many letters as every snapshot has, so that a link lasts.
+const shortHash = (spec) => spec.hash.slice(0, 7);
+
 function hashCell(snapshot, spec) {
-    return element("span", {}, copyable(spec.hash, `hash of ${spec.package}`),
-        element("details", { class: "install", ontoggle: (event) => fillInstall(event.target, snapshot, spec) }, element("summary", {}, "install")));
+    const address = addressOf({ ...DEFAULTS, snapshot: snapshot.tag, package: spec.package, "build-hash": shortHash(spec) });
+    const hash = copyable(spec.hash, `hash of ${spec.package}`);
+    hash.append(element("a", { class: "copy", href: address, "aria-label": `Link to build ${shortHash(spec)}` }, "link"));
+    const summary = hasDependencies(snapshot) ? "install, dependencies" : "install";
+    return element("span", {}, hash,
+        element("details", { class: "install", ontoggle: (event) => fillInstall(event.target, snapshot, spec) }, element("summary", {}, summary)));
 }
+
+const hasDependencies = (snapshot) => page.dependencies.includes(snapshot.tag);
 
 function fillInstall(details, snapshot, spec) {
     if (details.childElementCount > 1) return;
-    // Whoever made the tag of a public snapshot otherwise knows the address of their own mirror.
+    // A tag of another form is of somebody's own mirror.
     const isPublic = snapshot.kind !== "other";
     const mirror = isPublic ? `${PUBLIC_CACHE}/${snapshot.tag}` : "URL-OF-YOUR-MIRROR";
     const commands = [
@@ -88,13 +101,13 @@ function fillInstall(details, snapshot, spec) {
     ];
     details.append(
         ...commands.map((command) => copyable(command, command)),
-        element("p", { class: "note" }, isPublic ? "The public cache's address; put your own mirror's in its place if this snapshot is from there."
-            : "Put your mirror's address into the first command."),
-        ...(page.dependencies.includes(snapshot.tag) ? [element("div", { class: "tree" }, element("button", { type: "button",
-            onclick: (event) => showDependencies(event.target.parentElement, snapshot, spec) }, "Show what it needs"))] : []));
+        element("p", { class: "note" }, isPublic ? "This is the URL of the public cache; if the snapshot is from another mirror, use that one's."
+            : "Put your mirror's URL into the first command."),
+        ...(hasDependencies(snapshot) ? [element("div", { class: "tree" }, element("button", { type: "button",
+            onclick: (event) => showDependencies(event.target.parentElement, snapshot, spec) }, "Show dependencies"))] : []));
 }
 
-// What a spec links to or runs, as a tree: each with whether the snapshot has it.
+// The link and run dependencies of a spec as a tree, each with whether the snapshot has it.
 async function showDependencies(box, snapshot, spec) {
     box.replaceChildren(element("p", { class: "note", role: "status" }, "Loading …"));
     try {
@@ -107,7 +120,7 @@ async function showDependencies(box, snapshot, spec) {
                 const found = row.dependency === null ? null : bySpec[row.dependency];
                 const label = found
                     ? mark("✓", `${row.dependency_name} ${found.version} /${found.hash.slice(0, 7)}`, "exact")
-                    : row.is_external ? mark("○", `${row.dependency_name}, external: the host provides it`, "quiet")
+                    : row.is_external ? mark("○", `${row.dependency_name}, external: provided by the host`, "quiet")
                         : mark("✕", `${row.dependency_name}, not in the snapshot`, "lags");
                 if (!found || !needs.has(row.dependency)) return element("li", {}, label);
                 const details = element("details", {}, element("summary", {}, label));
@@ -116,7 +129,7 @@ async function showDependencies(box, snapshot, spec) {
             }));
         };
         const tree = branch(bySpec.findIndex((one) => one.hash === spec.hash));
-        box.replaceChildren(tree.childElementCount ? tree : element("p", { class: "note" }, "It needs nothing where it is used."));
+        box.replaceChildren(tree.childElementCount ? tree : element("p", { class: "note" }, "It has no link or run dependencies."));
     } catch (error) {
         box.replaceChildren(element("p", { class: "warning" }, error.message));
     }
@@ -151,11 +164,11 @@ function historyStrips(name, runs) {
     };
     const words = (ofOne) => ofOne.map((run) => {
         const last = run.first + run.length - 1;
-        return `${run.version} ${run.length > 1 ? `${page.history[run.first]} to ${page.history[last]}` : page.history[run.first]}`;
+        return `${run.version} ${run.length > 1 ? `from ${page.history[run.first]} to ${page.history[last]}` : `in ${page.history[run.first]}`}`;
     }).join("; ");
     return scroller(`Environments of ${name}`, element("table", { class: "strips" },
-        element("caption", {}, `Newest version of ${name} in each environment, a box for each of ${counted(page.history.length, "snapshot")}, oldest first; `
-            + "the shade changes with the version, and an empty box is a snapshot without it."),
+        element("caption", {}, `Newest version of ${name} in each environment, with a box for each of ${counted(page.history.length, "snapshot")}: by date, then those without a date. `
+            + "The colour changes with the version; an empty box is a snapshot without the package."),
         element("thead", {}, element("tr", {}, ...["environment", "snapshots", "versions"].map((title) => element("th", { scope: "col" }, title)))),
         element("tbody", {}, ...environments.map(([key, ofOne]) => element("tr", {},
             element("th", { scope: "row" }, key),

@@ -1,4 +1,4 @@
-// What else there is of one snapshot: stacks, and configurations that are built more than once.
+// Other parts of one snapshot: stacks, and configurations that are built more than once.
 
 const OVERLAP_STACKS = 60; // more make a table that nobody reads
 
@@ -20,7 +20,7 @@ function showStacks(snapshot) {
     box.replaceChildren(
         sortedTable({
             label: "Stacks",
-            caption: () => `What each stack of ${snapshot.tag} holds, and what no other stack but root has; `
+            caption: () => `Contents of each stack of ${snapshot.tag}, and what no other stack but root has; `
                 + "a cell is a package on an operating system and target.",
             columns,
             rows: snapshot.stacks,
@@ -30,7 +30,7 @@ function showStacks(snapshot) {
         snapshot.overlap.length
             ? scroller("Overlap", overlapTable(snapshot))
             : element("p", {}, snapshot.stacks.length > 1
-                ? "No two stacks share a package, or there are more than 200, whose overlap is left out."
+                ? "No two stacks share a package, or there are more than 200 stacks, for which overlap is left out."
                 : "There is only one stack."));
 }
 
@@ -53,7 +53,7 @@ function overlapTable(snapshot) {
     };
     const part = snapshot.stacks.length > OVERLAP_STACKS ? ` The ${OVERLAP_STACKS} largest of ${number(snapshot.stacks.length)} stacks.` : "";
     return element("table", { class: "matrix" },
-        element("caption", {}, `Packages that two stacks of ${snapshot.tag} share, and their share of the packages of either. – is none.${part}`),
+        element("caption", {}, `Packages that two stacks of ${snapshot.tag} share, and their percentage of all packages in either. – is none.${part}`),
         element("thead", {}, element("tr", {}, element("th", { scope: "col" }, "stack"),
             ...stacks.map((stack) => element("th", { scope: "col", class: "slim" }, stack)))),
         element("tbody", {}, ...stacks.map((stack) => element("tr", {},
@@ -69,19 +69,19 @@ function showDuplicates(snapshot) {
     const columns = [
         { title: "package", value: (row) => row.package, cell: (row) => packageLink(row.package) },
         countColumn("configurations", "build_count"),
-        countColumn("specs of them", "spec_count"),
-        countColumn("beyond the first", "surplus_spec_count"),
+        countColumn("specs", "spec_count"),
+        countColumn("specs beyond the first", "surplus_spec_count"),
         countColumn("differ in a dependency", "dependency_surplus_count"),
         countColumn("waste", "build_only_surplus_count"),
-        countColumn("not known", "unknown_surplus_count"),
+        countColumn("unknown", "unknown_surplus_count"),
         { title: "dependencies that differ", value: (row) => row.differing_dependencies.join(" "), kind: "wrap",
             cell: (row) => row.differing_dependencies.join(", ") || "–" },
     ];
     box.replaceChildren(sortedTable({
         label: "Several builds of one configuration",
-        caption: (count) => `${counted(count, "package")} of ${snapshot.tag} with specs that are equal in everything but the `
-            + "hash, most first. Those that differ in a dependency serve different users; those equal in all that they link "
-            + "and run, and built anew for a build dependency only, are waste. Pages do not tell the dependencies.",
+        caption: (count) => `${counted(count, "package")} of ${snapshot.tag} with specs that differ only in their hash. `
+            + "Specs with different link or run dependencies serve different users; those rebuilt only for a changed build "
+            + "dependency are waste. Pages do not list dependencies, so theirs are unknown.",
         columns,
         rows: snapshot.duplicates,
         sort: { column: columns[3], falling: true },
