@@ -36,12 +36,12 @@ class Table:
 
     @cached_property
     def schema(self) -> pl.Schema:
-        """The columns' names and types, in order."""
+        """Return the columns' names and types, in order."""
         return pl.Schema({column.name: column.dtype for column in self.columns})
 
     @cached_property
     def empty(self) -> pl.DataFrame:
-        """The table without rows."""
+        """Return the table without rows."""
         return self.schema.to_frame()
 
     def conform(self, frame: pl.DataFrame) -> pl.DataFrame:

@@ -40,12 +40,12 @@ class Node:
 
     @property
     def hash(self) -> str:
-        """The hash, which is the key in newer lock files."""
+        """Return the hash, which is the key in newer lock files."""
         return make_hash(self.number)
 
     @property
     def build_hash(self) -> str:
-        """The key in versions 2 and 3."""
+        """Return the key in versions 2 and 3."""
         return make_hash(self.number + 1000)
 
 

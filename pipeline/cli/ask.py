@@ -127,7 +127,7 @@ target_option = click.option(
     "--target", default=None, help="The host's CPU target, as zen4.  [default: this machine's]"
 )
 libc_option = click.option(
-    "--libc", default=None, help="Version of the host's glibc, for an OS not known here."
+    "--libc", default=None, help="Version of the host's glibc, for an unknown OS."
 )
 exact_os_option = click.option(
     "--exact-os", is_flag=True, help="Only binaries built on the same OS."

@@ -40,7 +40,7 @@ class Index:
 
     @property
     def name(self) -> str:
-        """The path below the mirror of the index, or of the manifest that names it."""
+        """Return the path below the mirror of the index, or of the manifest that names it."""
         name = INDEXES[self.layout]
         if self.view is None:
             return name
@@ -49,12 +49,12 @@ class Index:
 
     @property
     def url(self) -> str:
-        """The URL of that file."""
+        """Return the URL of that file."""
         return f"{self.base}/{self.name}"
 
     @property
     def path(self) -> str:
-        """The path of that file in the tree."""
+        """Return the path of that file in the tree."""
         return self.path_of(self.name)
 
     def path_of(self, name: str) -> str:

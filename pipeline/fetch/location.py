@@ -55,17 +55,17 @@ class Location:
 
     @property
     def own_url(self) -> str:
-        """The URL itself, parsed as that of a mirror."""
+        """Return the URL itself, parsed as that of a mirror."""
         return self.url.rstrip("/")
 
     @property
     def base(self) -> str:
-        """The URL of the mirror or of the top of the cache, if a file or folder in it was given."""
+        """Return the URL of the mirror, or of the cache's top folder, that has the given file."""
         return self.own_url if is_registry(self.url) else split_mirror(self.url).base
 
     @property
     def may_have_list(self) -> bool:
-        """Whether this may be the top of a cache with a list of snapshots."""
+        """Return whether this may be the top of a cache with a list of snapshots."""
         is_one_index = split_mirror(self.url).layout is not None
         return not (is_registry(self.url) or is_one_index or self.options.views)
 

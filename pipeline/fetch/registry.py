@@ -69,7 +69,7 @@ class Repository:
 
     @property
     def scope(self) -> str:
-        """The scope of a token for pulling."""
+        """Return the scope of a token for pulling."""
         return f"repository:{self.name}:pull"
 
     def manifest_url(self, tag: str) -> str:

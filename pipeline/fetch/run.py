@@ -57,7 +57,7 @@ class Unit:
 
     @property
     def folder(self) -> str:
-        """The mirror's folder in the tree."""
+        """Return the mirror's folder in the tree."""
         return self.indexes[0].folder
 
 

@@ -21,7 +21,6 @@ OCI_SCHEMES = {"oci": "https", "oci+http": "http"}
 SUPPORTED = "http://, https://, s3://, gs://, az://, oci:// or oci+http://"
 PUBLIC_BUCKET = "spack-binaries"
 PUBLIC_HOST = "https://binaries.spack.io"
-MAX_PORT = 65_535
 
 LOGIN = re.compile(r"//[^/@\s]*@")
 # What may follow a mirror's URL: an index, its manifest, a blob, or a folder on their path.

@@ -184,7 +184,7 @@ def with_days(trend: pl.DataFrame) -> pl.DataFrame:
 
 
 def widen(cells: list[dict[str, Any]], row: str, column: str, title: str) -> Matrix:
-    """Return as a matrix those cells of view matrix_cells that are of these two names."""
+    """Return the cells of view matrix_cells for two dimensions as a matrix."""
     (absent,) = {"compiler", "os", "target"} - {row, column}
     cells = [cell for cell in cells if cell[absent] is None]
     return Matrix(
@@ -198,7 +198,7 @@ def widen(cells: list[dict[str, Any]], row: str, column: str, title: str) -> Mat
 
 
 def headlines(facts: dict[str, Any]) -> list[str]:
-    """Return the four lines that the command prints of the reports."""
+    """Return the four lines on the reports that the command prints."""
     totals, newest = facts["totals"], facts["newest"]
     lines = [
         f"read:     {sources_text(totals)} of {counted(totals['snapshot_count'], 'snapshot')}: "
@@ -240,5 +240,5 @@ def sources_text(totals: dict[str, Any]) -> str:
 
 
 def as_dicts(rows: Rows) -> list[dict[str, Any]]:
-    """Return rows by column name."""
+    """Return rows as mappings by column name."""
     return [dict(zip(rows.columns, row, strict=True)) for row in rows.values]

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class LockFacts:
-    """What a snapshot holds of one lock file.
+    """The share of one lock file that a snapshot holds.
 
     `warning` says why its hashes match none of newer caches, if so. `sizes` are the bytes of the
     cached specs whose size is known. `incomplete_roots` and `to_build` are rows of macro

@@ -64,7 +64,7 @@ class ConcreteSpec:
 
 @dataclass(frozen=True)
 class Judgement:
-    """Whether a spec satisfies another; None: unknown, for the given reason.
+    """The answer whether a spec satisfies another; None: unknown, with the reason.
 
     `part` names what decided: package, version, variants, compiler, platform, os,
     target, hash, flags, namespace or dependency.
@@ -118,7 +118,7 @@ def judgements(asked: Node, spec: ConcreteSpec) -> Iterator[Judgement]:
         yield told(spec.hash.startswith(asked.hash), "hash")
     if asked.namespace is not None:
         same = None if spec.namespace is None else asked.namespace == spec.namespace
-        yield told(same, "namespace", "namespaces are not known here")
+        yield told(same, "namespace", "namespaces are unknown")
     if asked.versions:
         yield told(
             any_holds(asked.versions, spec.version), "version", "only git tells of git versions"
@@ -142,7 +142,7 @@ def flag_judgements(asked: Node, spec: ConcreteSpec) -> Iterator[Judgement]:
     """Judge compiler flags: the spec needs to have all requested ones."""
     for key, value in asked.flags:
         if spec.flags is None:
-            yield told(None, "flags", "compiler flags are not known here")
+            yield told(None, "flags", "compiler flags are unknown")
         else:
             own = next((flags for flags in spec.flags if flags.startswith(f"{key}=")), "")
             found = own.partition("=")[2].split()
@@ -192,7 +192,7 @@ def judge_dependency(edge: Edge, spec: ConcreteSpec) -> Judgement:
     closure, needs = spec.closure(), spec.needs()
     name = edge.node.name or "a dependency"
     if closure is None or needs is None:
-        return told(None, "dependency", f"^{name}: dependencies are not known here")
+        return told(None, "dependency", f"^{name}: dependencies are unknown")
     builds = [need for need in needs if "build" in need.deptypes]
     return disjunction(
         (judge_need(edge, need) for need in (*closure, *builds)), told(False, "dependency")
@@ -213,7 +213,7 @@ def judge_need(edge: Edge, need: Need) -> Judgement:
     if not is_named:
         if asked == Node(name=asked.name):
             return YES
-        return told(None, part, f"^{asked.name}: attributes of a virtual package can't be told")
+        return told(None, part, f"^{asked.name}: attributes of a virtual package are unknown")
     if need.spec is not None:
         judged = judge(asked, need.spec)
         return judged if judged.answer else told(judged.answer, part, judged.reason)
@@ -224,7 +224,7 @@ def judge_by_name(
     asked: Node, name: str, spec_hash: str | None, version: str | None, part: str
 ) -> Iterator[Judgement]:
     """Judge a dependency of which only the name, hash and perhaps version are known."""
-    reason = f"{name}: its attributes are not known here"
+    reason = f"{name}: its attributes are unknown"
     if asked.hash is not None:
         has_hash = None if spec_hash is None else spec_hash.startswith(asked.hash)
         yield told(has_hash, part, reason)
@@ -247,7 +247,7 @@ def judge_direct(edge: Edge, spec: ConcreteSpec) -> Judgement:
     candidates = [judge_need(edge, need) for need in needs or ()] + [
         judge_compiler(edge, compiler) for compiler in spec.compilers if compiler.name not in names
     ]
-    untold = told(None, part, f"%{name or ''}: dependencies are not known here")
+    untold = told(None, part, f"%{name or ''}: dependencies are unknown")
     otherwise = untold if needs is None and not is_compiler else told(False, part)
     judged = disjunction(candidates, otherwise)
     return judged if judged.answer else replace(judged, part=part)
@@ -264,7 +264,7 @@ def judge_compiler(edge: Edge, compiler: Compiler) -> Judgement:
     is_known = (language is not None or not edge.virtuals) and set(edge.deptypes) <= {"build"}
     return conjunction(
         [
-            told(is_known or None, part, "compilers by language are not known here"),
+            told(is_known or None, part, "compilers by language are unknown"),
             *judge_by_name(asked, compiler.name, None, compiler.version, part),
         ]
     )

@@ -32,17 +32,17 @@ class Version:
 
     @property
     def is_git(self) -> bool:
-        """Whether it names a commit, branch or tag."""
+        """Return whether it names a commit, branch or tag."""
         return bool(GIT.match(self.text))
 
     @property
     def standard(self) -> str:
-        """The version that it stands for; empty for a git version that stands for none."""
+        """Return the version that it stands for; empty for a git version that stands for none."""
         return self.text.partition("=")[2] if self.is_git else self.text
 
     @cached_property
     def order(self) -> Order:
-        """The sort key by Spack's comparison of versions; 1.01 and 1.1 are equal."""
+        """Return the sort key by Spack's comparison of versions; 1.01 and 1.1 are equal."""
         return order_of(self.standard)
 
 
@@ -134,7 +134,7 @@ class VersionRange:
 
     @property
     def is_empty(self) -> bool:
-        """Whether no version is in it, because its ends are swapped."""
+        """Return whether no version is in it, because its ends are swapped."""
         return bool(self.low and self.high and after(order_of(self.high)) <= order_of(self.low))
 
     def holds(self, version: Version) -> bool | None:

@@ -114,7 +114,7 @@ class Tally:
 
     @property
     def pct(self) -> float:
-        """The percentage of roots that are present; 100 if there are none."""
+        """Return the percentage of roots that are present; 100 if there are none."""
         return 100 * self.present / self.root_count if self.root_count else 100.0
 
     def __str__(self) -> str:
@@ -191,7 +191,7 @@ def stacks_of(connection: duckdb.DuckDBPyConnection, tag: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Lacking:
-    """Whether a spec meets some rules, and the rules that it does not meet, or may not meet."""
+    """The rules that a spec does not meet, or may not meet; the answer whether it meets all."""
 
     answer: bool | None
     rules: list[Rule]

@@ -56,7 +56,7 @@ class Share:
 
     @property
     def pct(self) -> float:
-        """The percentage of specs that are cached; 100 if there are none."""
+        """Return the percentage of specs that are cached; 100 if there are none."""
         return 100 * self.cached_count / self.spec_count if self.spec_count else 100.0
 
     def __str__(self) -> str:

@@ -41,12 +41,12 @@ class View:
 
     @property
     def name(self) -> str:
-        """The bare name, which is the file's stem and unique in both schemas."""
+        """Return the bare name, which is the file's stem and unique in both schemas."""
         return self.file.stem
 
     @property
     def path(self) -> str:
-        """The name in SQL, qualified if not in the main schema."""
+        """Return the name in SQL, qualified if not in the main schema."""
         return self.name if self.schema == "main" else f"{self.schema}.{self.name}"
 
 

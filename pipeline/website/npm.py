@@ -37,17 +37,17 @@ class Package:
 
     @property
     def spec(self) -> str:
-        """The package and version, as npm writes them."""
+        """Return the package and version, as npm writes them."""
         return f"{self.name}@{self.version}"
 
     @property
     def tarball(self) -> str:
-        """The file name that `npm pack` uses."""
+        """Return the file name that `npm pack` uses."""
         return f"{self.name.removeprefix('@').replace('/', '-')}-{self.version}.tgz"
 
     @property
     def folder(self) -> str:
-        """The folder of its files below the website's `lib`."""
+        """Return the folder of its files below the website's `lib`."""
         return self.name.rpartition("/")[2]
 
 

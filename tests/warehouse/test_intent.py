@@ -114,9 +114,9 @@ def test_pages_can_not_tell_dependencies(tmp_path: Path) -> None:
     )
 
     assert [(found.state, found.reason) for found in states] == [
-        ("unknown", "dependency: ^mpich: dependencies are not known here"),
+        ("unknown", "dependency: ^mpich: dependencies are unknown"),
         ("missing", "version"),
-        ("unknown", "flags: compiler flags are not known here"),
+        ("unknown", "flags: compiler flags are unknown"),
     ]
 
 

@@ -129,7 +129,7 @@ class LockNode:
 
     @property
     def hash(self) -> str:
-        """The spec's hash; it is the key, unless the lock file has both."""
+        """Return the spec's hash; it is the key, unless the lock file has both."""
         return self.node.hash or self.key
 
 
@@ -143,7 +143,7 @@ class LockFile:
 
     @property
     def has_dag_hashes(self) -> bool:
-        """Whether its hashes are those of caches since Spack 0.18."""
+        """Return whether its hashes are those of caches since Spack 0.18."""
         return self.version >= FIRST_WITH_DAG_HASHES
 
 

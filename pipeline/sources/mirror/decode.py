@@ -114,7 +114,7 @@ class SpecCollector:
         """Add the records of one index, or reject it whole."""
         mirror = file.mirror
         if mirror is None:
-            raise ValueError(f"{file.page} is no index")
+            raise ValueError(f"{file.page} is not an index")
         try:
             check_place(mirror)
             records, repeated = read_index(file)

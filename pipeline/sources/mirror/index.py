@@ -78,7 +78,7 @@ class Edge(msgspec.Struct, frozen=True):
 
     @property
     def deptypes(self) -> tuple[str, ...]:
-        """The dependency types; without any, all of them, as in Spack."""
+        """Return the dependency types; without any, all of them, as in Spack."""
         return self.parameters.deptypes or self.type or DEPTYPES
 
 

@@ -73,12 +73,12 @@ class Blob(msgspec.Struct, frozen=True, rename="camel"):
 
     @property
     def name(self) -> str:
-        """The path of the blob below the mirror."""
+        """Return the path of the blob below the mirror."""
         return f"blobs/{self.checksum_algorithm}/{self.checksum[:2]}/{self.checksum}"
 
     @property
     def version(self) -> int:
-        """The version of the index in the blob; 0 if it is not an index."""
+        """Return the version of the index in the blob; 0 if it is not an index."""
         match = MEDIA_TYPE.fullmatch(self.media_type)
         return int(match[1]) if match else 0
 

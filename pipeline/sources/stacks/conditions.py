@@ -29,12 +29,12 @@ REGEX_FORMS = {"search": "{}", "match": r"\A(?:{})", "fullmatch": r"\A(?:{})\z"}
 
 
 class ConditionError(Exception):
-    """A condition has something that is not known here."""
+    """A condition uses something that is not supported here."""
 
 
 @dataclass(frozen=True)
 class Machine:
-    """What conditions may ask of the machine at hand; None: it can't be told."""
+    """The attributes of this machine that conditions may use; None: unknown."""
 
     platform: str
     os: str | None
@@ -43,7 +43,7 @@ class Machine:
     environment: Mapping[str, str]
 
     def variables(self) -> dict[str, str | None]:
-        """Return the variables that are text."""
+        """Return the variables whose values are text."""
         return {
             "platform": self.platform,
             "os": self.os,
@@ -55,11 +55,11 @@ class Machine:
     def satisfies(self, asked: str) -> bool:
         """Return whether the machine's architecture satisfies an abstract spec."""
         if self.os is None:
-            raise ConditionError("this machine's os can't be told")
+            raise ConditionError("this machine's os is unknown")
         try:
             node = parse_spec(asked)
         except SpecSyntaxError as error:
-            raise ConditionError(f"{asked!r} is no spec") from error
+            raise ConditionError(f"{asked!r} is not a spec") from error
         own = ConcreteSpec("", "", "", (), self.platform, self.os, self.target, frozenset())
         judged = judge(node, own)
         if judged.answer is None:
@@ -68,7 +68,7 @@ class Machine:
 
 
 def this_machine() -> Machine:
-    """Return what this machine tells conditions."""
+    """Return the attributes of this machine."""
     return Machine(
         platform.system().lower(),
         this_os(),
@@ -105,7 +105,7 @@ class Evaluation:
         self.variables = machine.variables()
 
     def value(self, node: ast.expr) -> Any:
-        """Return the value of an expression: text, a truth, a number, None, or a list of these."""
+        """Return the value of an expression: text, boolean, number, None, or a list of these."""
         match node:
             case ast.Constant(value=str() | bool() | int() | float() | None):
                 return node.value
@@ -113,7 +113,7 @@ class Evaluation:
                 return [self.value(element) for element in elements]
             case ast.Name(id=name) if name in self.variables:
                 if self.variables[name] is None:
-                    raise ConditionError(f"this machine's {name} can't be told")
+                    raise ConditionError(f"this machine's {name} is unknown")
                 return self.variables[name]
             case ast.Name(id="arch" | "architecture"):
                 return self.value(ast.Name(id="arch_str"))
@@ -132,7 +132,7 @@ class Evaluation:
                 return self.machine.environment[name]
             case ast.Call(func=ast.Attribute(value=of, attr=method), args=arguments, keywords=[]):
                 return self.call(of, method, [self.value(argument) for argument in arguments])
-        raise ConditionError(f"{ast.unparse(node)[:80]!r} is not known here")
+        raise ConditionError(f"{ast.unparse(node)[:80]!r} is not supported")
 
     def comparison(self, node: ast.Compare) -> bool:
         """Return whether a chain of comparisons holds."""
@@ -141,14 +141,14 @@ class Evaluation:
             right = self.value(operand)
             compare = COMPARISONS.get(type(operator))
             if compare is None:
-                raise ConditionError(f"{ast.unparse(node)[:80]!r} is not known here")
+                raise ConditionError(f"{ast.unparse(node)[:80]!r} is not supported")
             if not compare(left, right):
                 return False
             left = right
         return True
 
     def call(self, of: ast.expr, method: str, arguments: list[Any]) -> Any:
-        """Return what a method returns."""
+        """Return the result of a method call."""
         match of, method, arguments:
             case ast.Name(id="env"), "get", [str(name)]:
                 return self.machine.environment.get(name)
@@ -163,7 +163,7 @@ class Evaluation:
             return getattr(own, method)(
                 *(tuple(entry) if isinstance(entry, list) else entry for entry in arguments)
             )
-        raise ConditionError(f"{ast.unparse(of)[:80]}.{method} is not known here")
+        raise ConditionError(f"{ast.unparse(of)[:80]}.{method} is not supported")
 
 
 COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
@@ -179,16 +179,16 @@ COMPARISONS: dict[type[ast.cmpop], Callable[[Any, Any], bool]] = {
 def matches(pattern: str, text: str) -> bool:
     """Return whether a pattern is found in a text, in time linear in both.
 
-    Python's own matcher can take for ever on a pattern that somebody else wrote.
+    Python's own matcher can take exponential time on a hostile pattern.
 
     Raises
     ------
     ConditionError
-        It is no pattern, or has what takes more time, as back references.
+        It is not a pattern, or needs more time, like one with back references.
     """
     import polars as pl
 
     try:
         return bool(pl.Series([text]).str.contains(pattern)[0])
     except pl.exceptions.PolarsError as error:
-        raise ConditionError(f"the pattern {pattern!r} is not known here") from error
+        raise ConditionError(f"the pattern {pattern!r} is not supported") from error

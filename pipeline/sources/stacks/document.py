@@ -86,7 +86,7 @@ def read_document(data: bytes) -> Value:
 
 
 def bad_yaml(problem: str, line: int) -> PageError:
-    """Return the error for a file that is no YAML."""
+    """Return the error for a file that is not YAML."""
     words = " ".join(printable(problem, keep="\n").split())
     return PageError(RejectCode.BAD_YAML, f"expected YAML, found: {words}", line)
 
@@ -171,7 +171,7 @@ class Builder:
         return value
 
     def entries(self, line: int, depth: int) -> Entries:
-        """Return a mapping; of a key that a merge brings too, its own value counts."""
+        """Return a mapping; its own keys take precedence over merged ones."""
         entries = Entries({}, line)
         merged: list[Value] = []
         while not isinstance(below := next(self.events), yaml.MappingEndEvent):

@@ -1,4 +1,4 @@
-"""Lists of specs to the specs themselves: definitions, references and matrices.
+"""Expand lists of specs: definitions, references and matrices.
 
 The order and repeats are those of Spack (lib/spack/spack/environment/list.py): a definition may
 refer to those above it, several of one name are one list, and a matrix varies its last row first.
@@ -28,7 +28,7 @@ WHEN = "when"
 
 @dataclass(frozen=True)
 class Single:
-    """One spec, or a part of one in a row of a matrix; `doubt` says why it may not be meant."""
+    """One spec, or a part of one in a row of a matrix; `doubt` says why it may not apply."""
 
     text: str
     place: Place
@@ -45,7 +45,7 @@ class Single:
 
 @dataclass(frozen=True)
 class Splice:
-    """A list in the place of a reference to it, its entries with a sigil: `$^name`."""
+    """A list in place of a reference to it, whose entries get its sigil: `$^name`."""
 
     items: Sequence[Item]
     sigil: str = ""
@@ -53,17 +53,17 @@ class Splice:
 
     @cached_property
     def size(self) -> int:
-        """How many combinations it has, and no fewer than 1, as all that has to be walked."""
+        """Return the number of combinations; at least 1, since an empty list is walked, too."""
         return max(1, sum(item.size for item in self.items))
 
     @cached_property
     def steps(self) -> int:
-        """How many parts are made while it is expanded."""
+        """Return the number of parts that its expansion makes."""
         return 1 + sum(item.steps for item in self.items)
 
     @cached_property
     def depth(self) -> int:
-        """By how many lists, one in another, it is expanded."""
+        """Return the depth of nested lists."""
         return 1 + max((item.depth for item in self.items), default=0)
 
     def expand(self, sigil: str = "") -> Iterator[Combination]:
@@ -75,7 +75,7 @@ class Splice:
 
 @dataclass(frozen=True)
 class Matrix:
-    """All combinations of an entry of each row, but those that `excluded` specs match."""
+    """The combinations of an entry of each row, except those that `excluded` specs match."""
 
     rows: Sequence[Splice]
     excluded: Sequence[Single]
@@ -83,7 +83,7 @@ class Matrix:
 
     @cached_property
     def size(self) -> int:
-        """How many combinations it has before any is left out."""
+        """Return the number of combinations before exclusion."""
         size = 1
         for row in self.rows:
             size *= row.size
@@ -91,12 +91,12 @@ class Matrix:
 
     @cached_property
     def steps(self) -> int:
-        """How many parts are made while it is expanded."""
+        """Return the number of parts that its expansion makes."""
         return self.size + sum(row.steps for row in self.rows)
 
     @cached_property
     def depth(self) -> int:
-        """By how many lists, one in another, it is expanded."""
+        """Return the depth of nested lists."""
         return 1 + max(row.depth for row in self.rows)
 
     def expand(self, sigil: str = "") -> Iterator[Combination]:
@@ -112,7 +112,7 @@ class Matrix:
             yield replace(whole, texts=(sigil + texts[0], *texts[1:])).with_doubt(why)
 
     def is_excluded(self, whole: Combination) -> tuple[bool, str | None]:
-        """Return whether a combination is left out, or why that can't be told."""
+        """Return whether a combination is excluded, or why that is unknown."""
         if not self.excluded:
             return False, None
         try:
@@ -127,7 +127,7 @@ Item = Single | Splice | Matrix
 
 @dataclass(frozen=True)
 class Combination:
-    """A spec as the parts that it is combined of, where the first of them stands."""
+    """A spec as its parts, with the place of the first."""
 
     texts: tuple[str, ...]
     place: Place
@@ -139,7 +139,7 @@ class Combination:
         Raises
         ------
         SpecSyntaxError
-            A part is no spec, or has what is not supported.
+            A part is not a spec, or uses unsupported syntax.
         ContradictionError
             The parts exclude each other.
         """
@@ -149,7 +149,7 @@ class Combination:
         return first
 
     def text(self) -> str:
-        """Return the spec as it is written, its parts joined where that says the same."""
+        """Return the spec as written, its parts joined where that means the same."""
         joined = " ".join(self.texts)
         if len(self.texts) == 1:
             return joined
@@ -164,17 +164,17 @@ class Combination:
         return replace(self, doubt=doubt) if doubt and not self.doubt else self
 
     def as_part(self) -> Combination:
-        """Return it as one part of a matrix around it, as Spack joins what is nested."""
+        """Return it as one part of an enclosing matrix, joined as Spack does."""
         return replace(self, texts=(" ".join(self.texts),))
 
 
 def one_line(error: Exception) -> str:
-    """Return the problem that an error names, without the text and the place that it shows."""
+    """Return the problem in an error message, without its quotation of the text."""
     return str(error).split("\n", 1)[0].removeprefix("spec: ").rstrip(":")
 
 
 class Lists:
-    """The named lists of an environment file, by which its specs are read."""
+    """The named lists of an environment file, with which its specs are expanded."""
 
     def __init__(self, scopes: Scopes, machine: Machine) -> None:
         self.scopes = scopes
@@ -196,7 +196,7 @@ class Lists:
     def definition(
         self, file: str, entry: Value, machine: Machine
     ) -> tuple[str, Items | None, str | None]:
-        """Return a definition's name, its list if it applies, and why that may not be so."""
+        """Return a definition's name, its list if it applies, and why it may not apply."""
         if not isinstance(entry, Entries):
             raise wrong_type("definitions: expected a mapping", entry)
         names = [name for name in entry.values if name != WHEN]
@@ -255,7 +255,7 @@ class Lists:
                     raise wrong_type("specs: expected a spec or a matrix", value)
 
     def reference(self, text: str, place: Place) -> Item:
-        """Return what stands in the place of `$name`, `$^name` or `$%name`."""
+        """Return the list that `$name`, `$^name` or `$%name` refers to."""
         name = text[1:]
         sigil = name[:1] if name[:1] in ("^", "%") else ""
         name = name.removeprefix(sigil)
@@ -306,12 +306,12 @@ class Lists:
 
 
 def expand(items: Sequence[Item], place: Place) -> Iterator[Combination]:
-    """Yield the specs of a list that stands at a place.
+    """Yield the specs of the list at `place`.
 
     Raises
     ------
     PageError
-        They are more than `MAX_COMBINATIONS`; then none is expanded.
+        There are more than `MAX_COMBINATIONS`; none is expanded.
     """
     whole = Splice(items)
     check_size(whole, place)
@@ -319,7 +319,7 @@ def expand(items: Sequence[Item], place: Place) -> Iterator[Combination]:
 
 
 def check_size(item: Item, place: Place) -> None:
-    """Refuse too many combinations before any is made, and lists in lists without end."""
+    """Refuse too many combinations, before any is made, and lists nested too deeply."""
     if item.size > MAX_COMBINATIONS:
         raise PageError(
             RejectCode.BAD_VALUE,

@@ -1,4 +1,4 @@
-"""Environment files as sources: which files they are, and what their stacks are called."""
+"""Environment files as sources: how to recognize them, and the names of their stacks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class StackSource:
 
 
 def is_stack_file(path: Path) -> bool:
-    """Return whether a file is meant as an environment file, by its name or by its first key."""
+    """Return whether a file is an environment file, by its name or its first key."""
     if not path.is_file():
         return False
     if path.name == MANIFEST:
@@ -37,5 +37,5 @@ def is_stack_file(path: Path) -> bool:
 
 
 def stack_name(path: Path) -> str:
-    """Return what a file's stack is called: its folder."""
+    """Return the name of a file's stack: its folder."""
     return path_text(path.resolve().parent.name) or "/"

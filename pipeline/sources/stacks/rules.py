@@ -1,4 +1,4 @@
-"""What `packages:` asks of a root: requirements, which bind, and preferences, which are wishes.
+"""The requirements and preferences that section `packages` has for a root.
 
 As Spack has it (lib/spack/spack/solver/requirements.py): a package's own `require` takes the place
 of that of `all`, and likewise `prefer`, `conflict` and `variants`; an entry that asks for another
@@ -21,7 +21,7 @@ MAX_RULES = 10_000  # of a file that are read, far more than anybody writes
 
 @dataclass(frozen=True)
 class Rule:
-    """One thing asked of a package.
+    """A requirement or preference for a package.
 
     `kind` is `one_of`, `any_of` or `conflict` of requirements; of preferences it is the key that
     they stand under. `package` is the one that asks: the root's own, `all`, or a virtual package.
@@ -40,7 +40,7 @@ class Rule:
 
 @dataclass(frozen=True)
 class Rules:
-    """What is asked of one package, and what is wished."""
+    """The requirements and preferences for one package."""
 
     requirements: tuple[Rule, ...] = ()
     preferences: tuple[Rule, ...] = ()
@@ -129,7 +129,7 @@ def provider_rules(package: str | None, packages: dict[str, Any]) -> Iterator[Ru
 
 
 def names_others(package: str, rule: Rule) -> bool:
-    """Return whether a rule asks for another package than the one that it stands under."""
+    """Return whether a rule is about another package than its key."""
     nodes = [parsed(text) for text in rule.specs]
     return bool(nodes) and all(
         node is not None and node.name is not None and node.name != package for node in nodes
@@ -138,7 +138,7 @@ def names_others(package: str, rule: Rule) -> bool:
 
 @lru_cache(maxsize=4096)
 def parsed(text: str) -> Node | None:
-    """Return an abstract spec; None: it can't be read."""
+    """Parse an abstract spec; return None if it is invalid."""
     try:
         return parse_spec(text)
     except SpecSyntaxError:

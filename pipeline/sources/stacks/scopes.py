@@ -1,7 +1,7 @@
 """The configuration of an environment file: its own sections, and those of local includes.
 
-Only `definitions` and `packages` are taken from includes. What can't be had, a URL above all, is
-not guessed: a note says that it may hide something.
+Only `definitions` and `packages` are taken from includes. Others, above all URLs,
+are not guessed: a note says what they may hide.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from pipeline.sources.stacks.document import (
 )
 
 TOP_KEYS = ("spack", "env")  # `env` before Spack 0.18
-# Sections that say nothing of which specs are meant, or of what is asked of packages.
+# Sections that affect neither which specs are intended nor the rules for packages.
 OTHER_SECTIONS = {
     "bootstrap",
     "cdash",
@@ -59,7 +59,7 @@ MAX_NESTING = 10
 
 @dataclass(frozen=True)
 class Place:
-    """Where something stands: the file's name as it is shown, and a line from 1."""
+    """A position: the file's name as shown to users, and a line number from 1."""
 
     file: str
     line: int
@@ -70,11 +70,11 @@ class Place:
 
 @dataclass
 class Scopes:
-    """What an environment file and its includes say.
+    """The merged configuration of an environment file and its includes.
 
     `definitions` are in Spack's order, each with the file that it is from: the file's own before
-    those that it includes. `packages` is the merged section. `unread` names the includes that could
-    not be had, `notes` says that and all else that was left out.
+    those that it includes. `packages` is the merged section. `unread` names the includes that were
+    unavailable; `notes` has these and everything else that was left out.
     """
 
     specs: Value | None = None
@@ -91,7 +91,7 @@ def read_scopes(path: Path, name: str, machine: Machine) -> Scopes:
     Raises
     ------
     PageError
-        The file itself can't be read, or is no environment file.
+        The file itself can't be read, or is not an environment file.
     """
     document = read_document(read_file(path))
     key = next(
@@ -127,12 +127,12 @@ def wrong_type(expected: str, found: Value) -> PageError:
 
 
 def read_file(path: Path) -> bytes:
-    """Read a file that somebody may have made to be hard to read.
+    """Read a file that may be hostile.
 
     Raises
     ------
     PageError
-        It is no regular file, can't be read, or is too large.
+        It is not a regular file, can't be read, or is too large.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
@@ -145,13 +145,13 @@ def read_file(path: Path) -> bytes:
 
 
 def toolchain_names(section: Value | None) -> Iterator[str]:
-    """Yield the names that a file gives to sets of compilers."""
+    """Yield the names of the toolchains that a file defines."""
     if isinstance(section, Entries):
         yield from section.values
 
 
 class ScopeReader:
-    """One environment file while it is read with its includes."""
+    """Reads one environment file with its includes."""
 
     def __init__(self, path: Path, name: str, machine: Machine) -> None:
         self.folder = path.parent
@@ -162,7 +162,7 @@ class ScopeReader:
         self.open: list[str] = [os.path.realpath(path)]  # files and folders that include each other
 
     def note(self, place: Place, text: str) -> None:
-        """Note what was not taken."""
+        """Record what was ignored."""
         self.scopes.notes.append(f"{place}: {text}")
 
     def take(
@@ -174,11 +174,11 @@ class ScopeReader:
         *,
         is_environment: bool = False,
     ) -> list[dict[str, Any]]:
-        """Take a file's sections; return `packages` of it and of includes, highest first."""
+        """Read a file's sections; return its `packages` and those of includes, highest first."""
         for section, line in sections.lines.items():
             known = section.rstrip(":") in {*OTHER_SECTIONS, *TAKEN_SECTIONS}
             if not known and not (is_environment and section in ("specs", "toolchains")):
-                self.note(Place(name, line), f"section {shown(section)} is not known here")
+                self.note(Place(name, line), f"section {shown(section)} is not supported")
         definitions = sections.values.get("definitions")
         if isinstance(definitions, Items):
             self.scopes.definitions += [(name, entry) for entry in definitions.values]
@@ -200,7 +200,7 @@ class ScopeReader:
         return found
 
     def include(self, folder: Path, name: str, entry: Value, depth: int) -> list[dict[str, Any]]:
-        """Read one entry of `include`; what can't be had is noted."""
+        """Read one entry of `include`; record it if it is unavailable."""
         place = Place(name, entry.line)
         written, is_optional = self.included_path(place, entry)
         if written is None:
@@ -230,7 +230,7 @@ class ScopeReader:
             self.open.pop()
 
     def included_path(self, place: Place, entry: Value) -> tuple[str | None, bool]:
-        """Return the path that an entry names, if it applies, and whether it may be absent."""
+        """Return the path of an entry, if it applies, and whether the file is optional."""
         if isinstance(entry, Text):
             return (None if entry.is_null else entry.text), False
         if not isinstance(entry, Entries):
@@ -246,7 +246,7 @@ class ScopeReader:
             return None, False
         unknown = sorted(entry.values.keys() - INCLUDE_KEYS)
         if unknown:
-            self.miss(place, path.text, f"is not read: {shown(unknown[0])} is not known here")
+            self.miss(place, path.text, f"is not read: {shown(unknown[0])} is not supported")
             return None, False
         when = entry.values.get("when")
         if isinstance(when, Text):
@@ -261,7 +261,7 @@ class ScopeReader:
         return path.text, isinstance(optional, Text) and optional.text.lower() == "true"
 
     def local_path(self, folder: Path, written: str) -> Path | None:
-        """Return the path on disk; None: it is elsewhere, or names what is not known here."""
+        """Return the path on disk; None if it is remote or has an unknown variable."""
         if REMOTE.match(written):
             return None
         known = {
@@ -287,7 +287,7 @@ class ScopeReader:
         return folder / Path(text).expanduser()
 
     def read(self, path: Path, place: Place, written: str, depth: int) -> list[dict[str, Any]]:
-        """Read an included file; one that can't be read is noted."""
+        """Read an included file; record one that can't be read."""
         name = self.name_of(path)
         before = len(self.scopes.definitions)
         try:
@@ -303,12 +303,12 @@ class ScopeReader:
             return []
 
     def name_of(self, path: Path) -> str:
-        """Return what an included file is called: its path as the environment file's is shown."""
+        """Return the name of an included file, in the form of the environment file's."""
         below = os.path.relpath(path, self.folder)
         return path_text(os.path.normpath(self.name_folder / below))
 
     def miss(self, place: Place, written: str, why: str) -> None:
-        """Note an include that could not be had."""
+        """Record an include that is unavailable."""
         self.scopes.unread.append(written)
         self.note(place, f"include {written} {why}; it may hide definitions and requirements")
 
@@ -319,5 +319,5 @@ def is_null(value: Value) -> bool:
 
 
 def settled_packages(packages: dict[str, Any]) -> dict[str, Any]:
-    """Return a section `packages`; what is no mapping of a package is left out."""
+    """Return section `packages` without entries that are not mappings."""
     return {name: entry for name, entry in packages.items() if isinstance(entry, dict)}

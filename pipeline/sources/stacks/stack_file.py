@@ -1,4 +1,4 @@
-"""An environment file to the roots that it intends, each with its place and what is asked of it."""
+"""Read an environment file into the roots that it intends, each with its place and rules."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ GROUP_KEYS = {"group", "specs", "matrix", "exclude", "needs", "override", "expli
 class Root:
     """A spec that a stack intends.
 
-    `number` counts the stack's roots from 1. `doubt` says why it can't be judged whatever a cache
-    holds: it may not be meant, or is no spec that can be read.
+    `number` counts the stack's roots from 1. `doubt` says why it can't be judged, whatever a
+    cache holds: it may not apply, or can't be parsed.
     """
 
     number: int
@@ -55,7 +55,7 @@ class Root:
 
 @dataclass(frozen=True)
 class StackFile:
-    """What an environment file intends; `notes` say what of it was not taken, with the place."""
+    """The contents of an environment file; `notes` say what was ignored, with the place."""
 
     roots: list[Root]
     notes: list[str]
@@ -92,7 +92,7 @@ def read_stack(path: Path, name: str, machine: Machine) -> StackFile:
     Raises
     ------
     PageError
-        It can't be read, is no environment file, or is one that Spack would refuse.
+        It can't be read, is not an environment file, or is one that Spack would refuse.
     """
     scopes = read_scopes(path, name, machine)
     lists = Lists(scopes, machine)
@@ -122,7 +122,7 @@ def read_stack(path: Path, name: str, machine: Machine) -> StackFile:
 
 
 def read_groups(file: str, specs: Value | None, lists: Lists) -> dict[str, Group]:
-    """Return the groups of `specs` by name: what is in none first, then in the file's order."""
+    """Return the groups of `specs` by name: ungrouped specs first, then in the file's order."""
     groups = {DEFAULT_GROUP: Group([], {})}
     if specs is None or is_null(specs):
         return groups
@@ -164,7 +164,7 @@ def read_group(file: str, value: Entries, group: Group, lists: Lists, *, is_name
         )
     doubt = None
     for key in sorted(value.values.keys() - GROUP_KEYS):
-        doubt = f"{Place(file, value.lines[key])}: {shown(key)} is not known here"
+        doubt = f"{Place(file, value.lines[key])}: {shown(key)} is not supported"
         lists.scopes.notes.append(doubt)
     specs = value.values.get("specs")
     if "matrix" in value.values:
@@ -188,7 +188,7 @@ def read_group(file: str, value: Entries, group: Group, lists: Lists, *, is_name
 
 
 def text_of(value: Value | None) -> str | None:
-    """Return a value that is text."""
+    """Return the text of a scalar; None for null and other types."""
     return value.text if isinstance(value, Text) and not value.is_null else None
 
 
@@ -202,7 +202,7 @@ def needed_groups(file: str, specs: Items) -> Iterator[tuple[str, Place]]:
 
 
 def check_needs(file: str, value: Entries, lists: Lists) -> None:
-    """Note `needs` of another form than a list."""
+    """Record a `needs` that is not a list."""
     needs = value.values.get("needs")
     if needs is not None and not isinstance(needs, Items):
         lists.scopes.notes.append(f"{Place(file, needs.line)}: needs: expected a list of groups")

@@ -313,7 +313,7 @@ def test_a_condition_that_is_not_known_leaves_a_doubt(tmp_path: Path) -> None:
     ]
     assert stack.roots[0].doubt is not None
     assert stack.roots[0].doubt.startswith("spack.yaml:4: when ")
-    assert stack.roots[0].doubt.endswith("is not known here")
+    assert stack.roots[0].doubt.endswith("is not supported")
 
 
 @pytest.mark.parametrize(
@@ -392,7 +392,7 @@ def test_what_spack_refuses_is_refused_with_its_line(
 
     if message is None:
         (root,) = read_text(tmp_path, path.read_text(encoding="utf-8")).roots
-        assert root.doubt == "spack.yaml:4: 'include' is not known here"
+        assert root.doubt == "spack.yaml:4: 'include' is not supported"
         return
     with pytest.raises(PageError) as error:
         read_text(tmp_path, text)
@@ -462,8 +462,8 @@ def test_a_group_with_an_unknown_key_leaves_a_doubt(tmp_path: Path) -> None:
         """,
     )
 
-    assert [root.doubt for root in stack.roots] == ["spack.yaml:4: 'only' is not known here"]
+    assert [root.doubt for root in stack.roots] == ["spack.yaml:4: 'only' is not supported"]
     assert stack.notes == [
-        "spack.yaml:4: 'only' is not known here",
+        "spack.yaml:4: 'only' is not supported",
         "spack.yaml:5: needs group 'h', which there is not",
     ]

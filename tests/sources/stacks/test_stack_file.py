@@ -148,12 +148,12 @@ def test_what_an_include_may_hide_is_told(tmp_path: Path) -> None:
         f"spack.yaml:8: include missing/ is not there{hides}",
         "spack.yaml:9: include broken.yaml can't be read: broken.yaml:2: expected YAML, found: "
         f"did not find expected node content{hides}",
-        "circle.yaml:3: section 'specs' is not known here",
+        "circle.yaml:3: section 'specs' is not supported",
         f"circle.yaml:1: include circle.yaml includes itself{hides}",
         f"spack.yaml:11: include $spack/etc is not read: nothing is downloaded{hides}",
-        "spack.yaml:12: include circle.yaml is not read: when 'nothing': 'nothing' is not known "
-        f"here{hides}",
-        f"spack.yaml:14: include circle.yaml is not read: 'never' is not known here{hides}",
+        "spack.yaml:12: include circle.yaml is not read: when 'nothing': 'nothing' is not "
+        f"supported{hides}",
+        f"spack.yaml:14: include circle.yaml is not read: 'never' is not supported{hides}",
     ]
     assert [root.doubt for root in stack.roots] == [
         "no list tools; https://example.org/packages.yaml, not read, may define it"
@@ -178,7 +178,7 @@ def test_sections_that_nobody_knows_are_told(tmp_path: Path) -> None:
 
     assert stack.notes == [
         "spack.yaml:8: 'other' beside 'spack:' is not read",
-        "spack.yaml:6: section 'future' is not known here",
+        "spack.yaml:6: section 'future' is not supported",
     ]
 
 
