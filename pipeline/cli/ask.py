@@ -115,16 +115,16 @@ def query(
 
 
 os_option = click.option(
-    "--os", "host_os", default=None, help="The host's operating system, as ubuntu22.04."
+    "--os", "host_os", default=None, help="The host's operating system, such as ubuntu22.04."
 )
 this_os_option = click.option(
     "--os",
     "host_os",
     default=None,
-    help="The host's operating system, as ubuntu22.04.  [default: this machine's]",
+    help="The host's operating system, such as ubuntu22.04.  [default: this machine's]",
 )
 target_option = click.option(
-    "--target", default=None, help="The host's CPU target, as zen4.  [default: this machine's]"
+    "--target", default=None, help="The host's CPU target, such as zen4.  [default: this machine's]"
 )
 libc_option = click.option(
     "--libc", default=None, help="Version of the host's glibc, for an unknown OS."
@@ -215,8 +215,8 @@ def usable(
 ) -> None:
     """List the binaries of a snapshot that a host can use: of each PACKAGE, or of all packages.
 
-    A binary runs on its target and the descendants of it, on its own OS and, by Spack's rule, on
-    any OS whose C library is not older; --exact-os requires the same OS. With PACKAGE, the exit
+    A binary runs on its target and that target's descendants, on its own OS and, by Spack's rule,
+    on any OS whose C library is not older; --exact-os requires the same OS. With PACKAGE, the exit
     status is 1 if none of them is available.
     """
     from pipeline.warehouse.database import run_query

@@ -125,7 +125,7 @@ def fetch(
 ) -> None:
     """Download a build cache's indexes into a folder that flatten reads.
 
-    URL is the top of a cache with a list of its snapshots, as https://binaries.spack.io, or a
+    URL is the top of a cache with a list of its snapshots, such as https://binaries.spack.io, or a
     single mirror: http://, https://, s3://, gs://, az://, oci:// or oci+http://. Only changed
     files are downloaded again. Other commands work without a network.
     """

@@ -24,7 +24,7 @@ ALL_SNAPSHOTS = "all"
     "--os",
     "host_os",
     callback=readable,
-    help="Only what a host with this operating system can use: of it, or of an older C library.",
+    help="Only what a host with this OS can use: built on it, or on one with an older C library.",
 )
 @click.option("--exact-os", is_flag=True, help="Only what was built on the same OS.")
 @click.option("--target", callback=readable, help="Only what runs on a host with this CPU target.")
