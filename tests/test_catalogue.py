@@ -78,6 +78,6 @@ def test_the_readmes_five_lines_are_what_report_prints(sample: Path, run: Run) -
         assert line in README
 
 
-def test_sql_stands_beside_the_package() -> None:
+def test_the_views_are_found_in_a_checkout() -> None:
     """In a checkout, the views are found."""
     assert SQL_FOLDER == ROOT / "sql"

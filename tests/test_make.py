@@ -72,7 +72,7 @@ def test_every_rule_is_declared_phony_or_is_a_file() -> None:
 @pytest.mark.parametrize(
     "text", ['it\'s "so"', "$HOME $$ $(", "`id`; a & b | c > d # %", "a\\b\\", "a\n\n  ×"]
 )
-def test_query_hands_on_any_text(sample: Path, text: str) -> None:
+def test_query_passes_on_any_text(sample: Path, text: str) -> None:
     """Quotes, dollars, backticks and line ends reach DuckDB unchanged, wherever Q is set."""
     query = "select '{}' as text".format(text.replace("'", "''"))
 
@@ -153,7 +153,7 @@ def test_reports_hold_the_cache_against_stacks(tmp_path: Path) -> None:
     assert "| e4s | 1 of 1 | 100.0 % |" in (out / "reports" / "summary.md").read_text()
 
 
-def test_a_failure_is_a_failure(tmp_path: Path) -> None:
+def test_make_fails_with_its_command(tmp_path: Path) -> None:
     """If the command fails, so does make."""
     result = make("tables", f"SOURCE={tmp_path}/nowhere", f"OUT={tmp_path}/out")
 

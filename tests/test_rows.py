@@ -47,7 +47,7 @@ a|b,3,0.3333333333333333,"[""x"", ""y""]",2025-03-30,true,
 
 
 @pytest.mark.parametrize("output_format", GOLDEN)
-def test_each_format_to_the_letter(output_format: str) -> None:
+def test_each_format_is_exact(output_format: str) -> None:
     """The same rows, rendered in each format."""
     assert render_rows(ROWS, output_format) == GOLDEN[output_format]
 
@@ -103,7 +103,7 @@ def test_a_terminal_of_any_width_shows_all(columns: int) -> None:
         ("markdown", "| a |\n| --- |\n"),
     ],
 )
-def test_no_rows_are_an_answer_too(output_format: str, text: str) -> None:
+def test_no_rows_are_a_result_too(output_format: str, text: str) -> None:
     """A query without rows prints its columns."""
     assert render_rows(Rows(("a",), []), output_format) == text
 

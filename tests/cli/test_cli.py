@@ -30,7 +30,7 @@ def snapshot(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
-def test_flatten_talks_to_stderr_alone(tmp_path: Path) -> None:
+def test_flatten_writes_only_to_stderr(tmp_path: Path) -> None:
     """Data goes to stdout, and flatten has none."""
     result = run("flatten", SAMPLE, "--out", tmp_path / "out")
 
@@ -101,7 +101,7 @@ def test_report_says_it_in_five_lines(sample: Path) -> None:
     assert "develop-2025-03-30: 6 packages, 35 specs" in lines[2]
 
 
-def test_nothing_is_left_lying_about(sample: Path) -> None:
+def test_no_temporary_file_is_left(sample: Path) -> None:
     """OUT has only the tables, the database and the reports."""
     assert sorted(path.name for path in sample.iterdir()) == [
         "coverage.duckdb",
@@ -450,7 +450,7 @@ def test_help_loads_nothing_heavy() -> None:
     assert result.stdout.splitlines()[-1] == "[]"
 
 
-def test_an_output_that_cannot_be_written_is_said(tmp_path: Path) -> None:
+def test_an_output_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
     """If OUT is a file, the message names it, and nothing is lost."""
     (tmp_path / "file").write_text("mine")
 
@@ -466,7 +466,7 @@ def test_an_output_that_cannot_be_written_is_said(tmp_path: Path) -> None:
     [["query", "from snapshots"], ["report"], ["--version"], ["flatten", "--help"]],
     ids=lambda command: command[0],
 )
-def test_output_that_finds_no_room_is_said(
+def test_output_to_a_full_disk_is_reported(
     sample: Path, tmp_path: Path, command: list[str]
 ) -> None:
     """Status 1 with the system's message."""
@@ -567,7 +567,7 @@ def test_no_encoding_gives_a_traceback(sample: Path, command: list[str]) -> None
 
 
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
-def test_who_wants_no_output_gets_none(sample: Path, closed: str) -> None:
+def test_closed_output_streams_are_accepted(sample: Path, closed: str) -> None:
     """The caller may close stdout and stderr; the command still runs."""
     command = f"{sys.executable} -m pipeline query 'from snapshots' --out {sample} {closed}"
 
@@ -578,7 +578,7 @@ def test_who_wants_no_output_gets_none(sample: Path, closed: str) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["query", "select '\udcff'"], ["build", "--out", "\udcff"]])
-def test_what_is_no_text_is_wrong_usage(sample: Path, arguments: list[str]) -> None:
+def test_arguments_that_are_not_utf_8_are_wrong_usage(sample: Path, arguments: list[str]) -> None:
     """Status 2 for bytes that are not UTF-8, which DuckDB and Parquet require."""
     result = run(*arguments, *(["--out", sample] if "query" in arguments else []))
 

@@ -231,7 +231,7 @@ def test_files_that_may_not_grow(scene: Scene, byte_count: int) -> None:
 
 @pytest.mark.parametrize("name", ["pages", "rejects", "spec_stacks", "targets"])
 @pytest.mark.parametrize("bytes_left", [0, 100])
-def test_a_table_that_somebody_damaged_is_named(tmp_path: Path, name: str, bytes_left: int) -> None:
+def test_a_damaged_table_is_named(tmp_path: Path, name: str, bytes_left: int) -> None:
     """A truncated Parquet file ends every command that needs it with status 1 and its name."""
     source = write_pages(tmp_path / "in", {"a/zlib/specs.md": site_page()})
     out = tmp_path / "out"
@@ -480,7 +480,7 @@ def test_ctrl_c_ends_a_run_at_once_and_quietly(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("command", ["query", "build"])
-def test_ctrl_c_ends_what_duckdb_does(tmp_path: Path, command: str) -> None:
+def test_ctrl_c_interrupts_duckdb(tmp_path: Path, command: str) -> None:
     """Ctrl-C ends a query's process; a build prints a message and leaves no partial file."""
     refresh_tables([write_pages(tmp_path / "in", {"a.md": site_page()})], tmp_path / "out")
     build_warehouse(tmp_path / "out")

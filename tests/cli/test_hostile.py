@@ -107,7 +107,7 @@ DOT_COMMANDS = (
 
 
 @pytest.mark.parametrize("case", QUERIES)
-def test_query_stays_in_its_cage(sample: Path, folder: Path, case: str) -> None:
+def test_query_is_sandboxed(sample: Path, folder: Path, case: str) -> None:
     """A query that would access a file, load code or use the network is status 1."""
     before = (sample / "coverage.duckdb").read_bytes()
 
@@ -122,7 +122,7 @@ def test_query_stays_in_its_cage(sample: Path, folder: Path, case: str) -> None:
 
 
 @pytest.mark.parametrize("text", [*(f"{query};" for query in QUERIES.values()), *DOT_COMMANDS])
-def test_sql_stays_in_its_cage(sample: Path, folder: Path, tmp_path: Path, text: str) -> None:
+def test_sql_is_sandboxed(sample: Path, folder: Path, tmp_path: Path, text: str) -> None:
     """The session refuses the same, and its own commands that access files or a shell."""
     before = (sample / "coverage.duckdb").read_bytes()
 
@@ -216,7 +216,7 @@ def test_hostile_names_are_refused(hostile: Path) -> None:
 
 @pytest.mark.parametrize("output_format", ["table", "markdown", "json"])
 @pytest.mark.parametrize("name", ["specs", "variants", "rejects", "package_coverage"])
-def test_no_format_steers_a_terminal(hostile: Path, name: str, output_format: str) -> None:
+def test_no_format_controls_a_terminal(hostile: Path, name: str, output_format: str) -> None:
     """Escape sequences, control characters and bidirectional marks are escaped in every cell."""
     result = run_command("query", f"from {name}", "--out", hostile, "--format", output_format)
 
@@ -260,7 +260,7 @@ MESSAGES: list[list[Any]] = [
 
 
 @pytest.mark.parametrize("arguments", MESSAGES, ids=lambda arguments: arguments[0][:8])
-def test_no_message_steers_a_terminal(sample: Path, tmp_path: Path, arguments: list[Any]) -> None:
+def test_no_message_controls_a_terminal(sample: Path, tmp_path: Path, arguments: list[Any]) -> None:
     """Names of files, tags, packages and columns are escaped in messages too."""
     has_out = "--out" in arguments or arguments[0] in ("flatten", MESSAGES[-3][0], MESSAGES[-1][0])
     result = run_command(*arguments, *([] if has_out else ["--out", sample]), cwd=tmp_path)

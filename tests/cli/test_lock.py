@@ -205,7 +205,7 @@ def test_lock_refuses_what_is_not_there(
     assert problem in result.stderr
 
 
-def test_a_file_that_is_no_lock_file_is_told(out: Path, tmp_path: Path) -> None:
+def test_a_file_that_is_not_a_lock_file_is_reported(out: Path, tmp_path: Path) -> None:
     """Status 1 from `lock` and from `flatten`: what, where, and what to do."""
     path = write_lock(tmp_path / "spack.lock", "spack:\n  specs: [zlib]\n")
 

@@ -108,7 +108,7 @@ def test_rows_go_to_a_file(name: str, sample: Path, tmp_path: Path) -> None:
         (["from snapshot", "-o", "rows.csv"], 1, "snapshots"),
     ],
 )
-def test_what_is_no_query_is_told(
+def test_an_invalid_query_is_reported(
     arguments: list[str], status: int, said: str, sample: Path, tmp_path: Path
 ) -> None:
     """Wrong usage is status 2, a failed query 1, and neither leaves a file."""

@@ -161,7 +161,7 @@ def test_all_at_once(source: Path, out: Path) -> None:
 @pytest.mark.parametrize(
     ("lock", "command"), [("run", "flatten"), ("build", "build"), ("reports", "report")]
 )
-def test_a_lock_file_is_no_link(source: Path, out: Path, lock: str, command: str) -> None:
+def test_a_lock_file_is_not_a_link(source: Path, out: Path, lock: str, command: str) -> None:
     """A symbolic link in place of the lock file is refused, and its target is untouched."""
     target = write_pages(out.parent, {"precious": "text"}) / "precious"
     lock_path(out, lock).symlink_to(target)

@@ -141,7 +141,7 @@ def test_the_stack_is_the_folder_unless_named(sample: Path, tmp_path: Path) -> N
         ("spack: {specs: [$a]}\n", ":1: $a: expected a list that is defined above, found none"),
     ],
 )
-def test_a_file_that_is_no_environment_fails(
+def test_a_file_that_is_not_an_environment_fails(
     sample: Path, tmp_path: Path, text: str, said: str
 ) -> None:
     """Exit status 1: the file, the line, what was expected and what to do."""

@@ -205,7 +205,7 @@ def test_keys_come_from_options_environment_and_profile(store_site: Site, tmp_pa
     assert found == [{name if name == "none" else scheme + name} for name in names]
 
 
-def test_an_unknown_profile_is_told(tmp_path: Path) -> None:
+def test_an_unknown_profile_is_reported(tmp_path: Path) -> None:
     """Exit 1 with the files that were searched."""
     code, said = fetch("s3://bucket/m", tmp_path, AWS_PROFILE="nobody", HOME=str(tmp_path))
 
@@ -258,7 +258,7 @@ def test_azure_needs_an_account(tmp_path: Path) -> None:
     ],
     ids=["500", "429", "403", "401", "stall", "cut off", "no index"],
 )
-def test_what_fails_is_told(store_site: Site, tmp_path: Path, answer: Any, words: str) -> None:
+def test_failures_are_reported(store_site: Site, tmp_path: Path, answer: Any, words: str) -> None:
     """Exit 1 with the object's URL and the problem; the previous index is kept."""
     url, endpoint = f"s3://bucket/m/{LAYOUT_2}", ("--endpoint-url", store_site.url)
     fetch(url, tmp_path, *endpoint)

@@ -72,7 +72,7 @@ def test_a_cache_comes_as_it_is(site: Site, tmp_path: Path) -> None:
     assert tree(tmp_path) == site.files
 
 
-def test_a_second_run_brings_only_what_changed(site: Site, tmp_path: Path) -> None:
+def test_a_second_run_downloads_only_what_changed(site: Site, tmp_path: Path) -> None:
     """Each file is requested with its validator, and only the changed one is sent again."""
     fetch(site, tmp_path)
     site.statuses()
@@ -103,7 +103,7 @@ def test_last_modified_is_a_validator_too(site: Site, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", ["removed", "written"])
-def test_a_file_that_was_touched_here_comes_again(site: Site, tmp_path: Path, harm: str) -> None:
+def test_a_file_modified_locally_is_downloaded_again(site: Site, tmp_path: Path, harm: str) -> None:
     """A validator is used only while the local file is unmodified."""
     fetch(site, tmp_path)
     file = tmp_path / E4S
@@ -116,7 +116,7 @@ def test_a_file_that_was_touched_here_comes_again(site: Site, tmp_path: Path, ha
     assert tree(tmp_path) == site.files
 
 
-def test_layout_3_brings_the_highest_known_version(site: Site, tmp_path: Path) -> None:
+def test_layout_3_downloads_the_highest_known_version(site: Site, tmp_path: Path) -> None:
     """Of index versions 5, 8, 9 and 10, version 9 is downloaded, and the manifest as it is."""
     mirror = f"{TAG}/e4s/"
     versions = [(number, index(str(number))) for number in (8, 9, 10, 5)]
@@ -140,7 +140,7 @@ def test_a_list_may_name_the_blob(site: Site, tmp_path: Path) -> None:
     assert tree(tmp_path) == {name: site.files[name] for name in (LIST, mirror + LAYOUT_3, new)}
 
 
-def test_a_blob_that_is_there_is_not_asked_for(site: Site, tmp_path: Path) -> None:
+def test_a_blob_that_is_there_is_not_requested(site: Site, tmp_path: Path) -> None:
     """Blobs are content-addressed: a second run requests manifests; a new blob replaces the old."""
     old = site.puts_layout_3("mirror/", (8, index("old")))[0]
     url = f"{site.url}/mirror"
@@ -203,7 +203,7 @@ def test_both_layouts_of_a_mirror_are_downloaded(site: Site, tmp_path: Path) -> 
     assert set(tree(tmp_path)) == {LAYOUT_2, LAYOUT_3, blob.removeprefix(f"{TAG}/e4s/")}
 
 
-def test_a_layout_that_a_mirror_gives_up_goes(site: Site, tmp_path: Path) -> None:
+def test_a_dropped_layout_is_removed(site: Site, tmp_path: Path) -> None:
     """A layout that the mirror no longer has is removed once the other is downloaded."""
     url = f"{site.url}/{TAG}/e4s"
     fetch(site, tmp_path, url=url)
@@ -284,7 +284,7 @@ def test_a_single_mirror_has_nothing_to_choose_from(site: Site, tmp_path: Path) 
     ],
     ids=["503", "500", "429", "cut off", "cut off unannounced", "stall", "hang up", "bad gzip"],
 )
-def test_what_may_pass_is_tried_again(site: Site, tmp_path: Path, answer: Answer) -> None:
+def test_transient_failures_are_retried(site: Site, tmp_path: Path, answer: Answer) -> None:
     """After a transient failure, the next response is used, and the index is complete."""
     site.answers[E4S] = [answer]
 
@@ -298,7 +298,7 @@ def test_what_may_pass_is_tried_again(site: Site, tmp_path: Path, answer: Answer
 
 @pytest.mark.slow
 @pytest.mark.parametrize("answer", ["wrong", "short"])
-def test_a_damaged_blob_is_tried_again(site: Site, tmp_path: Path, answer: str) -> None:
+def test_a_damaged_blob_is_retried(site: Site, tmp_path: Path, answer: str) -> None:
     """A blob with another checksum or length than in its manifest is not accepted."""
     (path,) = site.puts_layout_3("mirror/", (8, index("good")))
     content = site.files[path]
@@ -311,7 +311,7 @@ def test_a_damaged_blob_is_tried_again(site: Site, tmp_path: Path, answer: str) 
 
 
 @pytest.mark.slow
-def test_a_server_is_waited_for_as_long_as_it_asks(site: Site, tmp_path: Path) -> None:
+def test_retry_after_is_respected(site: Site, tmp_path: Path) -> None:
     """After a response with Retry-After, the next request waits that many seconds."""
     times = []
 
@@ -349,7 +349,7 @@ def test_a_server_is_waited_for_as_long_as_it_asks(site: Site, tmp_path: Path) -
     ],
     ids=["503", "stall", "short", "cut off", "403", "418", "html", "empty", "file"],
 )
-def test_what_fails_is_told_and_the_rest_stays(
+def test_failures_are_reported_and_the_rest_is_kept(
     site: Site, tmp_path: Path, answer: Answer, found: str, attempts: int
 ) -> None:
     """Exit 1 with the URL and the problem; the previous index and those of others are kept."""
@@ -456,7 +456,7 @@ def test_where_all_is_missing_nothing_is_removed(site: Site, tmp_path: Path) -> 
     assert tree(tmp_path) == before
 
 
-def test_a_snapshot_becomes_what_the_list_says(site: Site, tmp_path: Path) -> None:
+def test_a_snapshot_follows_the_list(site: Site, tmp_path: Path) -> None:
     """A stack that its snapshot no longer lists is removed; a snapshot no longer listed is kept."""
     site.lists({"v1": [f"e4s/{LAYOUT_2}", f"ml/{LAYOUT_2}"], "v2": [f"e4s/{LAYOUT_2}"]})
     for path in (f"v1/e4s/{LAYOUT_2}", f"v1/ml/{LAYOUT_2}", f"v2/e4s/{LAYOUT_2}"):
@@ -492,7 +492,7 @@ def test_files_of_the_users_own_stay(site: Site, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("tag", "label"), [("..", "e4s"), (TAG, "../../e4s"), (TAG, ""), (TAG, "blobs"), ("/tmp", "x")]
 )
-def test_a_name_that_is_no_folders_is_left_out(
+def test_a_name_that_cannot_be_a_folder_is_left_out(
     site: Site, tmp_path: Path, tag: str, label: str
 ) -> None:
     """No name in the list leads out of the tree: exit 1, and other stacks are fetched."""
@@ -511,7 +511,7 @@ def test_a_name_that_is_no_folders_is_left_out(
 @pytest.mark.parametrize(
     "text", [b'{"develop": "e4s"}', b'{"develop": [{"label": "e4s"}]}', b"{x}"]
 )
-def test_a_list_that_is_none(site: Site, tmp_path: Path, text: bytes) -> None:
+def test_an_invalid_list(site: Site, tmp_path: Path, text: bytes) -> None:
     """Exit 1 with its URL, and the previous list is kept."""
     fetch(site, tmp_path)
     before = tree(tmp_path)
@@ -553,7 +553,7 @@ def test_a_login_is_used_where_it_belongs_and_never_told(site: Site, tmp_path: P
     assert "cret" not in (tmp_path / ".fetch" / "seen.json").read_text()
 
 
-def test_a_host_that_is_not_there_is_given_up_once(site: Site, tmp_path: Path) -> None:
+def test_an_unreachable_host_is_tried_once(site: Site, tmp_path: Path) -> None:
     """Only the first stack on an unreachable host waits; stacks on others are fetched."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -592,7 +592,7 @@ def test_a_host_that_is_not_there_is_given_up_once(site: Site, tmp_path: Path) -
         ("oci://ghcr.io", "expected oci://HOST/NAME, as oci://ghcr.io/OWNER/NAME"),
     ],
 )
-def test_an_address_that_is_none(site: Site, tmp_path: Path, url: str, words: str) -> None:
+def test_an_invalid_url(site: Site, tmp_path: Path, url: str, words: str) -> None:
     """Exit 1 without a request."""
     code, said = fetch(site, tmp_path, url=url)
 
@@ -618,7 +618,7 @@ def test_an_environment_that_cannot_be_used(tmp_path: Path, setting: str) -> Non
     assert name in result.stderr
 
 
-def test_a_proxy_is_asked_for_what_is_wanted(site: Site, tmp_path: Path) -> None:
+def test_a_proxy_is_used(site: Site, tmp_path: Path) -> None:
     """With HTTP_PROXY, the request goes to the proxy, with the cache's own URL."""
     environment = os.environ | {"HTTP_PROXY": site.url, "NO_PROXY": "", "no_proxy": ""}
     address = f"http://cache.example/{TAG}/e4s/{LAYOUT_2}"
@@ -641,7 +641,7 @@ def test_a_host_may_serve_many_buckets(site: Site, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("jobs", "most"), [(1, 1), (3, 3)])
-def test_so_many_at_a_time(site: Site, tmp_path: Path, jobs: int, most: int) -> None:
+def test_concurrent_downloads_are_limited(site: Site, tmp_path: Path, jobs: int, most: int) -> None:
     """Exactly --jobs indexes are downloaded concurrently."""
     barrier = threading.Barrier(jobs)
 
@@ -657,7 +657,7 @@ def test_so_many_at_a_time(site: Site, tmp_path: Path, jobs: int, most: int) -> 
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_run_leaves_nothing_half(
+def test_an_interrupted_run_leaves_no_partial_file(
     site: Site, tmp_path: Path, end: signal.Signals
 ) -> None:
     """An interrupted download keeps the previous index, and the next run cleans up."""

@@ -85,7 +85,7 @@ def send_without_length(content: bytes, *, code: int = 200, **headers: str) -> A
         ),
     ],
 )
-def test_what_is_no_index_is_not_published(
+def test_only_valid_indexes_are_published(
     site: Site, tmp_path: Path, answer: Answer, words: str
 ) -> None:
     """Exit 1 with the problem, and the previous index is kept."""
@@ -109,7 +109,7 @@ def test_what_is_no_index_is_not_published(
     [b'{"message": "gone"}', gzip.compress(b'{"a": 1}', mtime=0), b"\x1f"],
     ids=["plain", "gzip", "no gzip"],
 )
-def test_a_blob_that_is_no_index_is_not_published(
+def test_a_blob_that_is_not_an_index_is_not_published(
     site: Site, tmp_path: Path, content: bytes
 ) -> None:
     """Other content is not an index even if its checksum matches."""
@@ -169,7 +169,7 @@ def test_a_redirect_gets_no_login_at_another_origin(site: Site, tmp_path: Path) 
     assert [asked.headers["Authorization"][:6] for asked in site.asked] == ["Basic "]
 
 
-def test_a_blob_larger_than_announced_is_given_up_at_once(site: Site, tmp_path: Path) -> None:
+def test_a_blob_larger_than_announced_is_aborted(site: Site, tmp_path: Path) -> None:
     """Of an endless blob announced as 100 bytes, only a few chunks are read."""
     (path,) = site.puts_layout_3("mirror/", (8, index("good")), contentLength=100)
     sent = [0]
@@ -192,7 +192,7 @@ def test_a_blob_larger_than_announced_is_given_up_at_once(site: Site, tmp_path: 
 
 
 @pytest.mark.parametrize("length", [3_000_000_000, 2**63, 2**80, -1])
-def test_a_blob_announced_as_impossibly_large_is_not_asked_for(
+def test_a_blob_of_an_impossible_size_is_not_requested(
     site: Site, tmp_path: Path, length: int
 ) -> None:
     """Exit 1 before any byte is requested."""
@@ -230,7 +230,7 @@ def bomb() -> bytes:
 
 
 @pytest.mark.parametrize("place", ["encoded", "blob"])
-def test_a_decompression_bomb_ends_in_a_message(site: Site, tmp_path: Path, place: str) -> None:
+def test_a_decompression_bomb_is_an_error(site: Site, tmp_path: Path, place: str) -> None:
     """A gzip bomb of 10 GB is stopped within 1 GB of memory and disk."""
     content = bomb()
     if place == "blob":
@@ -300,7 +300,7 @@ def test_a_snapshot_named_like_a_file_of_the_tree_is_left_out(
     assert set(tree(tmp_path)) == {LIST, f"{TAG}/a/{LAYOUT_2}"}
 
 
-def test_a_stack_that_is_listed_twice_is_told(site: Site, tmp_path: Path) -> None:
+def test_a_stack_that_is_listed_twice_is_reported(site: Site, tmp_path: Path) -> None:
     """Of two indexes for one folder, the first is kept, and the other is a failure."""
     site.files["b/" + LAYOUT_2] = index("other")
     listed = {TAG: [{"label": "a", "url": f"{site.url}/{part}{LAYOUT_2}"} for part in ("", "b/")]}
@@ -374,7 +374,7 @@ def test_a_netrc_that_cannot_be_read_is_told_without_its_text(site: Site, tmp_pa
     assert said.startswith(f"error: {tmp_path / 'netrc'}, line 1: can't be read as a netrc file")
 
 
-def test_a_whole_transfer_has_a_limit(site: Site, tmp_path: Path) -> None:
+def test_a_transfer_has_a_time_limit(site: Site, tmp_path: Path) -> None:
     """A server that sends a byte now and then is given up as well."""
     content = index("drop by drop")
 
@@ -416,7 +416,7 @@ def test_links_in_place_of_our_own_files_are_not_followed(
     assert "Traceback" not in said
 
 
-def test_a_run_killed_in_its_journal_is_taken_up(site: Site, tmp_path: Path) -> None:
+def test_a_run_killed_while_journaling_is_resumed(site: Site, tmp_path: Path) -> None:
     """The journal of a killed run counts, except for an unfinished last line."""
     fetch(f"{site.url}/{LAYOUT_2}", tmp_path)
     own = tmp_path / ".fetch"
@@ -431,7 +431,7 @@ def test_a_run_killed_in_its_journal_is_taken_up(site: Site, tmp_path: Path) -> 
     assert not (own / "journal").exists()
 
 
-def test_remembering_does_not_cost_more_with_each_file(tmp_path: Path) -> None:
+def test_state_is_written_in_linear_time(tmp_path: Path) -> None:
     """Recording one file of many writes some hundred bytes, not the whole state."""
     program = """
 import sys

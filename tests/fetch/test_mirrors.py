@@ -78,7 +78,7 @@ def test_each_mirror_becomes_a_stack(site: Site, tmp_path: Path) -> None:
     assert "24 specs in 1 snapshot" in result.stderr, result.stderr
 
 
-def test_a_mirror_that_leaves_the_file_goes(site: Site, tmp_path: Path) -> None:
+def test_a_mirror_dropped_from_the_configuration_is_removed(site: Site, tmp_path: Path) -> None:
     """A run without failures removes mirrors no longer in the file; --stack restricts it."""
     to = tmp_path / "to"
     fetch(write(tmp_path, "mirrors: {one: SITE/one, two: SITE/hep}", site), to)
@@ -163,7 +163,7 @@ def test_an_environment_file_has_mirrors_too(site: Site, tmp_path: Path) -> None
     assert set(tree(tmp_path / "to")) == {f"mirrors/one/{LAYOUT_2}"}
 
 
-def test_one_mirror_that_fails_costs_no_other(site: Site, tmp_path: Path) -> None:
+def test_a_failed_mirror_does_not_affect_others(site: Site, tmp_path: Path) -> None:
     """Exit 1 with its URL; the others are downloaded."""
     site.answers["bad/" + LAYOUT_3] = [status(500)]
     file = write(tmp_path, "mirrors: {bad: SITE/bad, one: SITE/one}", site)

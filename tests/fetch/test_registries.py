@@ -125,7 +125,7 @@ def test_the_bytes_tell_what_the_index_is(registry: str, storage: Storage, tmp_p
         (INDEX.replace(b'"8"', b'"99"', 1), {}, "names no index of version 6 to 9"),
     ],
 )
-def test_an_index_that_is_none(
+def test_an_invalid_index(
     registry: str,
     storage: Storage,
     tmp_path: Path,
@@ -255,7 +255,7 @@ def front() -> Iterator[Site]:
 
 @pytest.mark.parametrize("user", ["", "me:sekret@"])
 @pytest.mark.parametrize("key", ["token", "access_token"])
-def test_a_token_is_got_from_where_the_registry_says(
+def test_a_token_is_requested_where_the_registry_says(
     front: Site, tmp_path: Path, user: str, key: str
 ) -> None:
     """Anonymously or with a login, one token is requested, for this repository only."""
@@ -281,7 +281,7 @@ def test_a_token_is_got_from_where_the_registry_says(
     ],
     ids=["refused", "no token", "too much", "overloaded"],
 )
-def test_a_token_service_that_gives_none(
+def test_a_token_service_without_a_token(
     front: Site, tmp_path: Path, answer: Answer, words: str
 ) -> None:
     """Exit 1 with the answer of the service."""
@@ -293,7 +293,7 @@ def test_a_token_service_that_gives_none(
     assert (code, words in said) == (1, True), said
 
 
-def test_no_login_goes_to_a_token_service_in_the_clear(front: Site, tmp_path: Path) -> None:
+def test_no_login_is_sent_to_a_token_service_in_plain_text(front: Site, tmp_path: Path) -> None:
     """A realm that is not a URL, or has another scheme, is not requested."""
     for realm in ("ftp://127.0.0.1/token", "token", ""):
         front.answers[MANIFEST] = [ask_for_token(realm)] * 2

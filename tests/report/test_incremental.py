@@ -185,7 +185,7 @@ def test_no_page_that_is_accepted_stops_the_report(
     assert f"newest:   {tag}" in report(tmp_path)
 
 
-def test_a_database_cut_short_is_told(sample: Path, tmp_path: Path) -> None:
+def test_a_database_cut_short_is_reported(sample: Path, tmp_path: Path) -> None:
     """A message has the file and the remedy; there is no traceback."""
     whole = (sample / "coverage.duckdb").read_bytes()
     (tmp_path / "coverage.duckdb").write_bytes(whole[: len(whole) // 2])
@@ -198,7 +198,7 @@ def test_a_database_cut_short_is_told(sample: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_damaged_database_is_told(sample: Path, tmp_path: Path) -> None:
+def test_a_damaged_database_is_reported(sample: Path, tmp_path: Path) -> None:
     """Whatever bytes are damaged, a message has the file and the remedy; there is no traceback."""
     whole = (sample / "coverage.duckdb").read_bytes()
     for share in range(1, 12):
@@ -214,7 +214,7 @@ def test_a_damaged_database_is_told(sample: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(1, 8))
-def test_a_database_with_random_bytes_is_told(sample: Path, tmp_path: Path, seed: int) -> None:
+def test_a_database_with_random_bytes_is_reported(sample: Path, tmp_path: Path, seed: int) -> None:
     """The report is written, or a message has the file and the remedy; there is no traceback."""
     damaged = bytearray((sample / "coverage.duckdb").read_bytes())
     chance = random.Random(seed)

@@ -169,7 +169,7 @@ def test_only_another_lock_file_changes_the_reports(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("options", [(), ("--from", "http://127.0.0.1:9")])
-def test_a_file_that_is_no_lock_file_is_told_first(
+def test_a_file_that_is_not_a_lock_file_is_reported_first(
     sample: Path, tmp_path: Path, options: tuple[str, ...]
 ) -> None:
     """The message is that of `lock`, before anything is fetched or written."""
@@ -185,7 +185,7 @@ def test_a_file_that_is_no_lock_file_is_told_first(
     assert not (tmp_path / "reports").exists()
 
 
-def test_a_lock_file_that_is_not_there_is_told(sample: Path, tmp_path: Path) -> None:
+def test_a_lock_file_that_is_not_there_is_reported(sample: Path, tmp_path: Path) -> None:
     """Status 1, with its name."""
     path = tmp_path / "none.lock"
     result = run_command("report", "--lock", path, "--out", sample)

@@ -780,7 +780,7 @@ def test_axe_finds_nothing(
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_a_missing_file_of_data_is_told(browser: Browser, sample: Path, tmp_path: Path) -> None:
+def test_a_missing_file_of_data_is_reported(browser: Browser, sample: Path, tmp_path: Path) -> None:
     """A page copied without its folder says what is missing."""
     (tmp_path / "index.html").write_bytes((sample / "reports" / "index.html").read_bytes())
     page = browser.new_page()

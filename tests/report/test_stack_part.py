@@ -84,7 +84,7 @@ def test_the_summary_tells_what_each_stack_has(meant: Path) -> None:
 
 
 def test_the_page_has_a_map_of_stacks_and_snapshots(meant: Path) -> None:
-    """The newest snapshot comes first; one without the stack has no share, which is no zero."""
+    """The newest snapshot comes first; one without the stack has no share, not zero."""
     page = (meant / "reports" / "index.html").read_text(encoding="utf-8")
     (table,) = re.findall(r'<table class="matrix" id="intent-map">(.*?)</table>', page, re.DOTALL)
     rows = [

@@ -67,9 +67,7 @@ BROKEN: dict[str, tuple[str | bytes, str, str]] = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_an_index_that_can_not_be_read_is_said_under_a_tag(
-    run: Run, tmp_path: Path, case: str
-) -> None:
+def test_an_unreadable_index_is_reported_under_a_tag(run: Run, tmp_path: Path, case: str) -> None:
     """The reject has snapshot and stack by path, --strict is 3, others are read."""
     text, code, words = BROKEN[case]
     source = write_pages(
@@ -89,7 +87,7 @@ def test_an_index_that_can_not_be_read_is_said_under_a_tag(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", BROKEN)
-def test_a_lone_mirror_that_can_not_be_read_says_why(run: Run, tmp_path: Path, case: str) -> None:
+def test_a_lone_mirror_that_cannot_be_read_says_why(run: Run, tmp_path: Path, case: str) -> None:
     """If nothing else is accepted, the message has the reason, whatever the tag."""
     text, _, words = BROKEN[case]
     source = write_pages(tmp_path / "in", {INDEX: text})
@@ -103,7 +101,7 @@ def test_a_lone_mirror_that_can_not_be_read_says_why(run: Run, tmp_path: Path, c
 
 
 @pytest.mark.parametrize("manifest", ["{}", "", '{"data": []}'])
-def test_a_manifest_that_can_not_be_read(run: Run, tmp_path: Path, manifest: str) -> None:
+def test_a_manifest_that_cannot_be_read(run: Run, tmp_path: Path, manifest: str) -> None:
     """The same holds for layout 3."""
     source = write_pages(
         tmp_path / "in",
@@ -137,7 +135,7 @@ def test_a_page_cut_off_below_a_snapshots_folder(
     assert (reject["tag"], reject["code"]) == (tag, "no-front-matter")
 
 
-def test_what_can_not_be_opened_is_said_under_a_tag(run: Run, tmp_path: Path) -> None:
+def test_an_unreadable_file_is_reported_under_a_tag(run: Run, tmp_path: Path) -> None:
     """A pipe or a dangling link is rejected with the snapshot of its folder."""
     folder = tmp_path / "in" / "_cache" / "v1.0.0"
     write_pages(folder, {"adiak/specs.md": site_page("adiak", "v1.0.0")})
@@ -172,7 +170,7 @@ def test_an_address_is_for_fetch(run: Run, tmp_path: Path, url: str) -> None:
     assert f"'cache-coverage fetch {url} --to CACHE'" in result.stderr
 
 
-def test_a_readme_is_no_page(run: Run, tmp_path: Path) -> None:
+def test_a_readme_is_not_a_page(run: Run, tmp_path: Path) -> None:
     """A README without front matter is skipped; with it, it is a page; other files are rejects."""
     pages: dict[str, str | bytes] = {
         f"develop/s1/{INDEX}": make_index(1),
@@ -191,7 +189,7 @@ def test_a_readme_is_no_page(run: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_out_is_no_source(run: Run, tmp_path: Path) -> None:
+def test_out_is_not_a_source(run: Run, tmp_path: Path) -> None:
     """Outputs in a source, or around it, are not read as pages."""
     source = tmp_path / "in"
     shutil.copytree(SAMPLE, source / "_cache")
@@ -226,7 +224,7 @@ def test_a_deep_tree_is_walked(tmp_path: Path) -> None:
     assert [[file.page for file in files] for _, files in groups] == [["a/zlib/specs.md"]]
 
 
-def test_a_stack_that_was_read_before_is_said_to_be_lost(run: Run, tmp_path: Path) -> None:
+def test_a_stack_that_was_read_before_is_reported_as_lost(run: Run, tmp_path: Path) -> None:
     """The warning counts its specs until it is readable again."""
     source = write_pages(
         tmp_path / "in",
@@ -252,7 +250,7 @@ def test_a_stack_that_was_read_before_is_said_to_be_lost(run: Run, tmp_path: Pat
     assert read(out, "rejects") == []
 
 
-def test_a_page_that_was_read_before_is_said_to_be_lost(run: Run, tmp_path: Path) -> None:
+def test_a_page_that_was_read_before_is_reported_as_lost(run: Run, tmp_path: Path) -> None:
     """The same for pages."""
     pages = {f"v1.0.0/{name}/specs.md": site_page(name, "v1.0.0") for name in ("adiak", "zlib")}
     source = write_pages(tmp_path / "in", pages)

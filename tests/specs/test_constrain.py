@@ -48,7 +48,7 @@ def test_two_specs_are_combined(one: str, other: str, both: str) -> None:
         ("a ^b@1", "^b@2"),
     ],
 )
-def test_what_excludes_each_other_is_told(one: str, other: str) -> None:
+def test_contradictions_are_reported(one: str, other: str) -> None:
     """No spec can satisfy both."""
     with pytest.raises(ContradictionError):
         constrain(parse_spec(one), parse_spec(other))
@@ -82,6 +82,6 @@ def test_what_excludes_each_other_is_told(one: str, other: str) -> None:
         ("a", "^b", False),
     ],
 )
-def test_a_spec_implies_what_it_can_not_be_without(spec: str, asked: str, expected: bool) -> None:
+def test_a_spec_implies_what_it_cannot_be_without(spec: str, asked: str, expected: bool) -> None:
     """By this a matrix leaves combinations out."""
     assert implies(parse_spec(spec), parse_spec(asked)) is expected

@@ -346,6 +346,6 @@ def test_specs_from_pages(asked: str, expected: bool | None) -> None:
         ("^zlib-ng@9", "dependency"),
     ],
 )
-def test_the_part_that_decides_is_told(asked: str, part: str) -> None:
+def test_the_part_that_decides_is_reported(asked: str, part: str) -> None:
     """A no has the part that decided it."""
     assert judge(parse_spec(asked), HDF5).part == part

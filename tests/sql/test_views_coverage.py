@@ -340,7 +340,7 @@ def test_snapshot_hosts_run_what_archspec_says() -> None:
     ]
 
 
-def test_duplicate_packages_are_ranked_by_what_is_to_spare() -> None:
+def test_duplicate_packages_are_ranked_by_surplus_specs() -> None:
     """Of each repeated build, all specs but one are surplus."""
     specs = [
         *(Spec(letter) for letter in "abc"),

@@ -46,7 +46,7 @@ def test_needs_are_what_a_spec_links_to_or_runs(whole: duckdb.DuckDBPyConnection
     ]
 
 
-def test_closures_go_all_the_way(whole: duckdb.DuckDBPyConnection) -> None:
+def test_closures_are_transitive(whole: duckdb.DuckDBPyConnection) -> None:
     """Each spec with all its dependencies, direct or not."""
     assert ask(whole, "select hash, dependency_name from steps.closures") == [
         ("cmake", "curl"),
@@ -204,7 +204,7 @@ def test_duplicate_builds_name_the_dependency_that_differs() -> None:
     ]
 
 
-def test_gap_priority_leaves_out_what_cannot_be_meant() -> None:
+def test_gap_priority_leaves_out_inapplicable_cells() -> None:
     """A package of one platform is not missing on another, nor a runtime on a foreign family."""
     specs = [
         Spec("a"),

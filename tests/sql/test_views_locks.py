@@ -159,7 +159,7 @@ def test_among_equals_the_one_that_runs_comes_first() -> None:
     assert coverage(open_locks(specs[:1], [lock_spec()]), "nearest_hash") == [("a",)]
 
 
-def test_the_host_stands_in_for_the_locks_own() -> None:
+def test_the_host_replaces_the_lock_files() -> None:
     """The host's os and target replace those of the lock file."""
     connection = open_locks(
         [Spec("a", target="x86_64"), Spec("b", os="rhel8", target="zen4")], [lock_spec()]
@@ -217,7 +217,7 @@ def test_variant_differences_pair_variants_by_name() -> None:
     ]
 
 
-def test_an_older_or_newer_nearest_version_is_told() -> None:
+def test_an_older_or_newer_nearest_version_is_reported() -> None:
     """By Spack's order of versions: 1.10 is newer than 1.9."""
     for version, expected in (("1.9", "older"), ("1.11", "newer"), ("develop", "newer")):
         connection = open_locks([Spec("near", version=version)], [lock_spec(version="1.10")])

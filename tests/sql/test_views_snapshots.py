@@ -267,7 +267,7 @@ def test_usable_specs_run_on_the_target_or_are_built_for_it() -> None:
     ]
 
 
-def test_usable_specs_of_a_target_that_nobody_describes_are_exact() -> None:
+def test_usable_specs_of_an_unknown_target_are_exact() -> None:
     """An unknown target still runs what was built for exactly it."""
     specs = [Spec("a", target="novel"), Spec("b", target="x86_64")]
     rows = ask(

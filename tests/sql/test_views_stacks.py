@@ -63,7 +63,7 @@ def test_stack_missing_tells_since_when() -> None:
     ]
 
 
-def test_shared_missing_roots_are_meant_by_several_and_had_by_none() -> None:
+def test_shared_missing_roots_are_intended_by_several_stacks_and_in_none() -> None:
     """A root that one of them has, or any other stack, is not among them."""
     connection = open_views(
         stack_roots=[

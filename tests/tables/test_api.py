@@ -72,7 +72,7 @@ def test_a_script_needs_no_guard(tmp_path: Path, way: str) -> None:
     assert (result.stdout, result.returncode) == ("script runs\n4\n", 0), result.stderr
 
 
-def test_what_is_missing_is_said(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported(tmp_path: Path) -> None:
     """Missing tables are an error that names the command to make them."""
     for function in (tables, build):
         with pytest.raises(OutputError, match="cache-coverage flatten SOURCE --out"):

@@ -141,7 +141,7 @@ BAD_VALUES: dict[str, tuple[dict[str, Any], str]] = {
 
 
 @pytest.mark.parametrize("case", BAD_VALUES)
-def test_a_bad_value_refuses_its_spec_alone(case: str) -> None:
+def test_a_bad_value_rejects_only_its_spec(case: str) -> None:
     """The reject has code bad-value, what was expected and what was found."""
     change, words = BAD_VALUES[case]
 
@@ -198,7 +198,7 @@ def test_a_package_may_be_in_two_snapshots() -> None:
     assert tables[PAGES]["tag"].to_list() == ["develop", "develop-2025-03-30"]
 
 
-def test_a_slip_of_ours_raises() -> None:
+def test_a_bug_of_ours_raises() -> None:
     """A frame without a column, or with another type or a forbidden null, raises."""
     good = tables_of(site_page())[SPEC_STACKS]
 

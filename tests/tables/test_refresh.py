@@ -104,7 +104,7 @@ def test_nothing_changed_reads_nothing(
     assert {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*.parquet")} == before
 
 
-def test_a_changed_page_costs_its_snapshot(
+def test_a_changed_page_rereads_its_snapshot(
     source: Path, tmp_path: Path, groups_read: list[str]
 ) -> None:
     """Only the partition of the page's snapshot is rewritten."""
@@ -162,7 +162,7 @@ def test_a_change_just_after_reading_is_found(
 
 
 @pytest.mark.parametrize("lost", ["pages/tag=v1.0.0", "targets", "."])
-def test_tables_that_were_removed_come_again(source: Path, tmp_path: Path, lost: str) -> None:
+def test_removed_tables_are_written_again(source: Path, tmp_path: Path, lost: str) -> None:
     """The next run restores what was deleted below OUT."""
     refresh_tables([source], tmp_path / "out")
     shutil.rmtree(tmp_path / "out" / "tables" / lost)
@@ -197,7 +197,7 @@ def test_what_else_tells_a_version_from_another(
 
 
 @pytest.mark.parametrize("damage", [b"\xc1 broken", b"", b"\x81\xc4\x00\xc4\x01\xc1", None])
-def test_a_broken_state_is_no_state(
+def test_a_broken_state_is_ignored(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, damage: bytes | None
 ) -> None:
     """Unreadable or corrupted state files lead to a full run."""
@@ -211,7 +211,7 @@ def test_a_broken_state_is_no_state(
     assert read_all(tmp_path / "out") == read_fresh(source)
 
 
-def test_a_file_name_that_is_no_utf8_is_read_each_time(tmp_path: Path) -> None:
+def test_a_file_name_that_is_not_utf8_is_read_each_time(tmp_path: Path) -> None:
     """Its name is escaped in the tables, and only its folder is not remembered."""
     source = write_pages(tmp_path / "in", {"a/b/zlib.md": site_page()})
     (source / "a" / "b" / os.fsdecode(b"bad\xff.md")).write_text("no page")
@@ -284,7 +284,7 @@ def test_a_run_may_keep_to_some_tags(source: Path, tmp_path: Path, groups_read: 
     assert groups_read == []
 
 
-def test_other_snapshots_folders_are_passed_by(
+def test_folders_of_other_snapshots_are_skipped(
     source: Path, tmp_path: Path, folders_listed: list[str]
 ) -> None:
     """A run for one tag lists no folder of another; its listings are merged with known ones."""
@@ -403,7 +403,7 @@ def test_where_a_link_leads_is_looked_up_each_time(
     assert (outcome.page_count, outcome.rejected) == (1, {})
 
 
-def test_what_could_not_be_read_is_tried_again(
+def test_unreadable_files_are_tried_again(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A page without permission may be readable in the next run without a change."""
@@ -482,7 +482,7 @@ def test_a_dask_cluster_gives_what_one_process_gives(
 
 
 @pytest.mark.slow
-def test_a_scheduler_that_does_not_answer_is_said(source: Path, tmp_path: Path) -> None:
+def test_an_unreachable_scheduler_is_reported(source: Path, tmp_path: Path) -> None:
     """Status 1 with the address."""
     result = run_command("flatten", source, "--out", tmp_path, "--scheduler", "127.0.0.1:9")
 
@@ -576,7 +576,7 @@ def test_a_snapshot_leaves_with_its_folder(tmp_path: Path) -> None:
     assert read_all(tmp_path / "out") == read_fresh(source)
 
 
-def test_an_index_that_goes_while_its_manifest_stays_is_noticed(tmp_path: Path) -> None:
+def test_a_deleted_index_is_noticed_if_its_manifest_stays(tmp_path: Path) -> None:
     """And so is one that comes back."""
     source = tmp_path / "in"
     write_pages(source, {"always.md": site_page()})
@@ -594,7 +594,7 @@ def test_an_index_that_goes_while_its_manifest_stays_is_noticed(tmp_path: Path) 
     assert (summary.rejected, summary.tag_count) == ({}, 2)
 
 
-def test_what_is_readable_again_is_no_reject_any_more(tmp_path: Path) -> None:
+def test_files_that_are_readable_again_are_not_rejected(tmp_path: Path) -> None:
     """A reject of the search is forgotten when its file is removed or readable."""
     source = write_pages(tmp_path / "in", {f"{ONE}/zlib/specs.md": site_page("zlib", ONE)})
     dangling = source / ONE / "zlib" / "more.md"
@@ -620,7 +620,7 @@ def test_times_beyond_the_range_of_nanoseconds(tmp_path: Path, time_s: int) -> N
 
 
 @pytest.mark.parametrize("gone", [".", f"_cache/{TAGS[1]}", f"_cache/{TAGS[1]}/zlib/specs.md"])
-def test_a_source_that_vanishes_in_mid_run_is_no_loss(
+def test_a_source_that_vanishes_during_a_run_removes_nothing(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, gone: str
 ) -> None:
     """If files vanish after they were found, as in an unmounted file system, the run fails."""
@@ -641,7 +641,7 @@ def test_a_source_that_vanishes_in_mid_run_is_no_loss(
     assert read_all(tmp_path / "out") == before
 
 
-def test_a_folder_that_vanishes_during_the_search_is_no_loss(
+def test_a_folder_that_vanishes_during_the_search_removes_nothing(
     source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The same if it was listed in its parent but can't be opened."""

@@ -100,8 +100,8 @@ def test_an_update_loads_only_what_changed(place: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_damaged_database_is_built_anew(place: Path) -> None:
-    """An update that fails is no failure: all tables are loaded again."""
+def test_a_damaged_database_is_rebuilt(place: Path) -> None:
+    """If an update fails, all tables are loaded again."""
     change(place)
     overwrite(place / "out" / DATABASE, 12_288)
     flatten(place)

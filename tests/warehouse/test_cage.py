@@ -75,7 +75,7 @@ def test_every_kind_of_statement_is_tried() -> None:
 
 
 @kinds
-def test_a_query_is_a_question(out: Path, sample: Path, kind: str) -> None:
+def test_a_query_is_one_read_only_statement(out: Path, sample: Path, kind: str) -> None:
     """Only read-only statements are run, and none leaves a trace."""
     sql = STATEMENTS[kind]
     assert sql
@@ -181,7 +181,7 @@ def count_specs(out: Path) -> str:
 
 
 @pytest.mark.slow
-def test_a_log_that_a_client_left_is_not_believed(tmp_path: Path) -> None:
+def test_a_write_ahead_log_of_a_client_is_ignored(tmp_path: Path) -> None:
     """A killed client's write-ahead log is ignored, and the next build removes it."""
     out = build(tmp_path, 1)
     forger = tmp_path / "forged.db"
@@ -216,7 +216,7 @@ def test_the_database_is_published_read_only(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("text", [b"", b"damaged", b"\0" * 8192])
-def test_what_is_no_database_is_said(out: Path, text: bytes) -> None:
+def test_a_file_that_is_not_a_database_is_reported(out: Path, text: bytes) -> None:
     """The message says what, where, and what to do."""
     (out / DATABASE).chmod(0o644)
     (out / DATABASE).write_bytes(text)
@@ -242,7 +242,7 @@ def test_a_session_greets_and_ends_without_an_error_after_a_typo(out: Path) -> N
         assert f"from {name};" in said
 
 
-def test_a_script_that_fails_is_said_by_its_status(out: Path) -> None:
+def test_a_failed_script_sets_the_exit_status(out: Path) -> None:
     """From a pipe, a failed statement is a failure, and there is no greeting."""
     failed, done = run_session(out, "selec;\n"), run_session(out, "select 1;\n")
 

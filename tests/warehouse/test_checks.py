@@ -132,7 +132,7 @@ def test_tampered_tables_are_refused(out: Path, check: str, number: int) -> None
 
 
 @pytest.mark.slow
-def test_a_snapshot_without_a_spec_is_no_contradiction(tmp_path: Path) -> None:
+def test_a_snapshot_without_a_spec_is_consistent(tmp_path: Path) -> None:
     """A page without valid specs does not stop a build; its snapshot exists."""
     empty, bad = "develop-2025-04-06", "v1.0.0"
     source = write_pages(
@@ -171,7 +171,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize(
     ("check", "number"), [(name, n) for name, cases in SLIPS.items() for n in range(len(cases))]
 )
-def test_a_view_with_a_slip_is_refused(out: Path, checkout: Path, check: str, number: int) -> None:
+def test_a_view_with_a_bug_is_refused(out: Path, checkout: Path, check: str, number: int) -> None:
     """A wrong view fails the build, and the old database is unchanged."""
     view, right, wrong = SLIPS[check][number]
     before = (out / "coverage.duckdb").read_bytes()

@@ -103,7 +103,7 @@ def test_the_nearest_spec_tells_the_reason(tmp_path: Path) -> None:
     assert [found.reason for found in states] == ["target", "variants"]
 
 
-def test_pages_can_not_tell_dependencies(tmp_path: Path) -> None:
+def test_pages_cannot_tell_dependencies(tmp_path: Path) -> None:
     """What only differs in what pages do not tell is unknown; what differs in more is missing."""
     held = [Spec("page", "hdf5", version="1.14.5")]
     states = judge(
@@ -228,7 +228,7 @@ def test_a_compiler_is_asked_of_nothing_that_has_none(tmp_path: Path) -> None:
     assert [found.requirements_met for found in states] == [True, True]
 
 
-def test_groups_that_only_prefer_gpus_are_not_taken_for_met(tmp_path: Path) -> None:
+def test_groups_that_only_prefer_gpus_do_not_count_as_met(tmp_path: Path) -> None:
     """A GPU root is present in a cache without a GPU spec; its wishes are not, and that is said."""
     held = [
         Spec("kokkos", "kokkos", variants=("~cuda",)),

@@ -211,7 +211,7 @@ def test_usable_names_the_snapshots_that_have_a_package(sample: Path) -> None:
     assert "zlib: not in develop-2025-03-30; it is in develop-2025-03-16" in result.stderr
 
 
-def test_usable_of_an_os_that_nobody_knows(sample: Path) -> None:
+def test_usable_of_an_unknown_os(sample: Path) -> None:
     """It is refused with a hint to give its glibc, by which it is then judged."""
     host = ["usable", "--os", "sles15", "--target", "zen4", "--out", sample]
     refused, judged = run(*host), run(*host, "--libc", "2.38")

@@ -88,7 +88,7 @@ def test_a_query_gives_the_rows_of_the_command(page: Page, sample: Path) -> None
     assert shown_rows(page) == asked_rows(sample, SNAPSHOTS)
 
 
-def test_a_wrong_query_is_told_in_duckdbs_words(page: Page) -> None:
+def test_a_wrong_query_shows_duckdbs_message(page: Page) -> None:
     """An error shows DuckDB's message and no table."""
     ask(page, "select tagg from snapshots")
 
@@ -229,7 +229,7 @@ def test_markup_stays_text(page: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [390, 1400])
-def test_no_one_is_kept_out(browser: Browser, address: str, width: int) -> None:
+def test_the_page_is_accessible(browser: Browser, address: str, width: int) -> None:
     """Axe reports no violations, with a result shown, and a phone scrolls in one direction only."""
     with open_page(browser, address, SNAPSHOTS, width) as opened:
         expect(opened.locator("#result")).to_be_visible(timeout=60_000)

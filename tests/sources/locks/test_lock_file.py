@@ -219,7 +219,7 @@ def test_a_lock_file_that_is_not_text_is_refused(tmp_path: Path) -> None:
         read_lock(path)
 
 
-def test_a_lock_file_that_is_missing_is_told(tmp_path: Path) -> None:
+def test_a_lock_file_that_is_missing_is_reported(tmp_path: Path) -> None:
     """The message has the system's reason."""
     with pytest.raises(SourceError, match=r"spack.lock: can't be read: No such file"):
         read_lock(tmp_path / "spack.lock")

@@ -93,9 +93,7 @@ def test_a_size_that_no_file_has_refuses_the_spec_of_its_stack(
 
 @pytest.mark.parametrize("what", ["index", "manifest", "blob"])
 @pytest.mark.parametrize("kind", ["pipe", "device"])
-def test_what_is_no_regular_file_is_refused(
-    what: str, kind: str, mirror: Path, tmp_path: Path
-) -> None:
+def test_only_regular_files_are_read(what: str, kind: str, mirror: Path, tmp_path: Path) -> None:
     """A pipe or device might never end; other stacks are read."""
     write_layout_2(mirror.parent / "hep", index(node()))
     if what == "index":
@@ -155,7 +153,7 @@ def test_an_index_is_read_in_little_memory(mirror: Path, tmp_path: Path) -> None
     assert rows_of(tmp_path / "out") == [(SNAPSHOT, "zlib", "e4s")]
 
 
-def test_a_gzip_bomb_ends_at_the_bound(mirror: Path, tmp_path: Path) -> None:
+def test_a_gzip_bomb_ends_at_the_limit(mirror: Path, tmp_path: Path) -> None:
     """Decompression stops once the ratio exceeds that of any index."""
     write_layout_3(mirror, index(node()))
     replace_blob(mirror, gzip.compress(b" " * 200_000_000, compresslevel=1))
@@ -170,7 +168,7 @@ def test_a_gzip_bomb_ends_at_the_bound(mirror: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_an_index_compresses_less_than_the_bound(mirror: Path, tmp_path: Path) -> None:
+def test_an_index_compresses_less_than_the_limit(mirror: Path, tmp_path: Path) -> None:
     """Even if specs differ only where Spack makes them differ: in their hashes."""
     specs = [
         node(number=number, parameters=dict.fromkeys("abcdefgh" * 9, True))
@@ -186,7 +184,7 @@ def test_an_index_compresses_less_than_the_bound(mirror: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("compression", ["gzip", "none"])
-def test_an_index_larger_than_the_bound_is_refused(
+def test_an_index_larger_than_the_limit_is_refused(
     compression: str, mirror: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Compressed or not; the limit is two gigabytes."""
@@ -207,7 +205,7 @@ def test_an_index_larger_than_the_bound_is_refused(
 
 
 @pytest.mark.parametrize("kind", ["changed", "cut off", "gzip cut off", "not gzip"])
-def test_a_blob_is_held_against_its_checksum(kind: str, mirror: Path, tmp_path: Path) -> None:
+def test_a_blob_must_match_its_checksum(kind: str, mirror: Path, tmp_path: Path) -> None:
     """The manifest has the sha256 of the stored bytes, which must then decompress."""
     write_layout_3(mirror, index(node()), compression="gzip" if "gzip" in kind else "none")
     path = only_blob(mirror)
@@ -235,7 +233,7 @@ def test_a_blob_is_held_against_its_checksum(kind: str, mirror: Path, tmp_path: 
     assert rows_of(tmp_path / "out") == []
 
 
-def test_rejects_of_an_index_are_bounded(mirror: Path, tmp_path: Path) -> None:
+def test_rejects_of_an_index_are_limited(mirror: Path, tmp_path: Path) -> None:
     """Of 1,500 bad records of as many packages, a thousand are listed, the rest counted."""
     bad = [node(f"p{number}", number, arch=None) for number in range(2, 1502)]
     write_layout_2(mirror, index(node(), *bad))
@@ -278,7 +276,7 @@ def test_why_a_manifest_is_refused(case: str, mirror: Path, tmp_path: Path) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize("good", ["a", "b"])
 @pytest.mark.parametrize("fault", ["no arch", "bad os", "bad compiler", "no JSON of a spec"])
-def test_a_bad_record_costs_no_other_stacks_good_one(fault: str, good: str, tmp_path: Path) -> None:
+def test_a_bad_record_does_not_affect_other_stacks(fault: str, good: str, tmp_path: Path) -> None:
     """In any order: each stack has what its own index says."""
     bad: dict[str, Any] = node()
     if fault == "no arch":
@@ -312,7 +310,7 @@ FAULTY_TEXTS: dict[str, tuple[bytes, str | None]] = {
 
 
 @pytest.mark.parametrize("case", FAULTY_TEXTS)
-def test_a_fault_of_text_costs_one_record(case: str, mirror: Path, tmp_path: Path) -> None:
+def test_invalid_text_rejects_one_record(case: str, mirror: Path, tmp_path: Path) -> None:
     """Other records of its index are kept, and what can still be read is."""
     text, code = FAULTY_TEXTS[case]
     data = index(node(), node("bad", 2, version="VERSION"))
@@ -327,9 +325,7 @@ def test_a_fault_of_text_costs_one_record(case: str, mirror: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("number", ["1" + "0" * 5000, "1e999"])
-def test_a_number_of_any_length_costs_no_more_than_its_record(
-    number: str, mirror: Path, tmp_path: Path
-) -> None:
+def test_a_huge_number_rejects_one_record(number: str, mirror: Path, tmp_path: Path) -> None:
     """Python refuses to format integers of five thousand digits."""
     data = index(node(), node("bad", 2, parameters={"cxxstd": "NUMBER"}))
     write_layout_2(mirror, data.replace(b'"NUMBER"', number.encode()))
@@ -344,7 +340,7 @@ def test_a_number_of_any_length_costs_no_more_than_its_record(
 @pytest.mark.slow
 @pytest.mark.parametrize("indent", [None, 2])
 @pytest.mark.parametrize("separators", [(", ", ": "), (",", ":")])
-def test_a_hash_twice_in_an_index_is_told(
+def test_a_hash_twice_in_an_index_is_reported(
     separators: tuple[str, str], indent: int | None, mirror: Path, tmp_path: Path
 ) -> None:
     """Of two records of a hash, the last counts, as in Spack, and the other is a reject."""

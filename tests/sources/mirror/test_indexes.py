@@ -500,7 +500,7 @@ BAD_RECORDS: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", BAD_RECORDS)
-def test_a_bad_record_is_refused_alone(case: str, tmp_path: Path) -> None:
+def test_a_bad_record_is_rejected_alone(case: str, tmp_path: Path) -> None:
     """The other specs of its index are kept, and every loss is a reject."""
     changes, code, message = BAD_RECORDS[case]
     bad = node("bad", 2) | changes
@@ -546,7 +546,7 @@ BAD_INDEXES: dict[str, tuple[bytes, str, str]] = {
 
 
 @pytest.mark.parametrize("case", BAD_INDEXES)
-def test_a_bad_index_is_refused_whole(case: str, tmp_path: Path) -> None:
+def test_a_bad_index_is_rejected_as_a_whole(case: str, tmp_path: Path) -> None:
     """The other mirrors of its snapshot are kept."""
     data, code, message = BAD_INDEXES[case]
     write_layout_2(tmp_path / "in" / SNAPSHOT / "e4s", index(node()))
@@ -589,7 +589,7 @@ def test_a_blob_that_comes_after_its_manifest_is_read(tmp_path: Path) -> None:
     assert table(tmp_path / "out", "rejects").is_empty()
 
 
-def test_a_mirror_whose_folder_is_no_utf8_is_refused(tmp_path: Path) -> None:
+def test_a_mirror_whose_folder_is_not_utf8_is_refused(tmp_path: Path) -> None:
     """It can't name a snapshot; others beside it are read."""
     write_layout_2(tmp_path / "in" / SNAPSHOT / "e4s", index(node()))
     write_layout_2(tmp_path / "in" / os.fsdecode(b"bad\xff"), index(node()))

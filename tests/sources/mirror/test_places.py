@@ -46,7 +46,7 @@ def test_the_folder_of_an_index_is_its_mirror(write: Any, folder: str, tmp_path:
 
 
 @pytest.mark.parametrize("layout", [2, 3])
-def test_a_pushed_stack_without_an_index_is_told(layout: int, tmp_path: Path) -> None:
+def test_a_pushed_stack_without_an_index_is_reported(layout: int, tmp_path: Path) -> None:
     """`spack buildcache push` writes no index by default: the stack is a reject."""
     write_layout_3(tmp_path / "in" / SNAPSHOT / "e4s", index(node()))
     hep = tmp_path / "in" / SNAPSHOT / "hep"
@@ -78,7 +78,7 @@ def test_a_pushed_stack_without_an_index_is_told(layout: int, tmp_path: Path) ->
     assert "unreadable 1" in said
 
 
-def test_a_mirror_of_pages_named_as_its_folders_is_none(tmp_path: Path) -> None:
+def test_pages_in_folders_named_as_a_mirrors_are_not_a_mirror(tmp_path: Path) -> None:
     """A folder `build_cache` without a spec's metadata is a package's."""
     pages: dict[str, str | bytes] = {"t/build_cache/specs.md": site_page("build_cache", SNAPSHOT)}
 

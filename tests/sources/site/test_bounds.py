@@ -72,7 +72,7 @@ def test_a_page_names_a_thousand_stacks_at_most(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_values_refused_are_bounded_too(tmp_path: Path) -> None:
+def test_refused_values_are_limited_too(tmp_path: Path) -> None:
     """Per page, a thousand specs with bad values are listed and the rest counted."""
     specs = [make_spec(number, os="a b") for number in range(1, 1500)]
     source = write_pages(
@@ -127,9 +127,7 @@ def test_a_page_too_large_for_memory(monkeypatch: pytest.MonkeyPatch, title: str
     assert reject.message == "needs more memory than there is"
 
 
-def test_a_run_that_memory_is_not_enough_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_out_of_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """If memory runs out for a run, the message says what to do, and nothing changes."""
 
     def run_out(*_: Any) -> Any:

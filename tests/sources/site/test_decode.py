@@ -49,7 +49,7 @@ def as_bytes(*texts: str) -> Pages:
     return [(f"{number}.md", text.encode()) for number, text in enumerate(texts)]
 
 
-def test_both_ways_agree_on_every_page_of_the_sample() -> None:
+def test_both_paths_agree_on_every_sample_page() -> None:
     """Every sample page takes the fast path, with the rows of the slow path."""
     pages = [(str(path), path.read_bytes()) for path in sorted(SAMPLE.rglob("*.md"))]
 
@@ -57,7 +57,7 @@ def test_both_ways_agree_on_every_page_of_the_sample() -> None:
     assert_same(decode_pages(pages), decode_carefully(pages))
 
 
-def test_a_size_in_bytes_goes_the_fast_way() -> None:
+def test_a_size_in_bytes_takes_the_fast_path() -> None:
     """Sizes may be numbers or `-`, even within a page."""
     pages = as_bytes(site_page(specs=[make_spec(1, size=123), make_spec(2)]))
 
@@ -83,7 +83,7 @@ NOT_PLAIN = {
 
 
 @pytest.mark.parametrize("change", NOT_PLAIN.values(), ids=NOT_PLAIN)
-def test_what_is_not_plain_goes_the_careful_way(change: dict[str, Any]) -> None:
+def test_unusual_pages_take_the_slow_path(change: dict[str, Any]) -> None:
     """Anything that could be misread takes the slow path, and only that page does."""
     odd = site_page(specs=[make_spec(1), make_spec(2) | change], meta={})
     pages = as_bytes(site_page(), odd, site_page())
@@ -157,14 +157,14 @@ ENTRIES = st.builds(
 
 @pytest.mark.slow
 @given(st.lists(st.lists(ENTRIES | JSON, max_size=3), max_size=4))
-def test_both_ways_agree_on_anything(pages_entries: list[list[Any]]) -> None:
+def test_both_paths_agree_on_any_page(pages_entries: list[list[Any]]) -> None:
     """On any JSON, both accept the same specs, and reject the same with the same messages."""
     pages = as_bytes(*(site_page(specs=entries, meta={}) for entries in pages_entries))
 
     assert_same(decode_pages(pages), decode_carefully(pages))
 
 
-def test_the_careful_way_knows_what_yaml_calls_wrong() -> None:
+def test_the_slow_path_explains_yaml_errors() -> None:
     """A page that is not YAML is rejected with that code."""
     decoded = decode_pages(as_bytes(site_page().replace("}]", "}")))
 

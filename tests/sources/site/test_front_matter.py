@@ -150,7 +150,7 @@ WHOLE_PAGES: dict[str, tuple[str | bytes, RejectCode, int, str]] = {
 
 
 @pytest.mark.parametrize("case", WHOLE_PAGES)
-def test_a_page_that_is_none_is_refused_whole(case: str) -> None:
+def test_a_faulty_page_is_rejected_as_a_whole(case: str) -> None:
     """Each fault of a whole page has its code, line and message."""
     text, code, line, words = WHOLE_PAGES[case]
 
@@ -202,7 +202,7 @@ SPECS = {
 
 
 @pytest.mark.parametrize("case", SPECS)
-def test_a_bad_spec_is_refused_alone(case: str) -> None:
+def test_a_bad_spec_is_rejected_alone(case: str) -> None:
     """A spec with wrong keys or types is a reject, and the page's other specs are kept."""
     values, code, message = SPECS[case]
     specs = [make_spec(1), values, make_spec(2)]
@@ -223,7 +223,7 @@ def test_unknown_keys_are_ignored() -> None:
     assert read(text).entries[0][2] == read(site_page()).entries[0][2]
 
 
-def test_a_billion_laughs_costs_nothing() -> None:
+def test_a_billion_laughs_is_refused_cheaply() -> None:
     """Aliases of aliases stay shared: the page is rejected or accepted at once."""
     laughs = "\n".join(
         f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" if n else "l0: &l0 [lol]"
@@ -236,7 +236,7 @@ def test_a_billion_laughs_costs_nothing() -> None:
     assert [reject.code for reject in read(stacked).rejects] == [RejectCode.WRONG_TYPE]
 
 
-def test_shared_lists_can_not_outgrow_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_shared_lists_cannot_outgrow_memory(monkeypatch: pytest.MonkeyPatch) -> None:
     """Many specs that share one long list are rejected beyond a total number of values."""
     monkeypatch.setattr(front_matter, "MAX_PAGE_VALUES", 9)
 

@@ -33,7 +33,7 @@ def edited(seed: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
 
 
 @pytest.mark.parametrize("seed", SEEDS)
-def test_the_seeds_hold(seed: bytes) -> None:
+def test_the_seed_pages_pass(seed: bytes) -> None:
     """The readers agree on the seeds of fuzzing."""
     check_page(seed)
 
@@ -50,8 +50,8 @@ def test_pages_with_faults_put_in(seed: bytes, edits: list[tuple[float, int, byt
 
 @settings(derandomize=True)
 @given(st.binary(max_size=300))
-def test_any_bytes(data: bytes) -> None:
-    """Bytes that are no page at all are rejected with a reason."""
+def test_bytes_that_are_not_a_page_are_rejected(data: bytes) -> None:
+    """Random bytes are rejected with a reason."""
     check_page(data)
 
 
@@ -70,6 +70,6 @@ def test_what_fuzzing_once_found(file: Path) -> None:
         *LAUGHING.values(),
     ],
 )
-def test_every_bad_page_holds(text: str | bytes) -> None:
+def test_every_bad_page_passes(text: str | bytes) -> None:
     """The readers agree on each page of the table of faults."""
     check_page(text if isinstance(text, bytes) else text.encode())

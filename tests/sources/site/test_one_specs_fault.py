@@ -190,7 +190,7 @@ def test_only_entries_with_a_fault_are_refused(notes: list[dict[str, str]]) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("dialect", DIALECTS)
-def test_rejects_of_a_page_are_bounded(tmp_path: Path, dialect: str) -> None:
+def test_rejects_of_a_page_are_limited(tmp_path: Path, dialect: str) -> None:
     """The first thousand are listed and the rest counted; the good spec is accepted."""
     text = DIALECTS[dialect]([make_spec(1), *[{"hash": "x"}] * 3000])
 

@@ -325,7 +325,7 @@ def test_a_condition_that_is_not_known_leaves_a_doubt(tmp_path: Path) -> None:
         (f"zlib@{'1' * 5000}", "a version of more than 500 characters, at character 5"),
     ],
 )
-def test_a_spec_that_can_not_be_read_is_a_root_with_a_doubt(
+def test_a_spec_that_cannot_be_read_is_a_root_with_a_doubt(
     tmp_path: Path, spec: str, doubt: str
 ) -> None:
     """It is owed, and nobody can tell whether the cache has it."""
@@ -387,7 +387,7 @@ def test_a_toolchain_leaves_a_doubt(tmp_path: Path) -> None:
 def test_what_spack_refuses_is_refused_with_its_line(
     tmp_path: Path, text: str, line: int | None, message: str | None
 ) -> None:
-    """A file that is no environment, or not one by Spack's rules, is not guessed at."""
+    """A file that is not an environment by Spack's rules is not guessed at."""
     path = write_stack(tmp_path, text)
 
     if message is None:

@@ -111,7 +111,7 @@ def test_includes_define_lists_and_requirements(tmp_path: Path) -> None:
     ]
 
 
-def test_what_an_include_may_hide_is_told(tmp_path: Path) -> None:
+def test_what_an_include_may_hide_is_reported(tmp_path: Path) -> None:
     """A URL, a missing or broken file, a circle, an unknown variable: each with its place."""
     write_stack(tmp_path, "a: [\n", "broken.yaml")
     write_stack(tmp_path, "include: [circle.yaml]\nconfig: {}\nspecs: [a]\n", "circle.yaml")
@@ -160,7 +160,7 @@ def test_what_an_include_may_hide_is_told(tmp_path: Path) -> None:
     ]
 
 
-def test_sections_that_nobody_knows_are_told(tmp_path: Path) -> None:
+def test_unknown_sections_are_reported(tmp_path: Path) -> None:
     """Spack's own sections that say nothing of specs are passed by."""
     stack = read_text(
         tmp_path,
@@ -323,7 +323,7 @@ def test_broken_files_are_refused(
     assert message in error.value.message
 
 
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+def test_a_pipe_is_refused(tmp_path: Path) -> None:
     """A pipe is not waited for."""
     pipe = tmp_path / "spack.yaml"
     os.mkfifo(pipe)
