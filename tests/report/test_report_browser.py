@@ -584,6 +584,14 @@ def test_every_caption_can_be_read(browser: Browser, sample: Path, width: int) -
     assert wide == []
 
 
+def test_an_outdated_link_opens_the_page(browser: Browser, sample: Path) -> None:
+    """Where a link has a value that is unknown, the default is shown; an unknown package is said."""
+    keys = ("snapshot", "from", "mode", "show", "targets", "change", "filter", "cell", "package")
+    with open_report(browser, sample, anchor="#" + "&".join(f"{key}=x" for key in keys)) as page:
+        expect(page.get_by_role("dialog", name="x")).to_contain_text("No snapshot has it.")
+        expect(page.locator("#matrices caption").first).to_contain_text(f"packages of {WEEK_3}")
+
+
 def test_a_matrix_is_sorted_filtered_and_rolled_up(page: Page, sample: Path) -> None:
     """A heading sorts by its column; families group targets, each package counted once."""
     choose(page, WEEK_1)
@@ -592,6 +600,11 @@ def test_a_matrix_is_sorted_filtered_and_rolled_up(page: Page, sample: Path) -> 
     totals = matrix.locator("tbody td.total").all_text_contents()
     counts = [int(text.split("/")[0]) for text in totals]
     assert counts == sorted(counts, reverse=True)
+    matrix.get_by_role("button", name="any os").click()
+    totals = matrix.locator("tfoot td:not(:last-child)").all_text_contents()
+    counts = [int(text.split("/")[0]) for text in totals]
+    assert counts == sorted(counts, reverse=True)
+    matrix.get_by_role("button", name="any os").click()
 
     page.locator("#matrix-targets").select_option("family")
 

@@ -27,7 +27,10 @@ function readAddress() {
     if (!text.includes("=")) return { ...DEFAULTS, section: document.getElementById(text) ? text : "" };
     const read = { ...DEFAULTS };
     for (const [key, value] of new URLSearchParams(text)) if (key in read) read[key] = value;
-    if (!page.snapshots.some((row) => row.tag === read.snapshot)) read.snapshot = DEFAULTS.snapshot;
+    // A link may be of another time, or mistyped.
+    const tags = page.snapshots.map((row) => row.tag);
+    const known = { snapshot: tags, from: tags, mode: Object.keys(MODES), show: ["packages", "share", "specs"], targets: ["each", "family"] };
+    for (const [key, values] of Object.entries(known)) if (!values.includes(read[key])) read[key] = DEFAULTS[key];
     return read;
 }
 

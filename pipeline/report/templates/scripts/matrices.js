@@ -149,9 +149,9 @@ function matrixTable(snapshot, rowName, columnName, title, words) {
                 { scope: "col", class: column === null ? "total" : undefined, "aria-sort": sortedBy("column", column) },
                 sorter("column", column, column ?? `any ${columnName}`))))),
         element("tbody", {}, ...rows.map((row) => element("tr", {},
-            element("th", { scope: "row" }, sorter("row", row, row)), ...[...columns, null].map((column) => cellOf(row, column))))),
+            element("th", { scope: "row", "aria-sort": sortedBy("row", row) }, sorter("row", row, row)), ...[...columns, null].map((column) => cellOf(row, column))))),
         element("tfoot", {}, element("tr", {},
-            element("th", { scope: "row" }, sorter("row", null, `any ${rowName}`)), ...[...columns, null].map((column) => cellOf(null, column)))));
+            element("th", { scope: "row", "aria-sort": sortedBy("row", null) }, sorter("row", null, `any ${rowName}`)), ...[...columns, null].map((column) => cellOf(null, column)))));
 }
 
 function matrixCell(count, all, names, isTotal) {
