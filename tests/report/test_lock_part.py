@@ -73,18 +73,18 @@ OF_THE_MIRROR = """
 """  # noqa: E501 (a table's row is a line)
 OF_THE_SAMPLE = """
 Your environment develop-2025-03-30
-What develop-2025-03-30 holds of your lock files. External specs are parts of the host and not counted as specs; a root is complete when it and all that it links to or runs are cached or external. Bytes are those of cached specs whose size is known; – is none known.
+Specs of your lock files in develop-2025-03-30. External specs are provided by the host and not counted; a root is complete if it and all its link and run dependencies are cached or external. Bytes are of cached specs whose size is known; – means none.
 lock file | cached specs | share | to build | external | complete roots | bytes to download | sizes known
 gpu.lock | 3 of 6 | 50.0 % | 3 | 2 | 1 of 4 | – | 0 of 3
 gpu.lock
 Incomplete roots
-Roots that lack something, and which specs to build for each, in an order in which they can be built.
+Roots with missing specs, and which specs to build for each, in build order.
 root | version | hash | blocked by
 cuda | 12.9.0 | cuda5eeeeeeeeeeeeeeeeeeeeeeeeeee | itself
 nccl | 2.23.4-1 | nccl3ddddddddddddddddddddddddddd | itself
 rocblas | 6.3.2 | roc4sfffffffffffffffffffffffffff | nccl/nccl3dd, itself
 To build
-Specs that would be built. The reason is the first attribute in which the nearest spec of develop-2025-03-30 differs; of differences the lock file's side comes first.
+Specs that would be built. The reason is the first attribute in which the nearest spec of develop-2025-03-30 differs; in differences, the lock file's side comes first.
 package | version | hash | reason | nearest | differences
 """  # noqa: E501
 

@@ -17,7 +17,7 @@ from tests.writing import SAMPLE
 
 NEWEST = "develop-2025-03-30"
 SUMMARY = f"""
-Roots of stacks' environment files in {NEWEST}; unmet are those that a stack has only without what the file requires.
+Roots of stacks' environment files in {NEWEST}; unmet: the stack has them only without the file's requirements.
 
 | stack | present | share | as preferred | unmet | missing | unknown | specs of the stack |
 | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |

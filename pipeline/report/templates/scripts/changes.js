@@ -6,7 +6,7 @@ const CHANGES = { lost: "✕", gained: "+", downgraded: "↓", upgraded: "↑", 
 const CAUSES = ["unreadable", "cell dropped", "package dropped", "stack dropped", "environment dropped",
     "cell added", "package added", "stack added", "environment added", null];
 
-// Between snapshots of two lines nothing was lost or gained: each says what the other lacks.
+// Between snapshots of two lines nothing was lost or gained: the words say what each lacks.
 const BETWEEN_LINES = { lost: "not in", gained: "only in", unreadable: "unreadable", downgraded: "older", upgraded: "newer",
     "versions changed": "other versions", rebuilt: "other builds" };
 
@@ -43,11 +43,11 @@ function compareSnapshots(from, to) {
     const stacks = [from, to].map((snapshot) => new Set(snapshot.stacks.map((row) => row.stack)));
     const setOf = (specs, value) => new Set(specs.map(value));
     const refused = [from, to].map((snapshot) => new Set(snapshot.refused.map((row) => row.package)));
-    // A page that can't be read may hold its package, an index any.
+    // An unreadable page may have its package, an unreadable index any package.
     const isUnreadable = (name, side) => refused[side].has(name) || refused[side].has(null);
     const length = Math.min(...[from, to].map(({ specs }) => specs[0]?.hash.length ?? 0));
     const hashOf = (spec) => spec.hash.slice(0, length);
-    // Why a cell that only one side has is not on the other, the first cause that holds.
+    // Why only one side has a cell: the first cause that applies.
     const causeOf = (spec, specs, other, word) => {
         if (isUnreadable(spec.package, other)) return "unreadable";
         if (!packages[other].has(spec.package)) return `package ${word}`;
@@ -201,7 +201,7 @@ function changeGroup(rows, worder) {
     return details;
 }
 
-// The overview's card follows the snapshot that is chosen.
+// The overview's card follows the selected snapshot.
 function showChangeCounts(snapshot, from, rows, membership) {
     const card = document.getElementById("changed");
     if (!from) {

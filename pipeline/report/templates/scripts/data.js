@@ -4,7 +4,7 @@ const page = JSON.parse(document.getElementById("page-data").textContent);
 const arrivals = new Map(); // path of a file to what takes its data
 const files = new Map(); // path of a file to a promise of its data
 
-// What each file of data calls, with itself as compressed JSON in base64.
+// Each data file calls this, with its content as compressed JSON in base64.
 function coverageData(path, packed) {
     arrivals.get(path)(packed);
 }
@@ -56,7 +56,7 @@ function rowsOf(data, name, indexes) {
     })));
 }
 
-// Versions share their values, whatever they are the newest of.
+// All columns of versions share their values.
 function valueName(column) {
     return column.endsWith("newest_version") ? "version" : column;
 }
@@ -84,7 +84,7 @@ async function loadSnapshot(tag) {
     return snapshot;
 }
 
-// The place of each version in Spack's order.
+// The rank of each version in Spack's order.
 function placesOf(data) {
     return new Map((data.values.version ?? []).map((version, index) => [version, data.version_places[index]]));
 }

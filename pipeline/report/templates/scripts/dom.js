@@ -26,7 +26,7 @@ function scroller(label, table) {
     return element("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": label }, table);
 }
 
-// A sign for eyes with a word; a hidden word is still read aloud.
+// A symbol with a word; a hidden word is still read by screen readers.
 function mark(sign, word, kind, isHidden = false) {
     return element("span", { class: kind, title: isHidden ? word : undefined },
         element("span", { class: "mark", "aria-hidden": "true" }, sign),

@@ -7,7 +7,7 @@ const STATES = [
     ["missing", "missing", "no binary runs there"],
 ];
 
-// How a spec runs on a host, as macro usable_on_any_os has it: its target is the host's or an
+// How a spec runs on a host, by the rule of macro usable_on_any_os: its target is the host's or an
 // ancestor, and its OS is the host's or has a C library that is not newer.
 function matchOf(spec, os, target) {
     const distance = (page.targets[target] ?? [target]).indexOf(spec.target);
@@ -16,7 +16,7 @@ function matchOf(spec, os, target) {
     return hasLibcFor(spec, os) ? { state: "older libc", distance } : null;
 }
 
-// Whether an operating system's C library is not older than the spec's: that which the spec's index
+// Whether an operating system's C library is at least as new as the spec's: the one that its index
 // records, or that of the OS it was built on.
 function hasLibcFor(spec, os) {
     const host = page.systems[os];
@@ -60,7 +60,7 @@ function showMachine(snapshot) {
     document.getElementById("host-exact").checked = Boolean(state.exactos);
     for (const [id, value] of [["host-os", os], ["host-target", target]]) {
         const input = document.getElementById(id);
-        // What somebody is typing is not chosen yet, and stays.
+        // Keep what is being typed: it is not selected yet.
         if (input !== document.activeElement) input.value = value;
     }
     if (!os || !target) {

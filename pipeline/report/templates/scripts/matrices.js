@@ -22,10 +22,10 @@ const MODES = {
     "same-os": { label: "same OS", column: "compatible_package_count", states: ["exact", "same os"], words: "usable with both, built on the same OS" },
     compatible: { label: "compatible", column: "reusable_package_count", states: ["exact", "same os", "older libc"], words: "usable with both" },
 };
-// Parts of a compiler, which serve nobody by themselves.
+// Parts of a compiler, of no use by themselves.
 const RUNTIMES = ["compiler-wrapper", "gcc-runtime"];
 
-// The rows that a cell stands for: who is built for it or, in another mode, usable there.
+// The rows that a cell counts: packages built for it or, in other modes, usable there.
 function usableIn(snapshot, cell) {
     return usableRows(snapshot).filter((row) => MODES[state.mode].states.includes(row.state)
         && NAMES.every((name) => !cell[name] || cell[name] === row[name] || familyOf(row[name]) === cell[name]));
@@ -60,7 +60,7 @@ function usableRows(snapshot) {
             for (const place of places[index]) {
                 add({ ...place, package: name, compiler });
                 if (compiler !== "none" || RUNTIMES.includes(name)) continue;
-                // What needs no compiler is there for the users of each, though not built with it.
+                // A package that needs no compiler can be used with any.
                 for (const user of compilersOf.get(place.os) ?? []) {
                     add({ ...place, package: name, compiler: user, state: place.state === "exact" ? "same os" : place.state });
                 }
@@ -107,7 +107,7 @@ function matrixValues(snapshot, rowName, columnName) {
     return values;
 }
 
-// As Spack writes a target with all that descend from it.
+// A target and its descendants, as Spack writes them.
 const familyOf = (target) => (page.families[target] ? `${page.families[target]}:` : target);
 const familyOr = (isFamily, name, value) => (isFamily && name === "target" ? familyOf(value) : value);
 
@@ -170,7 +170,7 @@ function matrixCell(count, all, names, isTotal) {
 
 const cellKey = (names) => NAMES.map((name) => names[name] ?? "").join("|");
 
-// What a cell of a matrix has, and the complement: what is not there, with what would run instead.
+// The packages of a cell, and those missing from it, with what would run instead.
 function cellPanel(snapshot, key) {
     const names = key.split("|");
     const cell = Object.fromEntries(NAMES.map((name, index) => [name, names[index] || null]));

@@ -1,4 +1,4 @@
-// One package of a snapshot: how to install it, its builds, what they need, and its history.
+// One package of a snapshot: its builds, how to install them, their dependencies, and its history.
 
 const PUBLIC_CACHE = "https://binaries.spack.io";
 const PACKAGE_PAGE = "https://packages.spack.io/package.html?name=";
@@ -91,7 +91,7 @@ const hasDependencies = (snapshot) => page.dependencies.includes(snapshot.tag);
 
 function fillInstall(details, snapshot, spec) {
     if (details.childElementCount > 1) return;
-    // A tag of another form is of somebody's own mirror.
+    // Other tags are of private mirrors.
     const isPublic = snapshot.kind !== "other";
     const mirror = isPublic ? `${PUBLIC_CACHE}/${snapshot.tag}` : "URL-OF-YOUR-MIRROR";
     const commands = [
@@ -147,7 +147,7 @@ async function showHistory(box, name) {
     }
 }
 
-// A strip for each environment: a box a snapshot, told apart where the newest version changes.
+// A strip for each environment, with a box per snapshot; the colour alternates with the version.
 function historyStrips(name, runs) {
     const environments = [...groupBy(runs, keyOf)].sort(([one], [other]) => compare(one, other));
     const cells = (ofOne) => {

@@ -1,4 +1,4 @@
-// Packages: each one in each environment, as views gaps and newest_versions have it.
+// Packages: each one in each environment, from views gaps and newest_versions.
 
 function showPackages(snapshot) {
     const versions = new Map();
