@@ -512,6 +512,22 @@ def test_a_link_within_the_page_keeps_the_selection(page: Page) -> None:
     assert address.startswith(f"#snapshot={WEEK_1}&mode=compatible&section=rejects")
 
 
+@pytest.mark.parametrize("width", [1400, 700, 400])
+def test_a_section_is_not_hidden_behind_the_header(
+    browser: Browser, sample: Path, width: int
+) -> None:
+    """However many lines the header has, a link shows the heading of its section below."""
+    with open_report(browser, sample, width) as page:
+        page.get_by_role("navigation").get_by_role("link", name="Changes").click()
+        expect(page.locator("#changes")).to_be_focused()
+        page.wait_for_function("scrollY > 0")
+        top, bottom = page.evaluate(
+            """["#changes h2", "header"].map((name) => document.querySelector(name))
+                .map((one, place) => one.getBoundingClientRect()[place ? "bottom" : "top"])"""
+        )
+        assert max(bottom, 0) < top < 900
+
+
 @pytest.mark.parametrize("place", ["#package-table", "#machine-result", "#gaps", "#change-table"])
 def test_each_package_has_a_link(browser: Browser, sample: Path, place: str) -> None:
     """Opened elsewhere, it shows the package in the snapshot of its table."""

@@ -122,5 +122,11 @@ if (choice) {
     document.getElementById("panel-back").addEventListener("click", leavePanel);
     for (const hidden of document.querySelectorAll(".needs-scripts")) hidden.hidden = false;
     addEventListener("hashchange", follow);
+    // What is scrolled to must not be hidden behind the header, whose lines depend on the width.
+    const header = document.querySelector("header");
+    new ResizeObserver(() => {
+        const height = getComputedStyle(header).position === "sticky" ? header.offsetHeight : 0;
+        document.documentElement.style.scrollPaddingTop = `${height + 16}px`;
+    }).observe(header);
     follow();
 }
