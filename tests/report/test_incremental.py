@@ -14,7 +14,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.report.host import this_machine
+from pipeline.hosts import this_os
+from pipeline.tables.targets import this_machine
 from tests.conftest import run_command
 from tests.rows import WEEK_1, WEEK_2, WEEK_3
 from tests.writing import make_spec, site_page, write_pages
@@ -144,8 +145,11 @@ def test_the_page_may_begin_with_this_machine(tmp_path: Path) -> None:
 
     report(tmp_path, "--host")
 
-    host = json.dumps(this_machine(), separators=(",", ":"))
-    assert f'"host":{host}' in (tmp_path / "reports" / "index.html").read_text()
+    host = {"os": this_os() or "", "target": this_machine()}
+    assert (
+        f'"host":{json.dumps(host, separators=(",", ":"))}'
+        in (tmp_path / "reports" / "index.html").read_text()
+    )
 
 
 @pytest.mark.slow

@@ -601,7 +601,7 @@ def test_every_caption_can_be_read(browser: Browser, sample: Path, width: int) -
 
 
 def test_an_outdated_link_opens_the_page(browser: Browser, sample: Path) -> None:
-    """Where a link has a value that is unknown, the default is shown; an unknown package is said."""
+    """Unknown values in a link fall back to the default; an unknown package is reported."""
     keys = ("snapshot", "from", "mode", "show", "targets", "change", "filter", "cell", "package")
     with open_report(browser, sample, anchor="#" + "&".join(f"{key}=x" for key in keys)) as page:
         expect(page.get_by_role("dialog", name="x")).to_contain_text("No snapshot has it.")
