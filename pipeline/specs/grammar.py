@@ -12,6 +12,7 @@ default of the local machine (`os=fe`).
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from pipeline.errors import SpecSyntaxError
@@ -129,6 +130,12 @@ class Node:
         """Return the constraints on platform, os and target."""
         asked = {"platform": self.platform, "os": self.os, "target": self.target}
         return [(key, value) for key, value in asked.items() if value is not None]
+
+    def edges(self) -> Iterator[Edge]:
+        """Yield the requested dependencies, each followed by its own."""
+        for edge in self.dependencies:
+            yield edge
+            yield from edge.node.edges()
 
 
 def quoted(value: str) -> str:

@@ -63,7 +63,7 @@ class IntentSnapshot(Snapshot):
 
     def read_dependencies(self) -> None:
         """Read the dependencies that are named; all, where one is asked for by no name."""
-        edges = [edge for nodes in self.specs.values() for node in nodes for edge in edges_of(node)]
+        edges = [edge for nodes in self.specs.values() for node in nodes for edge in node.edges()]
         if any(edge.node.name is None for edge in edges):
             super().read_dependencies()
             return
@@ -88,13 +88,6 @@ class IntentSnapshot(Snapshot):
         if self.closures is None:
             return super().closure_of(spec_hash)
         return self.closures.get(spec_hash, []) if spec_hash in self.told else None
-
-
-def edges_of(node: Node) -> Iterator[Edge]:
-    """Yield the dependencies that a spec names, and those of them."""
-    for edge in node.dependencies:
-        yield edge
-        yield from edges_of(edge.node)
 
 
 def names_of(edge: Edge) -> Iterator[str]:

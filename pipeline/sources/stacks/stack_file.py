@@ -30,7 +30,6 @@ from pipeline.sources.stacks.scopes import (
     wrong_type,
 )
 from pipeline.specs.constrain import ContradictionError
-from pipeline.specs.grammar import Edge, Node
 
 DEFAULT_GROUP = "default"
 GROUP_KEYS = {"group", "specs", "matrix", "exclude", "needs", "override", "explicit"}
@@ -218,12 +217,5 @@ def package_of(
         return None, one_line(error)
     if node.name is None:
         return None, "it names no package"
-    used = next((edge.node.name for edge in edges_of(node) if edge.node.name in toolchains), None)
+    used = next((edge.node.name for edge in node.edges() if edge.node.name in toolchains), None)
     return node.name, None if used is None else f"%{used} is a toolchain, which is not read here"
-
-
-def edges_of(node: Node) -> Iterator[Edge]:
-    """Yield the dependencies that a spec names, and those of them."""
-    for edge in node.dependencies:
-        yield edge
-        yield from edges_of(edge.node)
