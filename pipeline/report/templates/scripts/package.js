@@ -33,7 +33,7 @@ function buildsOf(snapshot, name, specs) {
         { title: "version", value: (spec) => snapshot.places.get(spec.version), text: (spec) => spec.version },
         { title: "compiler", text: (spec) => spec.compiler },
         { title: "environment", text: keyOf },
-        { title: "variants", text: own, kind: "wrap wide" },
+        { title: "variants", text: own, kind: "wrap" },
         { title: "stacks", text: (spec) => spec.stacks.join(", "), kind: "wrap" },
         { title: "root", text: (spec) => (spec.is_in_root ? "✓ yes" : "✕ no") },
         { title: "size", number: true, value: (spec) => spec.size_bytes ?? -1, text: (spec) => bytes(spec.size_bytes) },
