@@ -47,20 +47,26 @@ COPY_HINT = "to write rows to a file, use 'cache-coverage query -o FILE --format
 
 
 def load_tables(connection: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Load the Parquet files of all tables below `folder`, in the order of their partitions."""
-    from pipeline.schemas import STACK_STATES, TABLES
+    """Insert the rows of the Parquet files below `folder` into the tables, which are empty."""
+    from pipeline.schemas import TABLES
     from pipeline.tables.parquet import table_glob
 
-    for table in TABLES:
-        create_table(connection, table, read_parts(table, table_glob(folder, table)))
-    create_empty(connection, STACK_STATES)
+    # The largest is last: DuckDB loads it on all processors, and the others on one.
+    for table in reversed(TABLES):
+        select = read_parts(table, table_glob(folder, table))
+        connection.execute(f"insert into {table.name} {select}")
 
 
 def create_empty(connection: duckdb.DuckDBPyConnection, table: Table) -> None:
-    """Create `table` without a row."""
+    """Create `table` without a row, with its declared comments."""
     connection.register("no_rows", table.empty.to_arrow())
-    create_table(connection, table, "select * from no_rows")
+    connection.execute(f"create table {table.name} as select * from no_rows")
     connection.unregister("no_rows")
+    connection.execute(f"comment on table {table.name} is {quote(table.description)}")
+    for column in table.columns:
+        connection.execute(
+            f"comment on column {table.name}.{column.name} is {quote(column.description)}"
+        )
 
 
 def update_tables(
@@ -99,16 +105,6 @@ def read_parts(table: Table, pattern: str) -> str:
         f"select {columns} from read_parquet({quote(pattern)}, "
         f"hive_partitioning = {str(table.partitioned).lower()}, hive_types_autocast = false)"
     )
-
-
-def create_table(connection: duckdb.DuckDBPyConnection, table: Table, select: str) -> None:
-    """Create a table from a select statement, with its declared comments."""
-    connection.execute(f"create table {table.name} as {select}")
-    connection.execute(f"comment on table {table.name} is {quote(table.description)}")
-    for column in table.columns:
-        connection.execute(
-            f"comment on column {table.name}.{column.name} is {quote(column.description)}"
-        )
 
 
 def create_views(connection: duckdb.DuckDBPyConnection) -> None:

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -14,10 +15,17 @@ import duckdb
 
 from pipeline.errors import CheckError, OutputError
 from pipeline.outputs import DATABASE, TABLES_FOLDER
+from pipeline.schemas import DATABASE_TABLES
 from pipeline.tables.parquet import check_tables
 from pipeline.tables.state import State
 from pipeline.warehouse.checks import check_warehouse
-from pipeline.warehouse.database import create_views, load_tables, quote, update_tables
+from pipeline.warehouse.database import (
+    create_empty,
+    create_views,
+    load_tables,
+    quote,
+    update_tables,
+)
 from pipeline.warehouse.stack_states import fill_stack_states
 
 # The oldest client that has to open the file; a newer storage format would lock users out.
@@ -106,10 +114,7 @@ def build_draft(
         threads = max(2, os.cpu_count() or 1)
         connection.execute(f"set memory_limit = '{threads * LOADING_MEBIBYTES} MiB'")
         if changes is None:
-            load_tables(connection, tables)
-            connection.begin()  # One transaction, since DuckDB writes to disk at each commit.
-            create_views(connection)
-            connection.commit()
+            fill_new(connection, tables)
         else:
             connection.begin()
             update_tables(connection, tables, changes)
@@ -119,3 +124,25 @@ def build_draft(
         check_warehouse(connection, every_snapshot=every_snapshot)
         connection.execute("use memory")
         connection.execute("detach warehouse")
+
+
+def fill_new(connection: duckdb.DuckDBPyConnection, tables: Path) -> None:
+    """Create the tables with their rows, and the views, in the empty database in use."""
+    connection.begin()  # One transaction, since DuckDB writes to disk at each commit.
+    for table in DATABASE_TABLES:
+        create_empty(connection, table)
+    connection.commit()
+    # Creating the views keeps one processor busy, and so does loading the small tables. This thread
+    # loads, which takes longer, since Ctrl-C interrupts only its queries.
+    with connection.cursor() as creator, ThreadPoolExecutor(1) as executor:
+        creating = executor.submit(commit_views, creator)
+        load_tables(connection, tables)
+        creating.result()
+
+
+def commit_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create all views in the draft, in one transaction."""
+    connection.execute("use warehouse")
+    connection.begin()
+    create_views(connection)
+    connection.commit()
