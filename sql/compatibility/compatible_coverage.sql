@@ -1,7 +1,7 @@
 -- How many packages a host can use: built for its exact target, for its os, or for an older libc.
 -- Grain: one row per tag, os and host_target; the snapshot's operating systems and others known to
 -- run one of its binaries, with all archspec targets of the snapshot's families.
--- Reads: snapshot_hosts, numbered_cells, coverage_os_target, snapshots
+-- Reads: snapshot_hosts, numbered_cells, coverage_os_target, snapshot_packages
 create or replace view compatible_coverage as
 -- Many packages have binaries for the same environments, and many hosts run those of the same.
 with holdings as (
@@ -92,10 +92,10 @@ select
     counts.host_target,
     counts.exact_package_count,
     counts.compatible_package_count,
-    snapshots.expected_package_count as snapshot_package_count,
-    100.0 * counts.exact_package_count / snapshots.expected_package_count as exact_pct,
-    100.0 * counts.compatible_package_count / snapshots.expected_package_count as compatible_pct,
+    packages.expected_package_count as snapshot_package_count,
+    100.0 * counts.exact_package_count / packages.expected_package_count as exact_pct,
+    100.0 * counts.compatible_package_count / packages.expected_package_count as compatible_pct,
     counts.reusable_package_count,
-    100.0 * counts.reusable_package_count / snapshots.expected_package_count as reusable_pct
+    100.0 * counts.reusable_package_count / packages.expected_package_count as reusable_pct
 from counts
-inner join snapshots on snapshots.tag = counts.tag;
+inner join steps.snapshot_packages as packages on packages.tag = counts.tag;

@@ -1,6 +1,6 @@
 -- How many packages are available for a compiler: built with it, or without any compiler.
 -- Grain: one row per tag, compiler and os; none for compiler `none`.
--- Reads: specs, snapshots
+-- Reads: specs, snapshot_packages
 create or replace view coverage_compiler_os_available as
 with built as (
     select distinct
@@ -56,8 +56,8 @@ select
     counts.exact_package_count,
     counts.agnostic_package_count,
     counts.available_package_count,
-    snapshots.expected_package_count as snapshot_package_count,
-    100.0 * counts.exact_package_count / snapshots.expected_package_count as exact_pct,
-    100.0 * counts.available_package_count / snapshots.expected_package_count as available_pct
+    packages.expected_package_count as snapshot_package_count,
+    100.0 * counts.exact_package_count / packages.expected_package_count as exact_pct,
+    100.0 * counts.available_package_count / packages.expected_package_count as available_pct
 from counts
-inner join snapshots on snapshots.tag = counts.tag;
+inner join steps.snapshot_packages as packages on packages.tag = counts.tag;

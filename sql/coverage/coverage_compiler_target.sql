@@ -1,6 +1,6 @@
 -- How many packages each compiler covers for each target.
 -- Grain: one row per tag, compiler and target.
--- Reads: specs, snapshots
+-- Reads: specs, snapshot_packages
 create or replace view coverage_compiler_target as
 with counts as (
     select
@@ -18,8 +18,8 @@ select
     counts.compiler,
     counts.target,
     counts.package_count,
-    snapshots.expected_package_count as snapshot_package_count,
-    100.0 * counts.package_count / snapshots.expected_package_count as package_pct,
+    packages.expected_package_count as snapshot_package_count,
+    100.0 * counts.package_count / packages.expected_package_count as package_pct,
     counts.spec_count
 from counts
-inner join snapshots on snapshots.tag = counts.tag;
+inner join steps.snapshot_packages as packages on packages.tag = counts.tag;
