@@ -4,8 +4,8 @@
 create or replace view steps.package_platforms as
 select
     built.package,
-    list(distinct built.platform) as platforms,
-    list(distinct targets.family) as families
+    list(distinct built.platform order by built.platform) as platforms,
+    list(distinct targets.family order by targets.family) as families
 from (select distinct package, platform, target from main.spec_stacks) as built
 left join main.targets
     on targets.host_target = built.target
