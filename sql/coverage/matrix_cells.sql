@@ -8,7 +8,7 @@ with compilers as (
     select
         tag,
         compiler,
-        list(distinct os) as systems
+        list_distinct(list(os)) as systems
     from steps.numbered_cells
     where compiler <> 'none'
     group by all
@@ -41,10 +41,11 @@ packages as (
         tag,
         compiler,
         package,
-        list(distinct environment_number order by environment_number)
-            filter (where not is_agnostic) as numbers,
-        list(distinct environment_number order by environment_number)
-            filter (where is_agnostic) as agnostic_numbers
+        -- By functions: DuckDB needs long to plan distinct aggregates of grouping sets.
+        list_sort(list_distinct(list(environment_number) filter (where not is_agnostic)))
+            as numbers,
+        list_sort(list_distinct(list(environment_number) filter (where is_agnostic)))
+            as agnostic_numbers
     from found
     group by grouping sets ((tag, package), (tag, compiler, package))
 ),
@@ -66,10 +67,10 @@ places as (
         tag,
         os,
         target,
-        list(distinct environment_number) filter (where os_match = 'exact') as exact_numbers,
-        list(distinct environment_number) filter (where os_match <> 'older libc')
+        list_distinct(list(environment_number) filter (where os_match = 'exact')) as exact_numbers,
+        list_distinct(list(environment_number) filter (where os_match <> 'older libc'))
             as compatible_numbers,
-        list(distinct environment_number) as reusable_numbers
+        list_distinct(list(environment_number)) as reusable_numbers
     from steps.runnable_environments
     group by grouping sets ((tag), (tag, os), (tag, target), (tag, os, target))
 ),
@@ -80,9 +81,10 @@ agnostic_places as (
         compilers.compiler,
         runnable.os,
         runnable.target,
-        list(distinct runnable.environment_number) filter (where runnable.os_match <> 'older libc')
-            as compatible_numbers,
-        list(distinct runnable.environment_number) as reusable_numbers
+        list_distinct(
+            list(runnable.environment_number) filter (where runnable.os_match <> 'older libc')
+        ) as compatible_numbers,
+        list_distinct(list(runnable.environment_number)) as reusable_numbers
     from compilers
     inner join steps.runnable_environments as runnable
         on runnable.tag = compilers.tag
