@@ -1,58 +1,112 @@
 -- Where the summary of a page differs from its entries; refused entries are in rejects.
--- Grain: one row per tag, package, fact and item; item is null for num_specs.
--- Reads: page_summaries, page_findings, pages
+-- Grain: one row per tag, package, fact and item; a fact is a key of the page's `meta`, and item is
+-- null for num_specs. What a page does not declare is not compared.
+-- Reads: pages, page_contents
 create or replace view reconciliation as
-with compared as (
+with summaries as (
     select
-        summaries.tag,
-        summaries.package,
-        summaries.fact,
-        summaries.declarations,
-        findings.findings,
-        pages.rejected_count
-    from steps.page_summaries as summaries
-    inner join pages
-        on pages.tag = summaries.tag
-        and pages.package = summaries.package
-    left join steps.page_findings as findings
-        on findings.tag = summaries.tag
-        and findings.package = summaries.package
-        and findings.fact = summaries.fact
-    where summaries.declarations is distinct from findings.findings
-        or pages.rejected_count > 0
+        pages.*,
+        contents.* exclude (tag, package)
+    from pages
+    left join steps.page_contents as contents
+        on contents.tag = pages.tag
+        and contents.package = pages.package
 ),
 
-items as (
+listed as (
+    select
+        tag,
+        package,
+        rejected_count,
+        unnest([
+            {fact: 'compilers', declared: declared_compilers, found: compilers},
+            {fact: 'oss', declared: declared_oss, found: oss},
+            {fact: 'platforms', declared: declared_platforms, found: platforms},
+            {fact: 'stacks', declared: declared_stacks, found: page_stacks},
+            {fact: 'targets', declared: declared_targets, found: targets},
+            {fact: 'versions', declared: declared_versions, found: versions}
+        ], max_depth := 2)
+    from summaries
+),
+
+unequal as (
     select
         tag,
         package,
         fact,
         rejected_count,
+        declared,
+        coalesce(found, []) as found
+    from listed
+    -- Nearly all are in order: this leaves few to compare name by name.
+    where declared is not null
+        and found is distinct from declared
+),
+
+stacks as (
+    select
+        tag,
+        package,
+        rejected_count,
         true as is_declared,
-        unnest(declarations, recursive := true)
-    from compared
+        unnest(declared_stack_counts, recursive := true)
+    from summaries
+    union all
+    select
+        tag,
+        package,
+        rejected_count,
+        false,
+        unnest(stack_counts, recursive := true)
+    from summaries
+    where declared_stack_counts is not null
+),
+
+compared_counts as (
+    select
+        tag,
+        package,
+        'num_specs' as fact,
+        null as item,
+        declared_spec_count as declared,
+        -- A page's entries are its specs and its rejects.
+        spec_count + rejected_count as found,
+        0 as unknown_count
+    from summaries
+    union all
+    select
+        tag,
+        package,
+        'num_specs_by_stack',
+        stack,
+        coalesce(max(spec_count) filter (where is_declared), 0),
+        coalesce(max(spec_count) filter (where not is_declared), 0),
+        rejected_count
+    from stacks
+    group by all
+),
+
+compared_names as (
+    select
+        tag,
+        package,
+        fact,
+        unnest(list_filter(list_distinct(declared), lambda name: not list_contains(found, name)))
+            as item,
+        1 as declared,
+        0 as found,
+        rejected_count as unknown_count
+    from unequal
     union all
     select
         tag,
         package,
         fact,
-        rejected_count,
-        false,
-        unnest(findings, recursive := true)
-    from compared
-),
-
-counts as (
-    select
-        tag,
-        package,
-        fact,
-        item,
-        rejected_count,
-        coalesce(max("count") filter (where is_declared), 0) as declared,
-        coalesce(max("count") filter (where not is_declared), 0) as found
-    from items
-    group by all
+        unnest(list_filter(found, lambda name: not list_contains(declared, name))),
+        0,
+        1,
+        rejected_count
+    from unequal
 )
 
 select
@@ -61,11 +115,11 @@ select
     fact,
     item,
     declared,
-    -- A page's entries are its specs and its rejects.
-    found + case when fact = 'num_specs' then rejected_count else 0 end as found
-from counts
-where case
-    when fact = 'num_specs' then declared <> found + rejected_count
-    -- What the summary has beyond the accepted specs may be of refused ones.
-    else declared not between found and found + rejected_count
-end;
+    found
+from (
+    select * from compared_counts
+    union all
+    select * from compared_names
+)
+-- What the summary has beyond the accepted specs may be of refused ones.
+where declared not between found and found + unknown_count;

@@ -271,7 +271,7 @@ def test_reconciliation_tells_where_summary_and_specs_differ(
     declared: dict[str, Any], differences: list[Row]
 ) -> None:
     """One row per difference; a key that the summary lacks is not one."""
-    connection = open_views([Spec("a")], [page(**(TRUE_SUMMARY | declared))])
+    connection = open_views([Spec("a")], [page(**(TRUE_SUMMARY | declared)) | {"spec_count": 1}])
     rows = ask(connection, "from reconciliation")
     assert rows == [(WEEK_1, "zlib", *difference) for difference in differences]
 
@@ -364,7 +364,7 @@ def test_lifetime_counts_how_many_stay_how_long() -> None:
 
 def test_reconciliation_does_not_blame_a_page_for_what_was_refused() -> None:
     """With rejected entries, the summary may exceed the accepted specs by their number."""
-    refused = {"rejected_count": 1}
+    refused = {"spec_count": 1, "rejected_count": 1}
     right = page(spec_count=2, targets=["x86_64_v3", "zen4"]) | refused
     wrong = page(spec_count=3, targets=["zen4"]) | refused
     query = "select fact, item, declared, found from reconciliation"

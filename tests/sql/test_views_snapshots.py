@@ -184,39 +184,33 @@ def test_hash_lifetimes_span_the_weekly_snapshots() -> None:
     assert rows == [("adiak", "a", WEEK_2, WEEK_2, 1), ("zlib", "a", WEEK_1, WEEK_3, 2)]
 
 
-def test_page_summaries_has_a_row_for_each_fact_declared() -> None:
-    """An empty list is a fact without items; an undeclared fact has no row."""
-    pages = [
-        page(
-            spec_count=3,
-            stack_counts=[{"stack": "e4s", "spec_count": 2}],
-            compilers=["none", "gcc@11.4.0", "none"],
-            stacks=[],
-        )
-    ]
-    rows = ask(open_views([], pages), "select fact, declarations from steps.page_summaries")
-    assert rows == [
-        ("compilers", items("gcc@11.4.0", "none")),
-        ("num_specs", [{"item": None, "count": 3}]),
-        ("num_specs_by_stack", [{"item": "e4s", "count": 2}]),
-        ("stacks", []),
-    ]
-
-
-def test_page_findings_are_what_the_specs_say() -> None:
+def test_page_contents_are_what_the_specs_say() -> None:
     """Root counts as a stack here, as in summaries; specs in no stack are counted."""
-    specs = [Spec("a"), Spec("b", stacks=(), version="1.3", compiler="none")]
-    rows = ask(open_views(specs), "select fact, findings from steps.page_findings")
-    assert rows == [
-        ("compilers", items("gcc@11.4.0", "none")),
-        ("num_specs", [{"item": None, "count": 2}]),
-        ("num_specs_by_stack", items("e4s", "root")),
-        ("oss", items("ubuntu22.04")),
-        ("platforms", items("linux")),
-        ("stacks", items("e4s", "root")),
-        ("targets", items("x86_64_v3")),
-        ("versions", items("1.2", "1.3")),
+    specs = [
+        Spec("a"),
+        Spec("b", stacks=(), version="1.3", compiler="none"),
+        Spec("c", stacks=("e4s",), version="1.3"),
     ]
+    (row,) = ask(open_views(specs), "select * exclude (tag, package) from steps.page_contents")
+    *names, stack_counts = row
+    assert names == [
+        ["gcc@11.4.0", "none"],
+        ["ubuntu22.04"],
+        ["linux"],
+        ["e4s", "root"],
+        ["x86_64_v3"],
+        ["1.2", "1.3"],
+    ]
+    counts = {counted["stack"]: counted["spec_count"] for counted in stack_counts}
+    assert counts == {"e4s": 2, "root": 1}
+
+
+def test_page_contents_of_specs_in_no_stack() -> None:
+    rows = ask(
+        open_views([Spec("a", stacks=())]),
+        "select compilers, page_stacks, stack_counts from steps.page_contents",
+    )
+    assert rows == [(["gcc@11.4.0"], None, None)]
 
 
 def items(*names: str) -> list[dict[str, object]]:
