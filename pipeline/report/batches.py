@@ -1,7 +1,8 @@
 """Query the views of sql/ for a batch of snapshots, in an in-memory database over only their rows.
 
 A view over a whole history needs much memory, and many views compute the same helper views again.
-Here, those are stored as tables for each batch. A snapshot's rows also depend on the previous one.
+Here, those are stored as tables for each batch, and names as enums, which DuckDB groups and joins
+like numbers. A snapshot's rows also depend on the previous one.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-from pipeline.schemas import DATABASE_TABLES
+from pipeline.schemas import DATABASE_TABLES, SPEC_STACKS, TEXT, Table
 from pipeline.warehouse.database import CATALOG, quote
 from pipeline.warehouse.views import STEPS, View, load_views
 
@@ -19,10 +20,29 @@ if TYPE_CHECKING:
 BATCH_SPECS = 60_000  # bounds the memory
 # A snapshot with more stacks is a batch of its own, without overlaps: those grow quadratically.
 MAX_STACKS = 200
+# Columns with few values, each in many rows.
+NAMES = (
+    "tag",
+    "package",
+    "stack",
+    "version",
+    "compiler",
+    "compiler_name",
+    "compiler_version",
+    "os",
+    "platform",
+    "target",
+)
+# The same of lists, as JSON text.
+LISTS = ("variants", "flags", "provided_virtuals")
 # Stored once, for all snapshots.
 SHARED = (
     "snapshot_tags",
     "snapshots",
+    "snapshot_stacks",
+    "snapshot_unreadables",
+    "refused_sources",
+    "unreadable_packages",
     "environments",
     "package_platforms",
     "version_order",
@@ -33,7 +53,6 @@ SHARED = (
 STORED = (
     "specs",
     "cells",
-    "stack_specs",
     "built_cells",
     "numbered_environments",
     "numbered_cells",
@@ -61,15 +80,62 @@ def batches(snapshots: list[dict[str, Any]], stale: set[str]) -> Iterator[list[s
         yield batch
 
 
-def create_views(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create every view of sql/ in the database of `open_beside`, without any snapshot yet."""
+def create_views(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
+    """Create views of sql/, and those that they read, without any snapshot yet.
+
+    `connection` is one of `open_beside`.
+    """
     connection.execute(f"create schema {STEPS}")
-    restrict_tables(connection, [])
     for view in load_views():
         if view.name in SHARED:
             connection.execute(f"create table {view.path} as from {CATALOG}.{view.path}")
-        else:
-            connection.execute(stored(view) if view.name in STORED else view.statement)
+    create_enums(connection)
+    restrict_tables(connection, [])
+    for view in views_for(names):
+        connection.execute(stored(view) if view.name in STORED else view.statement)
+
+
+def views_for(names: Iterable[str]) -> list[View]:
+    """Return the views of these names and those that they read, in order, except shared ones."""
+    views = load_views()
+    wanted = set(names)
+    for view in reversed(views):
+        if view.name in wanted and view.name not in SHARED:
+            wanted.update(view.reads)
+    return [view for view in views if view.name in wanted and view.name not in SHARED]
+
+
+def create_enums(connection: duckdb.DuckDBPyConnection) -> None:
+    """Create an enum of the values of each such column, and give it to the tables of SHARED."""
+    columns = connection.execute(
+        """
+        select column_name, database_name, schema_name, table_name
+        from duckdb_columns()
+        where data_type = 'VARCHAR' and list_contains($names, column_name)
+            and (database_name = current_database() or table_name in $tables)
+        """,
+        {"names": NAMES, "tables": [table.name for table in DATABASE_TABLES]},
+    ).fetchall()
+    for name in NAMES:
+        tables = [".".join(path) for column, *path in columns if column == name]
+        create_enum(
+            connection,
+            name,
+            " union ".join(f"select {name} as value from {table}" for table in tables),
+        )
+    for name in LISTS:
+        create_enum(connection, name, f"select {as_json(name)} as value from {CATALOG}.spec_stacks")
+    for name, database, *path in columns:
+        if database != CATALOG:
+            connection.execute(f"alter table {'.'.join(path)} alter {name} type {enum(name)}")
+
+
+def create_enum(connection: duckdb.DuckDBPyConnection, name: str, values: str) -> None:
+    """Create the enum of a column from the query for its values, a column `value`."""
+    connection.execute(
+        f"create type {enum(name)} as enum ("
+        f"from (select distinct value from ({values})) where value is not null order by value)"
+    )
 
 
 def fill_views(connection: duckdb.DuckDBPyConnection, tags: Iterable[str | None]) -> None:
@@ -81,13 +147,36 @@ def fill_views(connection: duckdb.DuckDBPyConnection, tags: Iterable[str | None]
 
 
 def restrict_tables(connection: duckdb.DuckDBPyConnection, tags: Iterable[str | None]) -> None:
-    """Create each table as a view of the warehouse's, limited to these snapshots if it has tags."""
+    """Limit each of the warehouse's tables to these snapshots, if it has tags.
+
+    Table spec_stacks, which most views read, is stored, the others are views.
+    """
     listed = ", ".join(["null", *(quote(tag) for tag in {*tags} if tag is not None)])
     for table in DATABASE_TABLES:
         where = f"where tag in ({listed})" if "tag" in table.schema else ""
+        kind = "table" if table is SPEC_STACKS else "view"
         connection.execute(
-            f"create or replace view {table.name} as from {CATALOG}.{table.name} {where}"
+            f"create or replace {kind} {table.name} as "
+            f"select {select_list(table)} from {CATALOG}.{table.name} {where}"
         )
+
+
+def select_list(table: Table) -> str:
+    """Return a table's columns for `select`, as enums where there are any."""
+    casts = [f"{name}::{enum(name)} as {name}" for name in NAMES if table.schema.get(name) == TEXT]
+    if table is SPEC_STACKS:
+        casts += [f"{as_json(name)}::{enum(name)} as {name}" for name in LISTS]
+    return f"* replace ({', '.join(casts)})" if casts else "*"
+
+
+def as_json(name: str) -> str:
+    """Return the expression for a list as JSON text."""
+    return f"to_json({name})::varchar"
+
+
+def enum(column: str) -> str:
+    """Return the name of the enum of a column of NAMES."""
+    return f"{column}_name"
 
 
 def stored(view: View) -> str:

@@ -47,7 +47,7 @@ SNAPSHOT_TABLES = {
     """,
     "specs": """
         select specs.tag, package, platform, os, target, compiler, version,
-            to_json(variants)::varchar as variants, to_json(stacks)::varchar as stacks,
+            variants, to_json(stacks)::varchar as stacks,
             is_in_root, size_bytes, array_to_string(recorded_libcs.glibc, '.') as glibc, specs.hash
         from specs
         left join steps.recorded_libcs
@@ -61,6 +61,8 @@ DEPENDENTS = "select tag, package, dependent_count from dependents where depende
 NO_DEPENDENTS = pl.DataFrame(
     schema={"tag": pl.String, "package": pl.String, "dependent_count": pl.Int64}
 )
+# The views that these read and that are not exported.
+DATA_VIEWS = ("recorded_libcs", "refused_sources", "stack_overlap")
 # Those of the views that are exported too.
 EXPORTED_TABLES = {
     "cells": "newest_versions",

@@ -11,16 +11,12 @@ import gzip
 import io
 from itertools import chain
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from pipeline.outputs import NO_TAG
 from pipeline.report.views import Frames
-from pipeline.warehouse.database import run_query
-
-if TYPE_CHECKING:
-    import duckdb
+from pipeline.warehouse.views import load_views
 
 CSV_VIEWS = (
     "gaps",
@@ -49,14 +45,9 @@ PARQUET, CSV = "parquet", "csv"
 LEVEL = 5  # of compression: the next one takes twice the time for a twentieth less
 
 
-def csv_views(connection: duckdb.DuckDBPyConnection) -> list[str]:
+def csv_views() -> list[str]:
     """Return the names of the views with a tag that have a CSV file."""
-    query = (
-        "select view_name from duckdb_views() "
-        "where database_name = current_database() and schema_name = 'main'"
-    )
-    views = run_query(connection, query)
-    coverage = sorted(name for (name,) in views.values if name.startswith("coverage_"))
+    coverage = sorted(view.name for view in load_views() if view.name.startswith("coverage_"))
     return [*coverage, *CSV_VIEWS]
 
 

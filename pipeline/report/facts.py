@@ -21,6 +21,7 @@ MATRICES = (
     ("compiler", "target", "Compiler × target"),
 )
 ROWS_SHOWN = 50
+READ_VIEWS = ("newest_snapshots",)  # by read_snapshots
 
 
 @dataclass(frozen=True)

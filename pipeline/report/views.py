@@ -57,12 +57,12 @@ def read_views(
 def read_query(
     connection: duckdb.DuckDBPyConnection, query: str, tags: Sequence[str] | None = None
 ) -> pl.DataFrame:
-    """Return the ordered rows of a query; may be called from several threads."""
+    """Return the ordered rows of a query, enums as text; may be called from several threads."""
     listed = ", ".join(map(quote, tags or []))
     where = f"where tag in ({listed})" if tags else ""
     with connection.cursor() as cursor:
         frame: pl.DataFrame = cursor.sql(f"select * from ({query}) {where} order by all").pl()
-    return frame
+    return frame.cast({pl.Categorical: pl.String, pl.List(pl.Categorical): pl.List(pl.String)})
 
 
 def split_by_tag(frame: pl.DataFrame, tags: Iterable[str]) -> dict[str, pl.DataFrame]:

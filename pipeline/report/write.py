@@ -26,6 +26,7 @@ from pipeline.report import exports
 from pipeline.report.batches import MAX_STACKS, batches, create_views, fill_views
 from pipeline.report.charts import lifetime_chart, trend_chart
 from pipeline.report.data import (
+    DATA_VIEWS,
     DEPENDENTS,
     NO_OVERLAP,
     SNAPSHOT_TABLES,
@@ -36,7 +37,7 @@ from pipeline.report.data import (
     write_history,
     write_snapshot_data,
 )
-from pipeline.report.facts import ROWS_SHOWN, headlines, read_facts, read_snapshots
+from pipeline.report.facts import READ_VIEWS, ROWS_SHOWN, headlines, read_facts, read_snapshots
 from pipeline.report.lock_part import read_lock_facts
 from pipeline.report.stack_part import write_stack_files
 from pipeline.report.state import (
@@ -132,13 +133,15 @@ def write_files(
     `connection` is one of `open_beside`. Returns the lines that say what is in the reports.
     """
     draft.mkdir()
-    create_views(connection)
+    views = exports.csv_views()
+    create_views(
+        connection, [*views, *exports.OTHER_VIEWS, *exports.NEWEST_VIEWS, *READ_VIEWS, *DATA_VIEWS]
+    )
     snapshots = read_snapshots(connection)
     tags = [row["tag"] for row in snapshots]
     previous_tags = {row["tag"]: row["previous_tag"] for row in snapshots}
     newest = {row["tag"] for row in snapshots if row["rank"]}
     chosen = next((row["tag"] for row in snapshots if row["rank"] == 1), None)
-    views = exports.csv_views(connection)
     places = read_version_places(connection)
     with connection.cursor() as whole:
         whole.execute(f"use {CATALOG}")
