@@ -17,7 +17,7 @@ from pipeline.warehouse.views import STEPS, View, load_views
 if TYPE_CHECKING:
     import duckdb
 
-BATCH_SPECS = 60_000  # bounds the memory
+BATCH_SPECS = 100_000  # bounds the memory
 # A snapshot with more stacks is a batch of its own, without overlaps: those grow quadratically.
 MAX_STACKS = 200
 # Columns with few values, each in many rows.
@@ -43,7 +43,6 @@ SHARED = (
     "snapshot_unreadables",
     "refused_sources",
     "unreadable_packages",
-    "environments",
     "package_platforms",
     "version_order",
     "operating_systems",
@@ -118,23 +117,22 @@ def create_enums(connection: duckdb.DuckDBPyConnection) -> None:
     ).fetchall()
     for name in NAMES:
         tables = [".".join(path) for column, *path in columns if column == name]
-        create_enum(
-            connection,
-            name,
-            " union ".join(f"select {name} as value from {table}" for table in tables),
+        values = (
+            f"select {name} as value from {table} where {name} is not null" for table in tables
         )
+        create_enum(connection, name, " union ".join(values))
     for name in LISTS:
-        create_enum(connection, name, f"select {as_json(name)} as value from {CATALOG}.spec_stacks")
+        lists = f"select {as_json(name)} as value from {CATALOG}.spec_stacks"
+        create_enum(connection, name, f"{lists} where {name} is not null")
     for name, database, *path in columns:
         if database != CATALOG:
             connection.execute(f"alter table {'.'.join(path)} alter {name} type {enum(name)}")
 
 
 def create_enum(connection: duckdb.DuckDBPyConnection, name: str, values: str) -> None:
-    """Create the enum of a column from the query for its values, a column `value`."""
+    """Create the enum of a column from a query for its values, which are in column `value`."""
     connection.execute(
-        f"create type {enum(name)} as enum ("
-        f"from (select distinct value from ({values})) where value is not null order by value)"
+        f"create type {enum(name)} as enum (select distinct value from ({values}) order by value)"
     )
 
 

@@ -42,7 +42,7 @@ OTHER_VIEWS = (
 )
 
 PARQUET, CSV = "parquet", "csv"
-LEVEL = 5  # of compression: the next one takes twice the time for a twentieth less
+LEVEL = 4  # of compression: the next one takes a third more time for a twentieth less
 
 
 def csv_views() -> list[str]:

@@ -10,7 +10,7 @@ import polars as pl
 
 from pipeline.rows import Rows
 from pipeline.text import counted, natural_key
-from pipeline.warehouse.database import run_query
+from pipeline.warehouse.database import CATALOG, run_query
 
 if TYPE_CHECKING:
     import duckdb
@@ -44,14 +44,16 @@ def read_snapshots(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]
 
     `rank` is null for earlier ones; dates are text, since a tag may name a year that Python lacks.
     """
-    query = """
+    query = f"""
         select
             snapshots.* replace (snapshots.snapshot_date::varchar as snapshot_date),
             coalesce(environments.environment_count, 0) as environment_count,
             newest_snapshots.rank
         from snapshots
         left join (
-            select tag, count(*) as environment_count from environments group by all
+            select tag, count(distinct (platform, os, target)) as environment_count
+            from {CATALOG}.spec_stacks
+            group by all
         ) as environments using (tag)
         left join newest_snapshots using (tag, kind)
         order by newest_snapshots.rank nulls last,

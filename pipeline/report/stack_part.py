@@ -56,9 +56,9 @@ def write_stack_files(
     `tags` are all snapshots in the order of a history. Returns None, and writes nothing, without
     environment files.
     """
-    frames = {view: connection.sql(f"from {view} order by all").pl() for view in VIEWS}
-    if newest is None or frames["stack_intent"].is_empty():
+    if newest is None or not connection.sql("from stack_states limit 1").fetchall():
         return None
+    frames = {view: connection.sql(f"from {view} order by all").pl() for view in VIEWS}
     is_short = len(tags) <= SHORT_HISTORY or all_rows
     csv_rows = {}
     for view, frame in frames.items():

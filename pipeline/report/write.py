@@ -301,10 +301,10 @@ def page_data(
     snapshots in `folder` with a file of what their specs need.
     """
     targets = connection.execute(
-        """
+        f"""
         select host_target, list(binary_target order by distance, binary_target)
         from targets
-        where binary_target in (select target from environments)
+        where binary_target in (select target from {CATALOG}.spec_stacks)
         group by all
         order by all
         """
@@ -318,7 +318,7 @@ def page_data(
         """
     ).fetchall()
     built_systems = connection.execute(
-        "select distinct os from environments order by os"
+        f"select distinct os from {CATALOG}.spec_stacks order by os"
     ).fetchall()
     families = connection.execute(
         "select distinct host_target, family from targets where family is not null order by all"

@@ -31,29 +31,44 @@ SAMPLE_ARGUMENTS = {
     "stack_names": "[]",
     "pairs": "[{tag: '', previous_tag: ''}]",
 }
+ColumnTypes = dict[str, list[tuple[str, str]]]
 
 
 def write_dictionary(connection: duckdb.DuckDBPyConnection) -> str:
     """Write the dictionary as Markdown."""
-    return "\n".join([HEAD, *table_sections(connection), *view_sections(connection)])
+    types = column_types(connection)
+    return "\n".join([HEAD, *table_sections(types), *view_sections(connection, types)])
 
 
-def table_sections(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+def column_types(connection: duckdb.DuckDBPyConnection) -> ColumnTypes:
+    """Return the names and types of the columns of each table and view, by its path."""
+    rows = run_query(
+        connection,
+        "select schema_name, table_name, column_name, data_type from duckdb_columns() "
+        "where database_name = current_database() and not internal "
+        "order by schema_name, table_name, column_index",
+    ).values
+    types: ColumnTypes = {}
+    for schema, name, column, dtype in rows:
+        path = name if schema == "main" else f"{schema}.{name}"
+        types.setdefault(path, []).append((column, dtype.lower()))
+    return types
+
+
+def table_sections(types: ColumnTypes) -> Iterator[str]:
     """Yield a section for each table."""
     yield "## Tables\n"
     for table in DATABASE_TABLES:
         columns = (
             (name, dtype, column.description + (" May be null." if column.nullable else ""))
-            for (name, dtype), column in zip(
-                describe(connection, table.name), table.columns, strict=True
-            )
+            for (name, dtype), column in zip(types[table.name], table.columns, strict=True)
         )
         key = ", ".join(f"`{name}`" for name in table.key)
         yield f"### {table.name}\n\n{table.description} Key: {key}.\n"
         yield column_table(columns)
 
 
-def view_sections(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
+def view_sections(connection: duckdb.DuckDBPyConnection, types: ColumnTypes) -> Iterator[str]:
     """Yield a section for each view and macro: answers by theme, then steps."""
     views = sorted(load_views(), key=lambda view: view.file)
     parameters = dict(
@@ -63,34 +78,35 @@ def view_sections(connection: duckdb.DuckDBPyConnection) -> Iterator[str]:
             "where not internal and function_type in ('macro', 'table_macro')",
         ).values
     )
+    for view in views:
+        if view.kind == "macro table":
+            types[view.path] = macro_types(connection, view, parameters[view.name])
     yield "## Views and macros\n"
     for view in views:
         if view.schema != STEPS:
-            yield from view_section(connection, view, parameters.get(view.name))
+            yield from view_section(view, parameters.get(view.name), types.get(view.path))
     yield f"## Steps: helpers in the schema `{STEPS}`\n"
     for view in views:
         if view.schema == STEPS:
-            yield from view_section(connection, view, parameters.get(view.name))
+            yield from view_section(view, parameters.get(view.name), types.get(view.path))
 
 
 def view_section(
-    connection: duckdb.DuckDBPyConnection, view: View, parameters: list[str] | None
+    view: View, parameters: list[str] | None, columns: list[tuple[str, str]] | None
 ) -> Iterator[str]:
     """Yield the heading, header and columns of a view or macro; a scalar macro has no columns."""
     call = view.path if parameters is None else f"{view.path}({', '.join(parameters)})"
     yield f"### {call}\n\n{view.sentence}\n\n{view.notes}\n"
-    if view.kind == "macro":
-        return
-    if parameters is not None:
-        arguments = (SAMPLE_ARGUMENTS.get(name, "''") for name in parameters)
-        call = f"from {view.path}({', '.join(arguments)})"
-    columns = describe(connection, call)
-    yield column_table((column, dtype, describe_column(column)) for column, dtype in columns)
+    if columns is not None:
+        yield column_table((column, dtype, describe_column(column)) for column, dtype in columns)
 
 
-def describe(connection: duckdb.DuckDBPyConnection, relation: str) -> list[tuple[str, str]]:
-    """Return the names and types of the columns of a table, view or query."""
-    rows = run_query(connection, f"describe {relation}").values
+def macro_types(
+    connection: duckdb.DuckDBPyConnection, macro: View, parameters: list[str]
+) -> list[tuple[str, str]]:
+    """Return the names and types of the columns of a table macro."""
+    arguments = ", ".join(SAMPLE_ARGUMENTS.get(name, "''") for name in parameters)
+    rows = run_query(connection, f"describe from {macro.path}({arguments})").values
     return [(name, dtype.lower()) for name, dtype, *_ in rows]
 
 

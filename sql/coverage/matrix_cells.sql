@@ -2,14 +2,60 @@
 -- Grain: one row per tag, compiler, os and target; null means all, and at least one is null.
 -- Compatible packages run there on the same os, reusable ones by Spack's rule for the C library.
 -- Packages built without a compiler count as both for every compiler used on the os.
--- Reads: numbered_cells, runnable_environments, snapshots
+-- Reads: numbered_cells, numbered_environments, runnable_environments, snapshots
 create or replace view matrix_cells as
-with compilers as (
+with sizes as (
+    select
+        tag,
+        max(environment_number)::integer as environment_count
+    from steps.numbered_environments
+    group by all
+),
+
+-- A set of environments is a bit string, so that their unions and intersections are cheap.
+environment_bits as (
+    select
+        numbered.tag,
+        numbered.environment_number,
+        set_bit(
+            repeat('0', sizes.environment_count)::bit, numbered.environment_number::integer - 1, 1
+        ) as environment
+    from steps.numbered_environments as numbered
+    inner join sizes on sizes.tag = numbered.tag
+),
+
+built as (
+    select
+        cells.tag,
+        cells.compiler,
+        cells.package,
+        cells.os,
+        environment_bits.environment
+    from steps.numbered_cells as cells
+    inner join environment_bits
+        on environment_bits.tag = cells.tag
+        and environment_bits.environment_number = cells.environment_number
+),
+
+runnable as (
+    select
+        places.tag,
+        places.os,
+        places.target,
+        places.os_match,
+        environment_bits.environment
+    from steps.runnable_environments as places
+    inner join environment_bits
+        on environment_bits.tag = places.tag
+        and environment_bits.environment_number = places.environment_number
+),
+
+compilers as (
     select
         tag,
         compiler,
         list_distinct(list(os)) as systems
-    from steps.numbered_cells
+    from built
     where compiler <> 'none'
     group by all
 ),
@@ -19,18 +65,18 @@ found as (
         tag,
         compiler,
         package,
-        environment_number,
+        environment,
         false as is_agnostic
-    from steps.numbered_cells
+    from built
     union all
     select
         compilers.tag,
         compilers.compiler,
         built.package,
-        built.environment_number,
+        built.environment,
         true
     from compilers
-    inner join steps.numbered_cells as built on built.tag = compilers.tag
+    inner join built on built.tag = compilers.tag
     where built.compiler = 'none'
         -- Parts of a compiler are of no use by themselves.
         and built.package not in ('compiler-wrapper', 'gcc-runtime')
@@ -41,11 +87,8 @@ packages as (
         tag,
         compiler,
         package,
-        -- By functions: DuckDB needs long to plan distinct aggregates of grouping sets.
-        list_sort(list_distinct(list(environment_number) filter (where not is_agnostic)))
-            as numbers,
-        list_sort(list_distinct(list(environment_number) filter (where is_agnostic)))
-            as agnostic_numbers
+        bit_or(environment) filter (where not is_agnostic) as environments,
+        bit_or(environment) filter (where is_agnostic) as agnostic_environments
     from found
     group by grouping sets ((tag, package), (tag, compiler, package))
 ),
@@ -55,8 +98,8 @@ holdings as (
     select
         tag,
         compiler,
-        numbers,
-        agnostic_numbers,
+        environments,
+        agnostic_environments,
         count(*) as package_count
     from packages
     group by all
@@ -67,11 +110,10 @@ places as (
         tag,
         os,
         target,
-        list_distinct(list(environment_number) filter (where os_match = 'exact')) as exact_numbers,
-        list_distinct(list(environment_number) filter (where os_match <> 'older libc'))
-            as compatible_numbers,
-        list_distinct(list(environment_number)) as reusable_numbers
-    from steps.runnable_environments
+        bit_or(environment) filter (where os_match = 'exact') as exact,
+        bit_or(environment) filter (where os_match <> 'older libc') as compatible,
+        bit_or(environment) as reusable
+    from runnable
     group by grouping sets ((tag), (tag, os), (tag, target), (tag, os, target))
 ),
 
@@ -81,12 +123,10 @@ agnostic_places as (
         compilers.compiler,
         runnable.os,
         runnable.target,
-        list_distinct(
-            list(runnable.environment_number) filter (where runnable.os_match <> 'older libc')
-        ) as compatible_numbers,
-        list_distinct(list(runnable.environment_number)) as reusable_numbers
+        bit_or(runnable.environment) filter (where runnable.os_match <> 'older libc') as compatible,
+        bit_or(runnable.environment) as reusable
     from compilers
-    inner join steps.runnable_environments as runnable
+    inner join runnable
         on runnable.tag = compilers.tag
         and list_contains(compilers.systems, runnable.os)
     group by grouping sets (
@@ -104,19 +144,19 @@ counts as (
         places.target,
         coalesce(
             sum(holdings.package_count)
-                filter (where list_has_any(holdings.numbers, places.exact_numbers)),
+                filter (where bit_count(holdings.environments & places.exact) > 0),
             0
         )::bigint as exact_package_count,
         coalesce(
             sum(holdings.package_count) filter (
-                where list_has_any(holdings.numbers, places.compatible_numbers)
-                    or list_has_any(holdings.agnostic_numbers, agnostic_places.compatible_numbers)
+                where bit_count(holdings.environments & places.compatible) > 0
+                    or bit_count(holdings.agnostic_environments & agnostic_places.compatible) > 0
             ),
             0
         )::bigint as compatible_package_count,
         sum(holdings.package_count) filter (
-            where list_has_any(holdings.numbers, places.reusable_numbers)
-                or list_has_any(holdings.agnostic_numbers, agnostic_places.reusable_numbers)
+            where bit_count(holdings.environments & places.reusable) > 0
+                or bit_count(holdings.agnostic_environments & agnostic_places.reusable) > 0
         )::bigint as reusable_package_count
     from holdings
     inner join places

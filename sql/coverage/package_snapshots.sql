@@ -6,8 +6,8 @@ with package_stacks as (
     select
         tag,
         package,
-        list(distinct stack order by stack) as stacks
-    from steps.stack_specs
+        list(stack order by stack) as stacks
+    from (select distinct tag, package, stack from steps.stack_specs)
     group by all
 ),
 
