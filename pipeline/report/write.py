@@ -7,7 +7,7 @@ kept while what they are made of stands.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -150,20 +150,23 @@ def write_files(
         stale = {
             tag for tag in tags if not keep_snapshot(draft, old, state, tag, digests[tag], views)
         }
-        write_snapshots(connection, draft, snapshots, stale, views, places)
-        # What follows is of all snapshots, or of one.
-        fill_views(connection, [chosen, previous_tags.get(chosen or "")])
+        with ThreadPoolExecutor(WRITERS) as pool:
+            written = write_snapshots(pool, connection, draft, snapshots, stale, views, places)
+            # The last of them are written while this is read, of all snapshots or of one.
+            fill_views(connection, [chosen, previous_tags.get(chosen or "")])
+            whole_views = {view: f"from {CATALOG}.{view}" for view in exports.WHOLE_VIEWS}
+            newest_views = {view: f"from {view}" for view in exports.NEWEST_VIEWS}
+            exported = read_views(connection, whole_views)
+            exported |= read_views(connection, newest_views, [chosen or ""])
+            (draft / "dictionary.md").write_text(write_dictionary(whole), encoding="utf-8")
+            for future in written:
+                future.result()
         if not tags:
             # Files without a row, as the tables have them: what reads them finds the columns.
             empty = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]}
             exports.write_snapshot(draft, NO_TAG, read_views(connection, empty), views)
-        whole_views = {view: f"from {CATALOG}.{view}" for view in exports.WHOLE_VIEWS}
-        newest_views = {view: f"from {view}" for view in exports.NEWEST_VIEWS}
-        exported = read_views(connection, whole_views)
-        exported |= read_views(connection, newest_views, [chosen or ""])
         rows = exports.write_whole(draft, views, tags, chosen, exported, all_rows=all_rows)
         write_history(draft, chronological(snapshots), places)
-        (draft / "dictionary.md").write_text(write_dictionary(whole), encoding="utf-8")
         facts = read_facts(whole, snapshots, partial(exports.read_snapshots, draft))
         facts["csv_rows"] = rows
         priorities = exported["gap_priority"]
@@ -203,49 +206,51 @@ def keep_snapshot(
 
 
 def write_snapshots(
+    pool: Executor,
     connection: duckdb.DuckDBPyConnection,
     folder: Path,
     snapshots: list[dict[str, Any]],
     stale: set[str],
     views: list[str],
     places: dict[str, int],
-) -> None:
-    """Write the files of the stale snapshots: one batch is written while the next is read."""
+) -> list[Future[None]]:
+    """Write the files of the stale snapshots: one batch is written while the next is read.
+
+    Returns what is still being written when all are read.
+    """
     crowded = {row["tag"] for row in snapshots if row["stack_count"] > MAX_STACKS}
     newest = {row["tag"] for row in snapshots if row["rank"]}
     previous_tags = {row["tag"]: row["previous_tag"] for row in snapshots}
     written: list[Future[None]] = []
-    with ThreadPoolExecutor(WRITERS) as pool:
-        for batch in batches(snapshots, stale):
-            fill_views(connection, [*batch, *(previous_tags[tag] for tag in batch)])
-            queries = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]}
-            queries |= SNAPSHOT_TABLES | ({"overlap": NO_OVERLAP} if crowded & {*batch} else {})
-            frames = {
-                name: split_by_tag(frame, batch)
-                for name, frame in read_views(connection, queries, batch).items()
-            }
+    for batch in batches(snapshots, stale):
+        fill_views(connection, [*batch, *(previous_tags[tag] for tag in batch)])
+        queries = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]}
+        queries |= SNAPSHOT_TABLES | ({"overlap": NO_OVERLAP} if crowded & {*batch} else {})
+        frames = {
+            name: split_by_tag(frame, batch)
+            for name, frame in read_views(connection, queries, batch).items()
+        }
 
-            dependents = {
-                tag: read_query(connection, DEPENDENTS, [tag]) for tag in newest.intersection(batch)
-            }
-            for future in written:
-                future.result()
-            written = [
-                pool.submit(
-                    write_snapshot,
-                    folder,
-                    tag,
-                    {name: parts[tag] for name, parts in frames.items()},
-                    views,
-                    places,
-                    dependents.get(tag),
-                )
-                for tag in batch
-            ]
-            for tag in dependents:
-                write_dependencies(connection, folder, tag)
+        dependents = {
+            tag: read_query(connection, DEPENDENTS, [tag]) for tag in newest.intersection(batch)
+        }
         for future in written:
             future.result()
+        written = [
+            pool.submit(
+                write_snapshot,
+                folder,
+                tag,
+                {name: parts[tag] for name, parts in frames.items()},
+                views,
+                places,
+                dependents.get(tag),
+            )
+            for tag in batch
+        ]
+        for tag in dependents:
+            write_dependencies(connection, folder, tag)
+    return written
 
 
 def write_snapshot(
