@@ -216,31 +216,37 @@ def write_file(folder: Path, name: str, tables: Frames, places: dict[str, int]) 
     path.write_text(f'coverageData("{name}", "{packed}");\n', encoding="ascii")
 
 
-def encode(tables: Frames) -> tuple[dict[str, list[Any]], dict[str, dict[str, list[Any]]]]:
+def encode(tables: Frames) -> tuple[dict[str, list[Any]], dict[str, dict[str, Any]]]:
     """Return the distinct values of each text column by name, and the tables as indexes into them.
 
     >>> encode({"t": pl.DataFrame({"os": ["b", "a", "b"], "n": [1, 2, None]})})
     ({'os': ['a', 'b']}, {'t': {'os': [1, 0, 1], 'n': [1, 2, None]}})
     """
-    texts: dict[str, list[pl.Series]] = {}
+    texts: dict[str, set[str]] = {}
     for frame in tables.values():
-        for column in frame.select(pl.selectors.string()):
-            if column.name != "hash":
-                texts.setdefault(value_name(column.name), []).append(column.unique())
-    values = {
-        name: pl.concat([column.alias(name) for column in columns]).drop_nulls().unique().sort()
-        for name, columns in texts.items()
-    }
-    encoded = {
-        table: {column.name: encode_column(column, values) for column in frame}
+        names = [name for name in frame.columns if is_listed(name, frame.schema[name])]
+        distinct = frame.select(pl.col(names).drop_nulls().unique().implode())
+        for name, found in zip(names, distinct.row(0) if names else (), strict=True):
+            texts.setdefault(value_name(name), set()).update(found)
+    values: dict[str, list[Any]] = {name: sorted(found) for name, found in texts.items()}
+    enums = {name: pl.Enum(listed) for name, listed in values.items()}
+    encoded: dict[str, dict[str, Any]] = {
+        table: {
+            column.name: "".join(column) if column.name == "hash" else column.to_list()
+            for column in frame.select(
+                encode_column(name, dtype, enums) for name, dtype in frame.schema.items()
+            )
+        }
         for table, frame in tables.items()
     }
-    # Lists are JSON text already.
-    listed = {
-        name: [msgspec.Raw(text.encode()) for text in column] if name in LISTS else column.to_list()
-        for name, column in values.items()
-    }
-    return listed, encoded
+    for name in values.keys() & {*LISTS}:  # They are JSON text already.
+        values[name] = [msgspec.Raw(text.encode()) for text in values[name]]
+    return values, encoded
+
+
+def is_listed(name: str, dtype: pl.DataType) -> bool:
+    """Check that the distinct values of a column are listed: of any text but hashes."""
+    return dtype == pl.String and name != "hash"
 
 
 def value_name(column: str) -> str:
@@ -248,14 +254,11 @@ def value_name(column: str) -> str:
     return "version" if column.endswith("newest_version") else column
 
 
-def encode_column(column: pl.Series, values: dict[str, pl.Series]) -> Any:
-    """Return a column as indexes into `values`; numbers and booleans as they are, hashes joined."""
-    if column.name == "hash":
-        return "".join(column)
-    if column.dtype == pl.String:
-        return column.cast(pl.Enum(values[value_name(column.name)])).to_physical().to_list()
-    if column.dtype == pl.Boolean:
-        return column.cast(pl.Int8).to_list()
-    if column.dtype.is_float():
-        return column.round(PLACES).to_list()
-    return column.to_list()
+def encode_column(name: str, dtype: pl.DataType, enums: dict[str, pl.Enum]) -> pl.Expr:
+    """Return the expression for a column as it is written: text as indexes, booleans as 0 and 1."""
+    column = pl.col(name)
+    if is_listed(name, dtype):
+        return column.cast(enums[value_name(name)]).to_physical()
+    if dtype == pl.Boolean:
+        return column.cast(pl.Int8)
+    return column.round(PLACES) if dtype.is_float() else column
