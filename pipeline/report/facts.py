@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from pipeline.report.views import Frames
 from pipeline.rows import Rows
 from pipeline.text import counted, natural_key
 from pipeline.warehouse.database import CATALOG, run_query
@@ -63,28 +64,14 @@ def read_snapshots(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]
 
 
 def read_facts(
-    connection: duckdb.DuckDBPyConnection,
-    snapshots: list[dict[str, Any]],
-    stored: Callable[[str, list[str]], pl.DataFrame],
+    connection: duckdb.DuckDBPyConnection, snapshots: list[dict[str, Any]]
 ) -> dict[str, Any]:
-    """Return all that the templates show.
-
-    `stored` returns a view's rows of some snapshots, as they were exported.
-    """
+    """Return what the templates show of the whole history, read from the database."""
 
     def ask(query: str, *parameters: object) -> list[dict[str, Any]]:
         return as_dicts(run_query(connection, query, list(parameters)))
 
-    tags = [row["tag"] for row in snapshots]
-    newest = next((row for row in snapshots if row["rank"] == 1), None)
-
-    def of_newest(view: str) -> pl.DataFrame:
-        return stored(view, [newest["tag"]]) if newest else pl.DataFrame()
-
-    def of_all(view: str) -> pl.DataFrame:
-        return stored(view, tags) if tags else pl.DataFrame()
-
-    holes, differences, trend = map(of_all, ("root_holes", "reconciliation", "coverage_trend"))
+    newest = newest_snapshot(snapshots)
     (totals,) = ask(
         """
         select
@@ -99,16 +86,11 @@ def read_facts(
         | {
             "snapshot_count": len(snapshots),
             "spec_count": sum(row["spec_count"] for row in snapshots),
-            "hole_count": holes.height,
-            "difference_count": differences.height,
         },
         "sources": sources(totals),
         "sources_text": sources_text(totals),
         "snapshots": snapshots,
         "newest": newest,
-        "matrices": [
-            widen(of_newest("matrix_cells").to_dicts(), *names) for names in MATRICES if newest
-        ],
         "changes": ask(
             """
             from change_counts(?, ?)
@@ -123,18 +105,11 @@ def read_facts(
         )
         if newest and newest["previous_tag"]
         else [],
-        "membership": membership(of_newest("snapshot_membership")),
-        "lost_packages": lost_packages(of_newest("snapshot_changes")),
-        "stacks": ordered(of_newest("stack_coverage"), "package_count", "stack"),
-        "duplicates": ordered(of_newest("duplicate_packages"), "surplus_spec_count", "package"),
-        "trend": with_days(trend).to_dicts(),
         "lifetimes": ask("from lifetime_counts order by tag_count"),
         "reject_codes": ask(
             "select code, count(*) as reject_count from rejects group by all order by all"
         ),
         "rejects": ask(f"from rejects order by page, item limit {ROWS_SHOWN}"),
-        "differences": differences.head(ROWS_SHOWN).to_dicts(),
-        "holes": holes.head(ROWS_SHOWN).to_dicts(),
         "definitions": ask(
             "select view_name, comment from duckdb_views() "
             "where database_name = current_database() and not internal and schema_name = 'main' "
@@ -142,6 +117,53 @@ def read_facts(
         ),
         "rows_shown": ROWS_SHOWN,
     }
+
+
+def exported_facts(
+    snapshots: list[dict[str, Any]],
+    stored: Callable[[str, list[str]], pl.DataFrame],
+    frames: Frames,
+) -> dict[str, Any]:
+    """Return what the templates show of exported views.
+
+    `stored` returns a view's rows of some snapshots; `frames` are the views of the newest snapshot
+    alone.
+    """
+    tags = [row["tag"] for row in snapshots]
+    newest = newest_snapshot(snapshots)
+
+    def of_newest(view: str) -> pl.DataFrame:
+        return stored(view, [newest["tag"]]) if newest else pl.DataFrame()
+
+    def of_all(view: str) -> pl.DataFrame:
+        return stored(view, tags) if tags else pl.DataFrame()
+
+    holes, differences, trend = map(of_all, ("root_holes", "reconciliation", "coverage_trend"))
+    ranked = frames["gap_priority"].drop_nulls("rank").sort("rank", "package")
+    return {
+        "matrices": [
+            widen(of_newest("matrix_cells").to_dicts(), *names) for names in MATRICES if newest
+        ],
+        "membership": membership(of_newest("snapshot_membership")),
+        "lost_packages": lost_packages(of_newest("snapshot_changes")),
+        "stacks": ordered(of_newest("stack_coverage"), "package_count", "stack"),
+        "duplicates": ordered(of_newest("duplicate_packages"), "surplus_spec_count", "package"),
+        "trend": with_days(trend).to_dicts(),
+        "difference_count": differences.height,
+        "differences": differences.head(ROWS_SHOWN).to_dicts(),
+        "hole_count": holes.height,
+        "holes": holes.head(ROWS_SHOWN).to_dicts(),
+        "gap_package_count": ranked.height,
+        "priorities": ranked.head(ROWS_SHOWN).to_dicts(),
+        "unmeant_count": frames["gap_priority"]["unmeant_count"].sum(),
+        "installable": frames["installable_coverage"].to_dicts(),
+        "closure_hole_count": frames["closure_holes"].height,
+    }
+
+
+def newest_snapshot(snapshots: list[dict[str, Any]]) -> dict[str, Any] | None:
+    """Return the snapshot that the page opens with, None if none holds a spec."""
+    return next((row for row in snapshots if row["rank"] == 1), None)
 
 
 def membership(frame: pl.DataFrame) -> list[dict[str, Any]]:
@@ -225,7 +247,7 @@ def headlines(facts: dict[str, Any]) -> list[str]:
         ]
     return [
         *lines,
-        f"trust:    {totals['reject_count']:,} rejected, {totals['difference_count']:,} "
+        f"trust:    {totals['reject_count']:,} rejected, {facts['difference_count']:,} "
         "differences between pages' summaries and their specs",
     ]
 

@@ -37,7 +37,14 @@ from pipeline.report.data import (
     write_history,
     write_snapshot_data,
 )
-from pipeline.report.facts import READ_VIEWS, ROWS_SHOWN, headlines, read_facts, read_snapshots
+from pipeline.report.facts import (
+    READ_VIEWS,
+    exported_facts,
+    headlines,
+    newest_snapshot,
+    read_facts,
+    read_snapshots,
+)
 from pipeline.report.lock_part import read_lock_facts
 from pipeline.report.stack_part import write_stack_files
 from pipeline.report.state import (
@@ -141,47 +148,42 @@ def write_files(
     tags = [row["tag"] for row in snapshots]
     previous_tags = {row["tag"]: row["previous_tag"] for row in snapshots}
     newest = {row["tag"] for row in snapshots if row["rank"]}
-    chosen = next((row["tag"] for row in snapshots if row["rank"] == 1), None)
+    chosen = newest_snapshot(snapshots)
+    chosen_tag = chosen["tag"] if chosen else None
     places = read_version_places(connection)
-    with connection.cursor() as whole:
+    with connection.cursor() as whole, ThreadPoolExecutor(WRITERS) as pool:
         whole.execute(f"use {CATALOG}")
         digests = snapshot_digests(whole, previous_tags)
         digests = {tag: f"{found} {tag in newest}" for tag, found in digests.items()}
         stale = {
             tag for tag in tags if not keep_snapshot(draft, old, state, tag, digests[tag], views)
         }
-        with ThreadPoolExecutor(WRITERS) as pool:
-            written = write_snapshots(pool, connection, draft, snapshots, stale, views, places)
-            # The last of them are written while this is read, of all snapshots or of one.
-            fill_views(connection, [chosen, previous_tags.get(chosen or "")])
-            whole_views = {view: f"from {CATALOG}.{view}" for view in exports.WHOLE_VIEWS}
-            newest_views = {view: f"from {view}" for view in exports.NEWEST_VIEWS}
-            exported = read_views(connection, whole_views)
-            exported |= read_views(connection, newest_views, [chosen or ""])
-            (draft / "dictionary.md").write_text(write_dictionary(whole), encoding="utf-8")
-            for future in written:
-                future.result()
-        if not tags:
-            # Files without a row, as the tables have them: what reads them finds the columns.
-            empty = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]}
-            exports.write_snapshot(draft, NO_TAG, read_views(connection, empty), views)
-        rows = exports.write_whole(draft, views, tags, chosen, exported, all_rows=all_rows)
-        write_history(draft, chronological(snapshots), places)
-        facts = read_facts(whole, snapshots, partial(exports.read_snapshots, draft))
-        facts["csv_rows"] = rows
-        priorities = exported["gap_priority"]
-        ranked = priorities.drop_nulls("rank").sort("rank", "package")
-        facts["priorities"] = ranked.head(ROWS_SHOWN).to_dicts()
-        facts["gap_package_count"] = ranked.height
-        facts["unmeant_count"] = priorities["unmeant_count"].sum()
-        facts["installable"] = exported["installable_coverage"].to_dicts()
-        facts["closure_hole_count"] = exported["closure_holes"].height
-        facts["is_shortened"] = len(tags) > exports.SHORT_HISTORY and not all_rows
-        facts["locks"] = read_lock_facts(whole, locks, chosen)
+        written = write_snapshots(pool, connection, draft, snapshots, stale, views, places)
+        # The last of them are written while this is read, of one snapshot or of all.
+        fill_views(connection, [chosen_tag, chosen["previous_tag"] if chosen else None])
+        whole_views = {view: f"from {CATALOG}.{view}" for view in exports.WHOLE_VIEWS}
+        newest_views = {view: f"from {view}" for view in exports.NEWEST_VIEWS}
+        exported = read_views(connection, whole_views)
+        exported |= read_views(connection, newest_views, [chosen_tag or ""])
+        facts = read_facts(whole, snapshots)
+        facts["locks"] = read_lock_facts(whole, locks, chosen_tag)
         facts["stacks_meant"] = stacks_meant = write_stack_files(
-            whole, draft, chronological(snapshots), chosen, all_rows=all_rows
+            whole, draft, chronological(snapshots), chosen_tag, all_rows=all_rows
         )
-        facts["csv_rows"] |= stacks_meant.csv_rows if stacks_meant else {}
+        (draft / "dictionary.md").write_text(write_dictionary(whole), encoding="utf-8")
+        for future in written:
+            future.result()
+    if not tags:
+        # Files without a row, as the tables have them: what reads them finds the columns.
+        empty = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]}
+        exports.write_snapshot(draft, NO_TAG, read_views(connection, empty), views)
+    facts["csv_rows"] = exports.write_whole(
+        draft, views, tags, chosen_tag, exported, all_rows=all_rows
+    )
+    facts["csv_rows"] |= stacks_meant.csv_rows if stacks_meant else {}
+    facts["is_shortened"] = len(tags) > exports.SHORT_HISTORY and not all_rows
+    facts |= exported_facts(snapshots, partial(exports.read_snapshots, draft), exported)
+    write_history(draft, chronological(snapshots), places)
     facts["lines"] = lines = headlines(facts)
     write_pages(draft, facts, page_data(connection, snapshots, draft) | {"host": host})
     write_state(draft, digest, digests, lines)
