@@ -7,9 +7,12 @@ like numbers. A snapshot's rows also depend on the previous one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
+from pipeline.report.views import READERS, Frames, read_query
 from pipeline.schemas import DATABASE_TABLES, SPEC_STACKS, TEXT, Table
 from pipeline.warehouse.database import CATALOG, quote
 from pipeline.warehouse.views import STEPS, View, load_views
@@ -136,12 +139,55 @@ def create_enum(connection: duckdb.DuckDBPyConnection, name: str, values: str) -
     )
 
 
-def fill_views(connection: duckdb.DuckDBPyConnection, tags: Iterable[str | None]) -> None:
-    """Fill the views with the rows of these snapshots; None is ignored."""
-    restrict_tables(connection, tags)
-    for view in load_views():
-        if view.name in STORED:
-            connection.execute(stored(view))
+def read_batch(
+    connection: duckdb.DuckDBPyConnection,
+    tags: Sequence[str],
+    previous_tags: Iterable[str | None],
+    queries: dict[str, str],
+) -> Frames:
+    """Return the rows of each query by name, limited to `tags`.
+
+    Views also see the `previous_tags`. Each is stored as soon as those that it reads are, and each
+    query runs as soon as its views are stored: few of them keep all processors busy by themselves.
+    """
+    restrict_tables(connection, [*tags, *previous_tags])
+    views = {view.name: view for view in load_views() if view.name not in SHARED}
+
+    def stored_below(names: Iterable[str]) -> set[View]:
+        found = [views[name] for name in names if name in views]
+        return {view for view in found if view.name in STORED}.union(
+            *(stored_below(view.reads) for view in found if view.name not in STORED)
+        )
+
+    graph: dict[str | View, set[View]] = {
+        name: stored_below(connection.get_table_names(query)) for name, query in queries.items()
+    }
+    waiting = set[View]().union(*graph.values())
+    while waiting:
+        view = waiting.pop()
+        graph[view] = stored_below(view.reads)
+        waiting |= graph[view] - graph.keys()
+    frames: Frames = {}
+
+    def run(node: str | View) -> None:
+        if isinstance(node, str):
+            frames[node] = read_query(connection, queries[node], tags)
+        else:
+            with connection.cursor() as cursor:
+                cursor.execute(stored(node))
+
+    order = TopologicalSorter(graph)
+    order.prepare()
+    running: dict[Future[None], str | View] = {}
+    with ThreadPoolExecutor(READERS) as pool:
+        while order.is_active():
+            # Others wait for a view, but not for a query.
+            for node in sorted(order.get_ready(), key=lambda node: isinstance(node, str)):
+                running[pool.submit(run, node)] = node
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                future.result()
+                order.done(running.pop(future))
+    return {name: frames[name] for name in queries}
 
 
 def restrict_tables(connection: duckdb.DuckDBPyConnection, tags: Iterable[str | None]) -> None:

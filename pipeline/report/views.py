@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,17 +39,6 @@ def check_tables(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
                 f"{database}: was built by another version: table {table.name} has other columns; "
                 f"run 'cache-coverage build --out {database.parent}'"
             )
-
-
-def read_views(
-    connection: duckdb.DuckDBPyConnection,
-    queries: dict[str, str],
-    tags: Sequence[str] | None = None,
-) -> Frames:
-    """Return the rows of each query by name, limited to `tags` if given."""
-    with ThreadPoolExecutor(READERS) as pool:
-        frames = pool.map(partial(read_query, connection, tags=tags), queries.values())
-        return dict(zip(queries, frames, strict=True))
 
 
 def read_query(

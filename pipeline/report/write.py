@@ -23,7 +23,7 @@ from pipeline.outputs import (
     link_or_copy,
 )
 from pipeline.report import exports
-from pipeline.report.batches import MAX_STACKS, batches, create_views, fill_views
+from pipeline.report.batches import MAX_STACKS, batches, create_views, read_batch
 from pipeline.report.charts import lifetime_chart, trend_chart
 from pipeline.report.data import (
     DATA_VIEWS,
@@ -53,7 +53,7 @@ from pipeline.report.state import (
     snapshot_digests,
     write_state,
 )
-from pipeline.report.views import Frames, check_tables, read_query, read_views, split_by_tag
+from pipeline.report.views import Frames, check_tables, read_query, split_by_tag
 from pipeline.rows import escape_markdown
 from pipeline.text import counted, natural_key, printable
 from pipeline.warehouse.database import CATALOG, open_beside
@@ -160,11 +160,11 @@ def write_files(
         }
         written = write_snapshots(pool, connection, draft, snapshots, stale, views, places)
         # The last of them are written while this is read, of one snapshot or of all.
-        fill_views(connection, [chosen_tag, chosen["previous_tag"] if chosen else None])
-        whole_views = {view: f"from {CATALOG}.{view}" for view in exports.WHOLE_VIEWS}
+        exported = {
+            view: read_query(connection, f"from {CATALOG}.{view}") for view in exports.WHOLE_VIEWS
+        }
         newest_views = {view: f"from {view}" for view in exports.NEWEST_VIEWS}
-        exported = read_views(connection, whole_views)
-        exported |= read_views(connection, newest_views, [chosen_tag or ""])
+        exported |= read_batch(connection, [chosen_tag or ""], [], newest_views)
         facts = read_facts(whole, snapshots)
         facts["locks"] = read_lock_facts(whole, locks, chosen_tag)
         facts["stacks_meant"] = stacks_meant = write_stack_files(
@@ -176,7 +176,7 @@ def write_files(
     if not tags:
         # Files without a row, as the tables have them: what reads them finds the columns.
         empty = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]}
-        exports.write_snapshot(draft, NO_TAG, read_views(connection, empty), views)
+        exports.write_snapshot(draft, NO_TAG, read_batch(connection, [""], [], empty), views)
     facts["csv_rows"] = exports.write_whole(
         draft, views, tags, chosen_tag, exported, all_rows=all_rows
     )
@@ -225,14 +225,10 @@ def write_snapshots(
     previous_tags = {row["tag"]: row["previous_tag"] for row in snapshots}
     written: list[Future[None]] = []
     for batch in batches(snapshots, stale):
-        fill_views(connection, [*batch, *(previous_tags[tag] for tag in batch)])
         queries = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]}
         queries |= SNAPSHOT_TABLES | ({"overlap": NO_OVERLAP} if crowded & {*batch} else {})
-        frames = {
-            name: split_by_tag(frame, batch)
-            for name, frame in read_views(connection, queries, batch).items()
-        }
-
+        found = read_batch(connection, batch, [previous_tags[tag] for tag in batch], queries)
+        frames = {name: split_by_tag(frame, batch) for name, frame in found.items()}
         dependents = {
             tag: read_query(connection, DEPENDENTS, [tag]) for tag in newest.intersection(batch)
         }
