@@ -173,19 +173,20 @@ def write_files(
         (draft / "dictionary.md").write_text(write_dictionary(whole), encoding="utf-8")
         for future in written:
             future.result()
-    if not tags:
-        # Files without a row, as the tables have them: what reads them finds the columns.
-        empty = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]}
-        exports.write_snapshot(draft, NO_TAG, read_batch(connection, [""], [], empty), views)
-    facts["csv_rows"] = exports.write_whole(
-        draft, views, tags, chosen_tag, exported, all_rows=all_rows
-    )
-    facts["csv_rows"] |= stacks_meant.csv_rows if stacks_meant else {}
-    facts["is_shortened"] = len(tags) > exports.SHORT_HISTORY and not all_rows
-    facts |= exported_facts(snapshots, partial(exports.read_snapshots, draft), exported)
-    write_history(draft, chronological(snapshots), places)
-    facts["lines"] = lines = headlines(facts)
-    write_pages(draft, facts, page_data(connection, snapshots, draft) | {"host": host})
+        if not tags:
+            # Files without a row, as the tables have them: what reads them finds the columns.
+            empty = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]}
+            exports.write_snapshot(draft, NO_TAG, read_batch(connection, [""], [], empty), views)
+        history = pool.submit(write_history, draft, chronological(snapshots), places)
+        facts["csv_rows"] = exports.write_whole(
+            draft, views, tags, chosen_tag, exported, all_rows=all_rows
+        )
+        facts["csv_rows"] |= stacks_meant.csv_rows if stacks_meant else {}
+        facts["is_shortened"] = len(tags) > exports.SHORT_HISTORY and not all_rows
+        facts |= exported_facts(snapshots, partial(exports.read_snapshots, draft), exported)
+        facts["lines"] = lines = headlines(facts)
+        write_pages(draft, facts, page_data(connection, snapshots, draft) | {"host": host})
+        history.result()
     write_state(draft, digest, digests, lines)
     return lines
 
