@@ -43,7 +43,7 @@ SHARED = (
     "snapshot_tags",
     "snapshots",
     "snapshot_stacks",
-    "snapshot_unreadables",
+    "snapshot_packages",
     "refused_sources",
     "unreadable_packages",
     "package_platforms",
@@ -109,27 +109,35 @@ def views_for(names: Iterable[str]) -> list[View]:
 
 def create_enums(connection: duckdb.DuckDBPyConnection) -> None:
     """Create an enum of the values of each such column, and give it to the tables of SHARED."""
-    columns = connection.execute(
+    tables = connection.execute(
         """
-        select column_name, database_name, schema_name, table_name
+        select
+            concat_ws('.', database_name, schema_name, table_name),
+            list(column_name),
+            database_name = current_database()
         from duckdb_columns()
         where data_type = 'VARCHAR' and list_contains($names, column_name)
             and (database_name = current_database() or table_name in $tables)
+        group by all
         """,
         {"names": NAMES, "tables": [table.name for table in DATABASE_TABLES]},
     ).fetchall()
     for name in NAMES:
-        tables = [".".join(path) for column, *path in columns if column == name]
         values = (
-            f"select {name} as value from {table} where {name} is not null" for table in tables
+            f"select {name} as value from {table} where {name} is not null"
+            for table, names, _ in tables
+            if name in names
         )
         create_enum(connection, name, " union ".join(values))
     for name in LISTS:
         lists = f"select {as_json(name)} as value from {CATALOG}.spec_stacks"
         create_enum(connection, name, f"{lists} where {name} is not null")
-    for name, database, *path in columns:
-        if database != CATALOG:
-            connection.execute(f"alter table {'.'.join(path)} alter {name} type {enum(name)}")
+    for table, names, is_shared in tables:
+        if is_shared:
+            casts = ", ".join(map(cast, names))
+            connection.execute(
+                f"create or replace table {table} as select * replace ({casts}) from {table}"
+            )
 
 
 def create_enum(connection: duckdb.DuckDBPyConnection, name: str, values: str) -> None:
@@ -207,10 +215,15 @@ def restrict_tables(connection: duckdb.DuckDBPyConnection, tags: Iterable[str | 
 
 def select_list(table: Table) -> str:
     """Return a table's columns for `select`, as enums where there are any."""
-    casts = [f"{name}::{enum(name)} as {name}" for name in NAMES if table.schema.get(name) == TEXT]
+    casts = [cast(name) for name in NAMES if table.schema.get(name) == TEXT]
     if table is SPEC_STACKS:
-        casts += [f"{as_json(name)}::{enum(name)} as {name}" for name in LISTS]
+        casts += [cast(name, as_json(name)) for name in LISTS]
     return f"* replace ({', '.join(casts)})" if casts else "*"
+
+
+def cast(name: str, value: str | None = None) -> str:
+    """Return the expression for a column of `replace`, by default itself, as its enum."""
+    return f"{value or name}::{enum(name)} as {name}"
 
 
 def as_json(name: str) -> str:

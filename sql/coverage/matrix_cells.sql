@@ -2,7 +2,7 @@
 -- Grain: one row per tag, compiler, os and target; null means all, and at least one is null.
 -- Compatible packages run there on the same os, reusable ones by Spack's rule for the C library.
 -- Packages built without a compiler count as both for every compiler used on the os.
--- Reads: numbered_cells, numbered_environments, runnable_environments, snapshots
+-- Reads: numbered_cells, numbered_environments, runnable_environments, snapshot_packages
 create or replace view matrix_cells as
 with sizes as (
     select
@@ -177,11 +177,11 @@ select
     counts.target,
     counts.exact_package_count,
     counts.compatible_package_count,
-    snapshots.expected_package_count as snapshot_package_count,
-    100.0 * counts.exact_package_count / snapshots.expected_package_count as exact_pct,
-    100.0 * counts.compatible_package_count / snapshots.expected_package_count as compatible_pct,
+    members.expected_package_count as snapshot_package_count,
+    100.0 * counts.exact_package_count / members.expected_package_count as exact_pct,
+    100.0 * counts.compatible_package_count / members.expected_package_count as compatible_pct,
     counts.reusable_package_count,
-    100.0 * counts.reusable_package_count / snapshots.expected_package_count as reusable_pct
+    100.0 * counts.reusable_package_count / members.expected_package_count as reusable_pct
 from counts
-inner join snapshots on snapshots.tag = counts.tag
+inner join steps.snapshot_packages as members on members.tag = counts.tag
 where counts.reusable_package_count > 0;
