@@ -1,4 +1,4 @@
-"""The operating system of this machine, as Spack names it."""
+"""The operating system and CPU target of this machine, as Spack names them."""
 
 from __future__ import annotations
 
@@ -38,3 +38,10 @@ def this_os() -> str | None:
     if not name or not parts[0]:
         return None
     return name + ".".join(parts[: 2 if name == "ubuntu" else 1])
+
+
+def this_target() -> str:
+    """Return archspec's name of this machine's CPU target."""
+    import archspec.cpu  # not needed by most commands
+
+    return str(archspec.cpu.host().name)

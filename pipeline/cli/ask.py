@@ -142,14 +142,13 @@ def named_host(host_os: str | None, target: str | None, libc: str | None) -> Hos
     click.UsageError
         This machine's operating system is unknown.
     """
-    from pipeline.hosts import this_os
-    from pipeline.tables.targets import this_machine
+    from pipeline.hosts import this_os, this_target
     from pipeline.warehouse.questions import Host
 
     host_os = host_os or this_os()
     if host_os is None:
         raise click.UsageError("can't detect this machine's OS: name it with --os")
-    return Host(host_os, target or this_machine(), libc)
+    return Host(host_os, target or this_target(), libc)
 
 
 @click.command(short_help="Show where a package is built, compatible or missing.")
@@ -267,12 +266,12 @@ def missing(
     With --os, only binaries that such a host can use are compared; --target defaults to this
     machine's.
     """
-    from pipeline.tables.targets import this_machine
+    from pipeline.hosts import this_target
     from pipeline.warehouse.questions import ask_missing
 
     if target is not None and host_os is None:
         raise click.UsageError("--target needs --os")
-    host = (host_os, (target or this_machine()) if host_os else None)
+    host = (host_os, (target or this_target()) if host_os else None)
     with asking(out) as connection:
         rows = ask_missing(connection, from_tag, in_tag, host, by_spec=by_spec)
         show(rows, output_format)

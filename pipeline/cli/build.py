@@ -100,10 +100,9 @@ def report(
         update_from_url(url, out, tags, stacks, make_options(**settings))
     host = None
     if fills_host:
-        from pipeline.hosts import this_os
-        from pipeline.tables.targets import this_machine
+        from pipeline.hosts import this_os, this_target
 
-        host = {"os": this_os() or "", "target": this_machine()}
+        host = {"os": this_os() or "", "target": this_target()}
     waits = partial(say_waiting, out)
     for line in write_reports(out, all_rows=all_rows, host=host, locks=locks, waits=waits):
         tell(line)

@@ -82,7 +82,7 @@ def batches(snapshots: list[dict[str, Any]], stale: set[str]) -> Iterator[list[s
         yield batch
 
 
-def create_views(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
+def create_batch_views(connection: duckdb.DuckDBPyConnection, names: Iterable[str]) -> None:
     """Create views of sql/, and those that they read, without any snapshot yet.
 
     `connection` is one of `open_beside`.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import polars as pl
 
-from pipeline.report.exports import LEVEL, read_snapshots
+from pipeline.report.exports import LEVEL, read_exported
 from pipeline.report.views import Frames
 
 if TYPE_CHECKING:
@@ -155,12 +155,10 @@ def write_history(folder: Path, tags: list[str], places: dict[str, int]) -> None
         {"tag": tags, "place": range(len(tags))}, schema={"tag": pl.String, "place": pl.Int64}
     )
     packages = (
-        read_snapshots(folder, "package_snapshots", tags)
-        .join(order, on="tag")
-        .drop("tag", "stacks")
+        read_exported(folder, "package_snapshots", tags).join(order, on="tag").drop("tag", "stacks")
     )
     versions = (
-        read_snapshots(folder, "newest_versions", tags)
+        read_exported(folder, "newest_versions", tags)
         .join(order, on="tag")
         .select(
             "package", "platform", "os", "target", "place", version="environment_newest_version"

@@ -52,24 +52,24 @@ def csv_views() -> list[str]:
 
 
 def snapshot_files(tag: str, views: list[str]) -> list[str]:
-    """Return the paths, relative to the reports, that `write_snapshot` writes."""
+    """Return the paths, relative to the reports, that `export_snapshot` writes."""
     return [
         *(f"{PARQUET}/{view}/{tag}.parquet" for view in [*views, *OTHER_VIEWS]),
         *(f"{CSV}/{view}/{tag}.csv.gz" for view in LARGE_VIEWS),
     ]
 
 
-def write_snapshot(folder: Path, tag: str, frames: Frames, views: list[str]) -> None:
+def export_snapshot(folder: Path, tag: str, frames: Frames, views: list[str]) -> None:
     """Write one snapshot's rows of each view, as Parquet and those of large views as CSV."""
     for view in [*views, *OTHER_VIEWS]:
-        write_parquet(folder, view, tag, frames[view])
+        export_rows(folder, view, tag, frames[view])
     for view in LARGE_VIEWS:
         (folder / CSV / view).mkdir(parents=True, exist_ok=True)
         packed = gzip.compress(csv_text(frames[view]).encode(), LEVEL, mtime=0)
         (folder / CSV / view / f"{tag}.csv.gz").write_bytes(packed)
 
 
-def write_parquet(folder: Path, view: str, tag: str, frame: pl.DataFrame) -> None:
+def export_rows(folder: Path, view: str, tag: str, frame: pl.DataFrame) -> None:
     """Write one snapshot's rows of a view to `parquet/VIEW/TAG.parquet`."""
     path = folder / PARQUET / view / f"{tag}.parquet"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -97,7 +97,7 @@ def write_whole(
 
     def of_history(view: str) -> pl.DataFrame:
         is_short = view not in LARGE_VIEWS or len(tags) <= SHORT_HISTORY or all_rows
-        frame = read_snapshots(folder, view, tags if is_short or newest is None else [newest])
+        frame = read_exported(folder, view, tags if is_short or newest is None else [newest])
         return frame.sort(pl.all(), nulls_last=True)
 
     rows = {}
@@ -112,7 +112,7 @@ def write_csv(folder: Path, view: str, frame: pl.DataFrame) -> int:
     return frame.height
 
 
-def read_snapshots(folder: Path, view: str, tags: list[str]) -> pl.DataFrame:
+def read_exported(folder: Path, view: str, tags: list[str]) -> pl.DataFrame:
     """Return a view's rows of some snapshots, from their Parquet files."""
     files = [folder / PARQUET / view / f"{tag}.parquet" for tag in tags or [NO_TAG]]
     return pl.read_parquet(files, glob=False, hive_partitioning=False)

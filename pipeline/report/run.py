@@ -58,10 +58,10 @@ def write_reports(
             if state and state.made_of == digest and has_files(folder, state.files):
                 return [report_line(out), *state.lines]
             # It imports DuckDB and Polars, which takes longer than a run with nothing to do.
-            from pipeline.report.write import write_draft
+            from pipeline.report.write import write_report_draft
 
             try:
-                lines = write_draft(
+                lines = write_report_draft(
                     out, draft, state, digest, all_rows=all_rows, host=host, locks=locks
                 )
                 replace_folder(draft, folder)

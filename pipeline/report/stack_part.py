@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from pipeline.report.exports import SHORT_HISTORY, write_csv, write_parquet
+from pipeline.report.exports import SHORT_HISTORY, export_rows, write_csv
 
 if TYPE_CHECKING:
     import duckdb
@@ -63,7 +63,7 @@ def write_stack_files(
     csv_rows = {}
     for view, frame in frames.items():
         for tag in tags:
-            write_parquet(folder, view, tag, of_tag(frame, tag))
+            export_rows(folder, view, tag, of_tag(frame, tag))
         written = frame if is_short or view not in LARGE_VIEWS else of_tag(frame, newest)
         csv_rows[view] = write_csv(folder, view, written)
     found = frames["stack_intent"].filter(pl.col("spec_count") > 0)

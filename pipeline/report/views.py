@@ -20,7 +20,7 @@ Frames = dict[str, pl.DataFrame]
 READERS = 2
 
 
-def check_tables(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
+def check_columns(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
     """Check that the database's tables have the columns of this version.
 
     Raises

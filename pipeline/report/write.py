@@ -23,7 +23,7 @@ from pipeline.outputs import (
     link_or_copy,
 )
 from pipeline.report import exports
-from pipeline.report.batches import MAX_STACKS, batches, create_views, read_batch
+from pipeline.report.batches import MAX_STACKS, batches, create_batch_views, read_batch
 from pipeline.report.charts import lifetime_chart, trend_chart
 from pipeline.report.data import (
     DATA_VIEWS,
@@ -53,7 +53,7 @@ from pipeline.report.state import (
     snapshot_digests,
     write_state,
 )
-from pipeline.report.views import Frames, check_tables, read_query, split_by_tag
+from pipeline.report.views import Frames, check_columns, read_query, split_by_tag
 from pipeline.rows import escape_markdown
 from pipeline.text import counted, natural_key, printable
 from pipeline.warehouse.database import CATALOG, open_beside
@@ -79,7 +79,7 @@ SCRIPTS = (
 WRITERS = 2  # compression leaves Python's lock to others
 
 
-def write_draft(
+def write_report_draft(
     out: Path,
     draft: Path,
     state: ReportState | None,
@@ -101,7 +101,7 @@ def write_draft(
     """
     try:
         with open_beside(out) as connection:
-            check_tables(connection, out / DATABASE)
+            check_columns(connection, out / DATABASE)
             return write_files(
                 connection,
                 draft,
@@ -141,7 +141,7 @@ def write_files(
     """
     draft.mkdir()
     views = exports.csv_views()
-    create_views(
+    create_batch_views(
         connection, [*views, *exports.OTHER_VIEWS, *exports.NEWEST_VIEWS, *READ_VIEWS, *DATA_VIEWS]
     )
     snapshots = read_snapshots(connection)
@@ -176,14 +176,14 @@ def write_files(
         if not tags:
             # Files without a row, as the tables have them: what reads them finds the columns.
             empty = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]}
-            exports.write_snapshot(draft, NO_TAG, read_batch(connection, [""], [], empty), views)
+            exports.export_snapshot(draft, NO_TAG, read_batch(connection, [""], [], empty), views)
         history = pool.submit(write_history, draft, chronological(snapshots), places)
         facts["csv_rows"] = exports.write_whole(
             draft, views, tags, chosen_tag, exported, all_rows=all_rows
         )
         facts["csv_rows"] |= stacks_meant.csv_rows if stacks_meant else {}
         facts["is_shortened"] = len(tags) > exports.SHORT_HISTORY and not all_rows
-        facts |= exported_facts(snapshots, partial(exports.read_snapshots, draft), exported)
+        facts |= exported_facts(snapshots, partial(exports.read_exported, draft), exported)
         facts["lines"] = lines = headlines(facts)
         write_pages(draft, facts, page_data(connection, snapshots, draft) | {"host": host})
         history.result()
@@ -261,7 +261,7 @@ def write_snapshot(
     dependents: pl.DataFrame | None,
 ) -> None:
     """Write the files of one snapshot."""
-    exports.write_snapshot(folder, tag, frames, views)
+    exports.export_snapshot(folder, tag, frames, views)
     write_snapshot_data(folder, tag, frames, places, dependents)
 
 

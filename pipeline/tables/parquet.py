@@ -79,7 +79,7 @@ def draft_file(draft: Path, table: Table) -> Path:
     return draft.with_name(f"{draft.name}.{table.name}")
 
 
-def write_draft(frame: pl.DataFrame, draft: Path, table: Table) -> None:
+def write_part_draft(frame: pl.DataFrame, draft: Path, table: Table) -> None:
     """Write a table, or one partition of it, to a draft."""
     path = draft_file(draft, table)
     stored = frame.drop("tag") if table.partitioned else frame

@@ -20,7 +20,7 @@ from pipeline.sources.files import PageFile, read_bytes
 from pipeline.sources.rejects import PageError, Reject, RejectCode
 from pipeline.sources.site.decode import decode_pages
 from pipeline.tables.flatten import Tables, combine_tables, flatten_pages
-from pipeline.tables.parquet import write_draft
+from pipeline.tables.parquet import write_part_draft
 
 Drafts = dict[str, Path]  # by tag
 # Pages decoded at once: enough to amortise calls to Arrow and Polars, while limiting memory.
@@ -126,5 +126,5 @@ def write_drafts(tables: Tables, draft: Path, only: frozenset[str] = frozenset()
     for tag in set(drafts) & only if only else drafts:
         for table, frame in tables.items():
             of_tag = frame if len(tags) == 1 else frame.filter(pl.col("tag") == tag)
-            write_draft(of_tag, drafts[tag], table)
+            write_part_draft(of_tag, drafts[tag], table)
     return drafts

@@ -29,7 +29,7 @@ from pipeline.tables.parquet import (
     read_draft,
     read_table,
     remove_part,
-    write_draft,
+    write_part_draft,
 )
 from pipeline.tables.partitions import write_drafts
 from pipeline.tables.stacks import stack_roots
@@ -100,7 +100,7 @@ def publish_untagged(folder: Path, rejects: pl.DataFrame, draft: Path) -> None:
         if is_clear and rows.is_empty():
             remove_part(folder, table, None)
         else:
-            write_draft(rows, draft, table)
+            write_part_draft(rows, draft, table)
             publish_draft(draft, folder, table)
 
 
@@ -123,7 +123,7 @@ def publish_table(folder: Path, table: Table, rows: pl.DataFrame | None, draft: 
     """Publish a table without partitions; None keeps what is published, at first an empty table."""
     if rows is None and part_path(folder, table).exists():
         return
-    write_draft(table.empty if rows is None else rows, draft, table)
+    write_part_draft(table.empty if rows is None else rows, draft, table)
     publish_draft(draft, folder, table)
 
 

@@ -57,7 +57,7 @@ class StacksState(msgspec.Struct, frozen=True):
 
 
 class IntentState(msgspec.Struct, frozen=True):
-    """What a snapshot has of the roots of stacks: rows of stack_states, packed.
+    """The states of stack roots in a snapshot: rows of stack_states, packed.
 
     `made_of` identifies the rows of the snapshot and of stack_roots that they were judged by.
     """
@@ -234,7 +234,7 @@ class State:
         return self._read(self.folder / "locks", str) or ""
 
     def write_locks(self, digest: str) -> None:
-        """Remember the digest of the lock files that are published."""
+        """Write the digest of the lock files that are published."""
         self._write(self.folder / "locks", digest)
 
     def read_stacks(self) -> StacksState:

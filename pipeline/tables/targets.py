@@ -23,11 +23,6 @@ def target_rows(names: Iterable[str]) -> pl.DataFrame:
     return TARGETS.conform(frame.sort("host_target", "distance", "binary_target"))
 
 
-def this_machine() -> str:
-    """Return the target of this machine."""
-    return str(archspec.cpu.host().name)
-
-
 def ancestry(host: archspec.cpu.Microarchitecture) -> dict[str, int]:
     """Return the targets whose binaries run on `host`, with their distance in the ancestry."""
     distances = {host.name: 0}

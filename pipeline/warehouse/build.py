@@ -49,11 +49,11 @@ def build_warehouse(
             if changes == set() and not every_snapshot:
                 return False
             # DuckDB and Polars take longer to import than all of a run that has nothing to do.
-            from pipeline.warehouse.draft import write_draft
+            from pipeline.warehouse.draft import write_database_draft
 
             try:
                 draft = draft_path(out, DATABASE)
-                write_draft(
+                write_database_draft(
                     out,
                     draft,
                     changes=None if every_snapshot else changes,

@@ -34,7 +34,9 @@ SPECIAL = re.compile(r"[*?\[\]{}=\\]")
 LOADING_MEBIBYTES = 225  # of memory per processor, for the rows of some row groups
 
 
-def write_draft(out: Path, draft: Path, *, changes: set[str] | None, every_snapshot: bool) -> None:
+def write_database_draft(
+    out: Path, draft: Path, *, changes: set[str] | None, every_snapshot: bool
+) -> None:
     """Write the database of `out`/tables to a draft, and check it.
 
     `changes` are the files of the tables whose rows are not in `out`'s database yet, None if all.

@@ -2,7 +2,7 @@
 -- Grain: one row per tag and package; packages with a gap, ranked by unlocked_cell_count where it
 -- is known, then by covered_count; ties share a rank. A gap unlocks another package's gap in the
 -- same environment if every spec of that package has this one as a link or run dependency, direct
--- or not. Gaps that can't be meant (a package that all snapshots have on one platform, on another;
+-- or not. Gaps that do not apply (a package that all snapshots have on one platform, on another;
 -- a compiler's runtime on a CPU family where it never was) are counted apart; a package that has no
 -- others has no rank.
 -- Reads: meant_gaps, dependencies, dependents, specs, closures

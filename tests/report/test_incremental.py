@@ -14,8 +14,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from pipeline.hosts import this_os
-from pipeline.tables.targets import this_machine
+from pipeline.hosts import this_os, this_target
 from tests.conftest import run_command
 from tests.rows import WEEK_1, WEEK_2, WEEK_3
 from tests.writing import make_spec, site_page, write_pages
@@ -145,7 +144,7 @@ def test_the_page_may_begin_with_this_machine(tmp_path: Path) -> None:
 
     report(tmp_path, "--host")
 
-    host = {"os": this_os() or "", "target": this_machine()}
+    host = {"os": this_os() or "", "target": this_target()}
     assert (
         f'"host":{json.dumps(host, separators=(",", ":"))}'
         in (tmp_path / "reports" / "index.html").read_text()

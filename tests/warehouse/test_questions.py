@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.tables.targets import this_machine
+from pipeline.hosts import this_target
 from tests.conftest import run_command as run
 from tests.rows import WEEK_1, WEEK_2, Spec, ask, open_views
 from tests.writing import make_spec, site_page, write_pages
@@ -120,7 +120,7 @@ def test_usable_is_what_readme_shows(sample: Path) -> None:
 def test_usable_asks_for_this_machine(sample: Path) -> None:
     """The default target is this machine's."""
     here = answer("usable", "--os", "ubuntu22.04", "--out", sample)
-    named = answer("usable", "--os", "ubuntu22.04", "--target", this_machine(), "--out", sample)
+    named = answer("usable", "--os", "ubuntu22.04", "--target", this_target(), "--out", sample)
 
     assert here == named
 

@@ -15,10 +15,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import archspec.cpu
-
 from pipeline.errors import SpecSyntaxError
-from pipeline.hosts import this_os
+from pipeline.hosts import this_os, this_target
 from pipeline.specs.grammar import parse_spec
 from pipeline.specs.satisfy import ConcreteSpec, judge
 
@@ -72,7 +70,7 @@ def this_machine() -> Machine:
     return Machine(
         platform.system().lower(),
         this_os(),
-        str(archspec.cpu.host().name),
+        this_target(),
         socket.gethostname(),
         os.environ,
     )
