@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -19,9 +20,7 @@ from pipeline.schemas import (
     Table,
 )
 from pipeline.sources.rejects import Reject
-from pipeline.sources.stacks.stack_file import StackFile
 from pipeline.tables.flatten import combine_tables, rejects_to_frame
-from pipeline.tables.locks import read_locks
 from pipeline.tables.losses import Losses, count_losses, describe_refused, rejected_files
 from pipeline.tables.parquet import (
     part_path,
@@ -35,6 +34,9 @@ from pipeline.tables.partitions import write_drafts
 from pipeline.tables.stacks import stack_roots
 from pipeline.tables.state import State, TablesSummary
 from pipeline.tables.targets import target_rows
+
+if TYPE_CHECKING:
+    from pipeline.sources.stacks.stack_file import StackFile
 
 Owners = Mapping[str, Sequence[Path]]
 # Words that readers may infer as a boolean, number, date or null.
@@ -65,8 +67,7 @@ def publish_drafts(
     if rejects is not None or not part_path(tables, REJECTS).exists():
         publish_untagged(tables, frame.filter(pl.col("tag").is_null()), drafts / "untagged")
     publish_targets(tables, drafts / "targets")
-    lock_rows = None if locks is None else read_locks(locks)
-    publish_table(tables, LOCK_SPECS, lock_rows, drafts / "locks")
+    publish_table(tables, LOCK_SPECS, lock_rows(locks), drafts / "locks")
     root_rows = None if stacks is None else stack_roots(stacks)
     publish_table(tables, STACK_ROOTS, root_rows, drafts / "stacks")
     return count_tables(tables, losses)
@@ -117,6 +118,15 @@ def publish_targets(folder: Path, draft: Path) -> None:
     # unique() on the scan, so that memory does not grow with the number of snapshots.
     names = read_table(folder, SPEC_STACKS, pl.col("target").unique())
     publish_table(folder, TARGETS, target_rows(names["target"]), draft)
+
+
+def lock_rows(locks: Mapping[str, Path] | None) -> pl.DataFrame | None:
+    """Return table lock_specs of the run's lock files; None if it has none."""
+    if locks is None:
+        return None
+    from pipeline.tables.locks import read_locks  # takes longer than counting all tables
+
+    return read_locks(locks)
 
 
 def publish_table(folder: Path, table: Table, rows: pl.DataFrame | None, draft: Path) -> None:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import polars as pl
 
 from pipeline.schemas import STACK_ROOTS
-from pipeline.sources.stacks.stack_file import StackFile
+
+if TYPE_CHECKING:
+    from pipeline.sources.stacks.stack_file import StackFile
 
 
 def stack_roots(stacks: Mapping[str, StackFile]) -> pl.DataFrame:

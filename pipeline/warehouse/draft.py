@@ -26,7 +26,6 @@ from pipeline.warehouse.database import (
     quote,
     update_tables,
 )
-from pipeline.warehouse.stack_states import fill_stack_states
 
 # The oldest client that has to open the file; a newer storage format would lock users out.
 STORAGE_VERSION = "v1.4.0"
@@ -122,7 +121,11 @@ def build_draft(
             update_tables(connection, tables, changes)
             connection.commit()
         connection.execute("reset memory_limit")
-        fill_stack_states(connection, tables, state)
+        if connection.sql("from stack_roots limit 1").fetchall():
+            # It imports what reads environment files, which takes as long as a check.
+            from pipeline.warehouse.stack_states import fill_stack_states
+
+            fill_stack_states(connection, tables, state)
         check_warehouse(connection, every_snapshot=every_snapshot)
         connection.execute("use memory")
         connection.execute("detach warehouse")
