@@ -5,8 +5,25 @@
 create or replace view reconciliation as
 with summaries as (
     select
-        pages.*,
-        contents.* exclude (tag, package)
+        pages.tag,
+        pages.package,
+        pages.spec_count,
+        pages.rejected_count,
+        pages.declared_spec_count,
+        pages.declared_stack_counts,
+        pages.declared_compilers,
+        pages.declared_oss,
+        pages.declared_platforms,
+        pages.declared_stacks,
+        pages.declared_targets,
+        pages.declared_versions,
+        contents.compilers,
+        contents.oss,
+        contents.platforms,
+        contents.page_stacks,
+        contents.targets,
+        contents.versions,
+        contents.stack_counts
     from pages
     left join steps.page_contents as contents
         on contents.tag = pages.tag
