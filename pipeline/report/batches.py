@@ -8,11 +8,11 @@ like numbers. A snapshot's rows also depend on the previous one.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_COMPLETED, Future, wait
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from pipeline.report.views import READERS, Frames, read_query
+from pipeline.report.views import READERS, Frames, read_query, thread_pool
 from pipeline.schemas import DATABASE_TABLES, SPEC_STACKS, TEXT, Table
 from pipeline.warehouse.database import CATALOG, quote
 from pipeline.warehouse.views import STEPS, View, load_views
@@ -159,6 +159,33 @@ def read_batch(
     query runs as soon as its views are stored: few of them keep all processors busy by themselves.
     """
     restrict_tables(connection, [*tags, *previous_tags])
+    frames: Frames = {}
+
+    def run(task: str | View) -> None:
+        if isinstance(task, str):
+            frames[task] = read_query(connection, queries[task], tags)
+        else:
+            with connection.cursor() as cursor:
+                cursor.execute(stored(task))
+
+    order = TopologicalSorter(batch_tasks(connection, queries))
+    order.prepare()
+    running: dict[Future[None], str | View] = {}
+    with thread_pool(READERS) as pool:
+        while order.is_active():
+            # Views first: other tasks may wait for them, but none for a query.
+            for task in sorted(order.get_ready(), key=lambda task: isinstance(task, str)):
+                running[pool.submit(run, task)] = task
+            for future in wait(running, return_when=FIRST_COMPLETED).done:
+                future.result()
+                order.done(running.pop(future))
+    return {name: frames[name] for name in queries}
+
+
+def batch_tasks(
+    connection: duckdb.DuckDBPyConnection, queries: dict[str, str]
+) -> dict[str | View, set[View]]:
+    """Return the names of the queries and the views to store, each with the views that it needs."""
     views = {view.name: view for view in load_views() if view.name not in SHARED}
 
     def stored_below(names: Iterable[str]) -> set[View]:
@@ -167,35 +194,15 @@ def read_batch(
             *(stored_below(view.reads) for view in found if view.name not in STORED)
         )
 
-    graph: dict[str | View, set[View]] = {
+    tasks: dict[str | View, set[View]] = {
         name: stored_below(connection.get_table_names(query)) for name, query in queries.items()
     }
-    waiting = set[View]().union(*graph.values())
+    waiting = set[View]().union(*tasks.values())
     while waiting:
         view = waiting.pop()
-        graph[view] = stored_below(view.reads)
-        waiting |= graph[view] - graph.keys()
-    frames: Frames = {}
-
-    def run(node: str | View) -> None:
-        if isinstance(node, str):
-            frames[node] = read_query(connection, queries[node], tags)
-        else:
-            with connection.cursor() as cursor:
-                cursor.execute(stored(node))
-
-    order = TopologicalSorter(graph)
-    order.prepare()
-    running: dict[Future[None], str | View] = {}
-    with ThreadPoolExecutor(READERS) as pool:
-        while order.is_active():
-            # Others wait for a view, but not for a query.
-            for node in sorted(order.get_ready(), key=lambda node: isinstance(node, str)):
-                running[pool.submit(run, node)] = node
-            for future in wait(running, return_when=FIRST_COMPLETED).done:
-                future.result()
-                order.done(running.pop(future))
-    return {name: frames[name] for name in queries}
+        tasks[view] = stored_below(view.reads)
+        waiting |= tasks[view] - tasks.keys()
+    return tasks
 
 
 def restrict_tables(connection: duckdb.DuckDBPyConnection, tags: Iterable[str | None]) -> None:

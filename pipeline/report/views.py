@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,6 +41,17 @@ def check_columns(connection: duckdb.DuckDBPyConnection, database: Path) -> None
                 f"{database}: was built by another version: table {table.name} has other columns; "
                 f"run 'cache-coverage build --out {database.parent}'"
             )
+
+
+@contextmanager
+def thread_pool(threads: int) -> Iterator[Executor]:
+    """Yield a pool of threads; an error or Ctrl-C does not wait for what has not begun yet."""
+    with ThreadPoolExecutor(threads) as pool:
+        try:
+            yield pool
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
 
 
 def read_query(

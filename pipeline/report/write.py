@@ -6,8 +6,8 @@ kept while what they are made of stands.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor, Future
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,7 @@ import duckdb
 import jinja2
 
 from pipeline.errors import OutputError, QueryError
-from pipeline.outputs import (
-    DATABASE,
-    NO_TAG,
-    REPORTS_FOLDER,
-    link_or_copy,
-)
+from pipeline.outputs import DATABASE, NO_TAG, REPORTS_FOLDER, link_or_copy
 from pipeline.report import exports
 from pipeline.report.batches import MAX_STACKS, batches, create_batch_views, read_batch
 from pipeline.report.charts import lifetime_chart, trend_chart
@@ -47,13 +42,14 @@ from pipeline.report.facts import (
 )
 from pipeline.report.lock_part import read_lock_facts
 from pipeline.report.stack_part import write_stack_files
-from pipeline.report.state import (
-    ReportState,
-    has_files,
-    snapshot_digests,
-    write_state,
+from pipeline.report.state import ReportState, has_files, snapshot_digests, write_state
+from pipeline.report.views import (
+    Frames,
+    check_columns,
+    read_query,
+    split_by_tag,
+    thread_pool,
 )
-from pipeline.report.views import Frames, check_columns, read_query, split_by_tag
 from pipeline.rows import escape_markdown
 from pipeline.text import counted, natural_key, printable
 from pipeline.warehouse.database import CATALOG, open_beside
@@ -146,25 +142,18 @@ def write_files(
     )
     snapshots = read_snapshots(connection)
     tags = [row["tag"] for row in snapshots]
-    previous_tags = {row["tag"]: row["previous_tag"] for row in snapshots}
-    newest = {row["tag"] for row in snapshots if row["rank"]}
     chosen = newest_snapshot(snapshots)
     chosen_tag = chosen["tag"] if chosen else None
     places = read_version_places(connection)
-    with connection.cursor() as whole, ThreadPoolExecutor(WRITERS) as pool:
+    with connection.cursor() as whole, thread_pool(WRITERS) as pool:
         whole.execute(f"use {CATALOG}")
-        digests = snapshot_digests(whole, previous_tags)
-        digests = {tag: f"{found} {tag in newest}" for tag, found in digests.items()}
+        digests = file_digests(whole, snapshots)
         stale = {
             tag for tag in tags if not keep_snapshot(draft, old, state, tag, digests[tag], views)
         }
         written = write_snapshots(pool, connection, draft, snapshots, stale, views, places)
-        # The last of them are written while this is read, of one snapshot or of all.
-        exported = {
-            view: read_query(connection, f"from {CATALOG}.{view}") for view in exports.WHOLE_VIEWS
-        }
-        newest_views = {view: f"from {view}" for view in exports.NEWEST_VIEWS}
-        exported |= read_batch(connection, [chosen_tag or ""], [], newest_views)
+        # The last of them are written while this is read.
+        exported = read_exported_once(connection, chosen_tag)
         facts = read_facts(whole, snapshots)
         facts["locks"] = read_lock_facts(whole, locks, chosen_tag)
         facts["stacks_meant"] = stacks_meant = write_stack_files(
@@ -175,8 +164,8 @@ def write_files(
             future.result()
         if not tags:
             # Files without a row, as the tables have them: what reads them finds the columns.
-            empty = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]}
-            exports.export_snapshot(draft, NO_TAG, read_batch(connection, [""], [], empty), views)
+            queries = queries_of([*views, *exports.OTHER_VIEWS])
+            exports.export_snapshot(draft, NO_TAG, read_batch(connection, [""], [], queries), views)
         history = pool.submit(write_history, draft, chronological(snapshots), places)
         facts["csv_rows"] = exports.write_whole(
             draft, views, tags, chosen_tag, exported, all_rows=all_rows
@@ -189,6 +178,29 @@ def write_files(
         history.result()
     write_state(draft, digest, digests, lines)
     return lines
+
+
+def file_digests(
+    connection: duckdb.DuckDBPyConnection, snapshots: list[dict[str, Any]]
+) -> dict[str, str]:
+    """Return, for each tag, what identifies the contents of its files.
+
+    Those of the newest snapshot of each kind have more, so depend on being the newest.
+    """
+    newest = {row["tag"] for row in snapshots if row["rank"]}
+    digests = snapshot_digests(connection, {row["tag"]: row["previous_tag"] for row in snapshots})
+    return {tag: f"{digest} {tag in newest}" for tag, digest in digests.items()}
+
+
+def read_exported_once(connection: duckdb.DuckDBPyConnection, newest: str | None) -> Frames:
+    """Return the exported views that have no file per snapshot: of the newest one, or of all."""
+    whole = {view: read_query(connection, f"from {CATALOG}.{view}") for view in exports.WHOLE_VIEWS}
+    return whole | read_batch(connection, [newest or ""], [], queries_of(exports.NEWEST_VIEWS))
+
+
+def queries_of(views: Iterable[str]) -> dict[str, str]:
+    """Return a query for all rows of each view, by its name."""
+    return {view: f"from {view}" for view in views}
 
 
 def keep_snapshot(
@@ -226,7 +238,7 @@ def write_snapshots(
     previous_tags = {row["tag"]: row["previous_tag"] for row in snapshots}
     written: list[Future[None]] = []
     for batch in batches(snapshots, stale):
-        queries = {view: f"from {view}" for view in [*views, *exports.OTHER_VIEWS]}
+        queries = queries_of([*views, *exports.OTHER_VIEWS])
         queries |= SNAPSHOT_TABLES | ({"overlap": NO_OVERLAP} if crowded & {*batch} else {})
         found = read_batch(connection, batch, [previous_tags[tag] for tag in batch], queries)
         frames = {name: split_by_tag(frame, batch) for name, frame in found.items()}
