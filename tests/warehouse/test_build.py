@@ -9,8 +9,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from pipeline.errors import OutputError
 from pipeline.outputs import DATABASE
 from pipeline.schemas import TABLES
+from pipeline.warehouse import views
+from pipeline.warehouse.build import build_warehouse
 from tests.conftest import run_command
 from tests.rows import WEEK_1, WEEK_2, WEEK_3
 from tests.writing import make_spec, site_page, write_pages
@@ -73,6 +76,26 @@ def change(place: Path) -> None:
     }
     write_pages(place / "in", pages)
     shutil.rmtree(place / "in" / OTHER_WEEKS[0])
+
+
+def test_a_view_that_cannot_be_created_ends_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Views are created beside the loading of tables: the error is raised, and no draft is left."""
+    write_pages(tmp_path / "in", {"a.md": site_page()})
+    flatten(tmp_path)
+    view = tmp_path / "sql" / "theme" / "broken.sql"
+    view.parent.mkdir(parents=True)
+    view.write_text(
+        "-- What it is.\n-- Grain: one row per tag.\n-- Reads: pages\n"
+        "create or replace view broken as select no_column from pages;\n"
+    )
+    monkeypatch.setattr(views, "SQL_FOLDER", view.parents[1])
+
+    with pytest.raises(OutputError, match="no_column"):
+        build_warehouse(tmp_path / "out")
+
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["tables"]
 
 
 @pytest.mark.slow
