@@ -245,6 +245,42 @@ def test_matrix_cells_have_totals_of_distinct_packages() -> None:
     ]
 
 
+def test_matrix_cells_of_many_environments() -> None:
+    """Snapshots of 1 to 150 environments, fewer or more than the bits of a word, beside each other.
+
+    Each environment has a package of its own, one that all have, and the last one also one that was
+    built without a compiler.
+    """
+    sizes = (1, 8, 9, 63, 64, 65, 127, 128, 129, 150)
+    specs = []
+    for size in sizes:
+        tag = f"of-{size}"
+        for number in range(size):
+            os = f"os{number:03}"
+            specs += [Spec("a", f"own{number}", tag, os=os), Spec(os, "everywhere", tag, os=os)]
+        specs.append(Spec("a", "script", tag, os=os, compiler="none"))
+    connection = open_views(specs)
+    columns = "exact_package_count, compatible_package_count, reusable_package_count"
+
+    by_os = ask(
+        connection,
+        f"select tag, os, {columns} from matrix_cells "
+        "where compiler = 'gcc@11.4.0' and os is not null",
+    )
+    totals = ask(
+        connection,
+        f"select tag, {columns} from matrix_cells "
+        "where compiler is null and os is null and target is null",
+    )
+
+    assert by_os == sorted(
+        (f"of-{size}", f"os{number:03}", 2, *[3 if number == size - 1 else 2] * 2)
+        for size in sizes
+        for number in range(size)
+    )
+    assert totals == sorted((f"of-{size}", *[size + 2] * 3) for size in sizes)
+
+
 def test_matrix_cells_agree_with_the_views_of_one_matrix(sample: Path) -> None:
     """Each cell has the counts of the coverage views, exact and compatible."""
     with open_warehouse(sample) as connection:

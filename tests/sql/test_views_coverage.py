@@ -262,6 +262,11 @@ TRUE_SUMMARY: dict[str, Any] = {
         ({"oss": ["rhel8", "ubuntu22.04"]}, [("oss", "rhel8", 1, 0)]),
         ({"platforms": ["cray"]}, [("platforms", "cray", 1, 0), ("platforms", "linux", 0, 1)]),
         ({"stacks": ["root", "root"]}, [("stacks", "e4s", 0, 1)]),
+        ({"stacks": ["root", "e4s", "root"], "oss": ["ubuntu22.04", "ubuntu22.04"]}, []),
+        (
+            {"stacks": ["zen", "root", "hep", "zen"]},
+            [("stacks", "e4s", 0, 1), ("stacks", "hep", 1, 0), ("stacks", "zen", 1, 0)],
+        ),
         ({"targets": ["x86_64_v3", "zen4"]}, [("targets", "zen4", 1, 0)]),
         ({"versions": ["1.20"]}, [("versions", "1.2", 0, 1), ("versions", "1.20", 1, 0)]),
     ],

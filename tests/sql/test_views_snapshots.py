@@ -206,16 +206,12 @@ def test_page_contents_are_what_the_specs_say() -> None:
 
 
 def test_page_contents_of_specs_in_no_stack() -> None:
+    """A page whose specs no stack lists has a row, with null for what is of stacks."""
     rows = ask(
         open_views([Spec("a", stacks=())]),
         "select compilers, page_stacks, stack_counts from steps.page_contents",
     )
     assert rows == [(["gcc@11.4.0"], None, None)]
-
-
-def items(*names: str) -> list[dict[str, object]]:
-    """Return items with a count of one each."""
-    return [{"item": name, "count": 1} for name in names]
 
 
 def test_spec_presence_tells_which_snapshot_of_a_pair_has_a_spec() -> None:
