@@ -569,6 +569,21 @@ def test_builds_are_filtered_by_the_address(browser: Browser, sample: Path) -> N
     assert address.endswith(f"build-hash={hash_[:7]}")
 
 
+@pytest.mark.parametrize(
+    "chosen", ["build-os=none-has-it", "build-variant=~shared", "build-hash=no"]
+)
+def test_a_filter_that_no_build_has_shows_all(browser: Browser, sample: Path, chosen: str) -> None:
+    """A filter may stay from another snapshot: without the value, it could not be undone."""
+    anchor = f"#snapshot={WEEK_1}&package=adiak"
+    with open_report(browser, sample, anchor=anchor) as page:
+        count = page.locator("#panel .cards-when-narrow tbody tr").count()
+    with open_report(browser, sample, anchor=f"{anchor}&{chosen}") as page:
+        expect(page.locator("#panel .cards-when-narrow tbody tr")).to_have_count(count)
+        for select in page.locator("#panel .controls select").all():
+            expect(select).to_have_value("")
+    assert count > 1
+
+
 def test_the_keyboard_stays_where_it_is(page: Page) -> None:
     """A choice or a sorted column that draws a part anew keeps the focus."""
     choose(page, WEEK_3)

@@ -59,9 +59,14 @@ function buildsOf(snapshot, name, specs) {
             (value) => go({ [`build-${key}`]: value }), `build-${key}`);
     }).filter(Boolean);
     const filter = () => {
-        for (const select of choices.map((choice) => choice.querySelector("select"))) select.value = state[select.id];
-        table.update(specs.filter((spec) => BUILD_FILTERS.every((key) =>
-            !state[`build-${key}`] || valuesOf(spec)[key].includes(state[`build-${key}`]))));
+        const selects = choices.map((choice) => choice.querySelector("select"));
+        for (const select of selects) {
+            select.value = state[select.id];
+            // Chosen in another snapshot, or mistyped: a filter that is not offered can't be undone.
+            if (select.selectedIndex < 0) select.value = "";
+        }
+        table.update(specs.filter((spec) => selects.every(({ id, value }) =>
+            !value || valuesOf(spec)[id.replace("build-", "")].includes(value))));
     };
     filter();
     const body = [
