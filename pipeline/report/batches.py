@@ -24,7 +24,7 @@ BATCH_SPECS = 100_000  # bounds the memory
 # A snapshot with more stacks is a batch of its own, without overlaps: those grow quadratically.
 MAX_STACKS = 200
 # Columns with few values, each in many rows.
-NAMES = (
+NAME_COLUMNS = (
     "tag",
     "package",
     "stack",
@@ -37,7 +37,7 @@ NAMES = (
     "target",
 )
 # The same of lists, as JSON text.
-LISTS = ("variants", "flags", "provided_virtuals")
+LIST_COLUMNS = ("variants", "flags", "provided_virtuals")
 # Stored once, for all snapshots.
 SHARED = (
     "snapshot_tags",
@@ -120,16 +120,16 @@ def create_enums(connection: duckdb.DuckDBPyConnection) -> None:
             and (database_name = current_database() or table_name in $tables)
         group by all
         """,
-        {"names": NAMES, "tables": [table.name for table in DATABASE_TABLES]},
+        {"names": NAME_COLUMNS, "tables": [table.name for table in DATABASE_TABLES]},
     ).fetchall()
-    for name in NAMES:
+    for name in NAME_COLUMNS:
         values = (
             f"select {name} as value from {table} where {name} is not null"
             for table, names, _ in tables
             if name in names
         )
         create_enum(connection, name, " union ".join(values))
-    for name in LISTS:
+    for name in LIST_COLUMNS:
         lists = f"select {as_json(name)} as value from {CATALOG}.spec_stacks"
         create_enum(connection, name, f"{lists} where {name} is not null")
     for table, names, is_shared in tables:
@@ -222,9 +222,9 @@ def restrict_tables(connection: duckdb.DuckDBPyConnection, tags: Iterable[str | 
 
 def select_list(table: Table) -> str:
     """Return a table's columns for `select`, as enums where there are any."""
-    casts = [cast(name) for name in NAMES if table.schema.get(name) == TEXT]
+    casts = [cast(name) for name in NAME_COLUMNS if table.schema.get(name) == TEXT]
     if table is SPEC_STACKS:
-        casts += [cast(name, as_json(name)) for name in LISTS]
+        casts += [cast(name, as_json(name)) for name in LIST_COLUMNS]
     return f"* replace ({', '.join(casts)})" if casts else "*"
 
 
@@ -239,7 +239,7 @@ def as_json(name: str) -> str:
 
 
 def enum(column: str) -> str:
-    """Return the name of the enum of a column of NAMES."""
+    """Return the name of the enum of a column of NAME_COLUMNS."""
     return f"{column}_name"
 
 

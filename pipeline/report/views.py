@@ -1,4 +1,4 @@
-"""Read several views at once, for some snapshots at a time."""
+"""Read views into frames, by snapshot and from several threads."""
 
 from __future__ import annotations
 
