@@ -239,7 +239,7 @@ def as_json(name: str) -> str:
 
 
 def enum(column: str) -> str:
-    """Return the name of the enum of a column of NAME_COLUMNS."""
+    """Return the name of the enum of a column."""
     return f"{column}_name"
 
 

@@ -10,6 +10,7 @@ import time
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import polars as pl
@@ -18,7 +19,7 @@ from polars.testing import assert_frame_equal
 
 from pipeline.outputs import DATABASE
 from pipeline.report import batches
-from pipeline.report.batches import create_batch_views, read_batch
+from pipeline.report.batches import MAX_STACKS, create_batch_views, read_batch
 from pipeline.report.exports import OTHER_VIEWS, csv_views
 from pipeline.report.run import write_reports
 from pipeline.report.views import thread_pool
@@ -46,7 +47,9 @@ SPECS = [
     # In the order of text, the newer release is first.
     Spec("a", tag="v0.9.0", platform="cray", stacks=("e4s", "hep")),
     Spec("a", tag="v0.10.0", platform="cray", stacks=("hep",), target="zen4"),
-    # Of no line, and before and after all others in text.
+    # So many stacks that their overlap is left out, but not that of others.
+    Spec("a", tag="crowd", stacks=[f"s{number}" for number in range(MAX_STACKS + 1)]),
+    # Of no line, and before and between all others in text.
     *(Spec(tag, tag=tag, compiler="llvm@17.0.6") for tag in ("0", "develop", "odd")),
 ]
 
@@ -104,13 +107,29 @@ def test_a_batch_has_the_rows_of_the_views(
     assert_frame_equal(read.sort(pl.all()), rows.sort(pl.all()))
 
 
-def test_variants_are_shown_as_they_are(history: Path, by_snapshot: dict[Path, bytes]) -> None:
+def page_data(files: dict[Path, bytes], tag: str) -> dict[str, Any]:
+    """Return what the page loads of a snapshot."""
+    (file,) = (path for path in files if path.match(f"data/snapshots/{tag}.js"))
+    data: dict[str, Any] = json.loads(
+        gzip.decompress(base64.b64decode(files[file].decode().split('"')[3]))
+    )
+    return data
+
+
+def test_variants_are_shown_as_they_are(by_snapshot: dict[Path, bytes]) -> None:
     """Quotes, letters beyond ASCII and empty texts are in the page's data."""
-    file = by_snapshot[history / "reports" / "data" / "snapshots" / f"{WEEK_3}.js"]
-    packed = file.decode().split('"')[3]
-    data = json.loads(gzip.decompress(base64.b64decode(packed)))
+    data = page_data(by_snapshot, WEEK_3)
     shown = {tuple(data["values"]["variants"][at]) for at in data["tables"]["specs"]["variants"]}
     assert shown == {tuple(spec.variants) for spec in SPECS if spec.tag == WEEK_3}
+
+
+def test_overlap_is_left_out_where_stacks_are_many(by_snapshot: dict[Path, bytes]) -> None:
+    """Only of that snapshot, not of others."""
+    overlaps = {
+        tag: page_data(by_snapshot, tag)["tables"]["overlap"]["shared_package_count"]
+        for tag in ("crowd", "v0.9.0")
+    }
+    assert overlaps == {"crowd": [], "v0.9.0": [1]}
 
 
 def test_a_query_that_fails_ends_the_batch(history: Path) -> None:
