@@ -76,7 +76,13 @@ def read_facts(
         """
         select
             (select count(*) from pages where suffix(page, '.md')) as page_count,
-            (select count(distinct page) from pages where not suffix(page, '.md')) as index_count,
+            -- A package is listed under its first index; each stack has one of its own.
+            (
+                select count(distinct (tag, stack))
+                from spec_stacks
+                where tag in (select tag from pages where not suffix(page, '.md'))
+                    and not suffix(page, '.md')
+            ) as index_count,
             (select count(*) from spec_stacks) as spec_stack_count,
             (select count(*) from rejects) as reject_count
         """

@@ -74,6 +74,13 @@ def mirror_reports(mirror_sample: Path, tmp_path_factory: pytest.TempPathFactory
     return folder
 
 
+def test_each_stack_of_a_build_cache_counts_as_an_index(mirror_reports: Path) -> None:
+    """Those of root, three stacks and the installation, though all packages are in root's."""
+    said = (mirror_reports / "reports" / "summary.md").read_text()
+
+    assert "- read:     5 indexes of 2 snapshots: " in said
+
+
 @pytest.mark.parametrize("out", ["sample", "mirror_reports"])
 @pytest.mark.parametrize("view", [*csv_views(), *OTHER_VIEWS])
 def test_parquet_files_have_every_row_of_their_view(
