@@ -472,7 +472,7 @@ def test_my_machine_is_what_the_macro_says(page: Page, sample: Path, os: str, ta
     page.keyboard.press("Tab")
     expected = usable_packages(sample, WEEK_1, os, target)
 
-    expect(page.locator("#machine-count")).to_contain_text(f"{len(expected)} of 14")
+    expect(page.locator("#machine-count")).to_contain_text(f"{len(expected)} of 14 packages (")
 
     rows = page.locator("#machine-result tbody tr").all()
     shown = [row.locator("th, td").all_text_contents()[:2] for row in rows]

@@ -13,7 +13,7 @@ function element(name, attributes = {}, ...children) {
 const number = (value) => (value === null || value === undefined ? "–" : value.toLocaleString("en-US"));
 const percent = (value) => `${value.toFixed(1)} %`;
 const counted = (count, noun) => `${number(count)} ${noun}${count === 1 ? "" : "s"}`;
-const share = (count, all) => `${number(count)} of ${number(all)} (${percent(all ? 100 * count / all : 0)})`;
+const packageShare = (count, all) => `${number(count)} of ${counted(all, "package")} (${percent(all ? 100 * count / all : 0)})`;
 const compare = new Intl.Collator("en", { numeric: true }).compare;
 
 function bytes(value) {

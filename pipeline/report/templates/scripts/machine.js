@@ -97,7 +97,7 @@ function showMachine(snapshot) {
         (value) => go({ runs: value }), "machine-filter");
     box.replaceChildren(
         ...unknown.map((text) => element("p", { class: "warning" }, text)),
-        element("p", { id: "machine-count" }, element("strong", {}, share(runs, rows.length)), ` packages of ${snapshot.tag} run there${state.exactos ? ", built on the same OS" : ""}.`),
+        element("p", { id: "machine-count" }, element("strong", {}, packageShare(runs, rows.length)), ` of ${snapshot.tag} run there${state.exactos ? ", built on the same OS" : ""}.`),
         element("ul", { class: "facts" }, ...STATES.map(([key, , meaning]) => element("li", {},
             stateMark(key), ` ${number(counts[key])}`, element("span", { class: "detail" }, meaning)))),
         element("div", { class: "controls" }, filter), table.box);

@@ -187,7 +187,7 @@ function cellPanel(snapshot, key) {
     return {
         title: names.filter(Boolean).join(" × ") || "All packages",
         body: [
-            element("p", {}, `${share(packages.length, snapshot.expected_package_count).replace(" (", " packages (")} of ${snapshot.tag}, ${MODES[state.mode].label}.`),
+            element("p", {}, `${packageShare(packages.length, snapshot.expected_package_count)} of ${snapshot.tag}, ${MODES[state.mode].label}.`),
             packages.length ? list(packages, () => null) : element("p", { class: "note" }, "None."),
             snapshot.unreadable_package_count ? element("p", { class: "note" }, `${counted(snapshot.unreadable_package_count, "package")} could not be read.`) : null,
             missing.length ? element("details", { class: "missing-names" },
