@@ -14,6 +14,7 @@ from pipeline.cli.options import (
     FORMATS,
     asking,
     format_option,
+    libc_option,
     out_option,
     readable,
     say,
@@ -126,9 +127,6 @@ this_os_option = click.option(
 target_option = click.option(
     "--target", default=None, help="The host's CPU target, such as zen4.  [default: this machine's]"
 )
-libc_option = click.option(
-    "--libc", default=None, help="Version of the host's glibc, for an unknown OS."
-)
 exact_os_option = click.option(
     "--exact-os", is_flag=True, help="Only binaries built on the same OS."
 )
@@ -183,7 +181,7 @@ def package(
     with asking(out) as connection:
         tag = known_tag(connection, tag)
         rows = ask_package(connection, name, tag, host, exact_os=exact_os)
-        say(f"{name} in {tag}" + (f" on {host.os}, {host.target}" if host else ""))
+        say(f"{name} in {tag}" + (f" on {host}" if host else ""))
         show(rows, output_format)
         if host and not rows.values:
             raise QueryError(explain_missing(connection, tag, name, host))
@@ -233,13 +231,13 @@ def usable(
         total = run_query(
             connection, "select package_count from snapshots where tag = ?", [tag]
         ).values[0][0]
-        say(f"{tag} on {host.os}, {host.target}")
+        say(f"{tag} on {host}")
         show(rows, output_format)
         for name in packages:
             if name not in found:
                 say(explain_missing(connection, tag, name, host))
         asked = len(set(packages)) or total
-        say(f"{len(found)} of {asked} packages")
+        say(f"{len(found)} of {counted(asked, 'package')}")
         if packages and not found:
             raise QueryError("none of these packages is available for this host")
 
@@ -250,6 +248,7 @@ def usable(
 @click.option("--specs", "by_spec", is_flag=True, help="Compare specs (by hash), not packages.")
 @os_option
 @target_option
+@libc_option
 @out_option
 @format_option
 def missing(
@@ -258,6 +257,7 @@ def missing(
     by_spec: bool,
     host_os: str | None,
     target: str | None,
+    libc: str | None,
     out: Path,
     output_format: str,
 ) -> None:
@@ -266,16 +266,16 @@ def missing(
     With --os, only binaries that such a host can use are compared; --target defaults to this
     machine's.
     """
-    from pipeline.hosts import this_target
     from pipeline.warehouse.questions import ask_missing
 
-    if target is not None and host_os is None:
-        raise click.UsageError("--target needs --os")
-    host = (host_os, (target or this_target()) if host_os else None)
+    if (target or libc) and host_os is None:
+        raise click.UsageError("--target and --libc need --os")
+    host = named_host(host_os, target, libc) if host_os else None
     with asking(out) as connection:
         rows = ask_missing(connection, from_tag, in_tag, host, by_spec=by_spec)
         show(rows, output_format)
-        say(f"{len(rows.values)} of {from_tag} not in {in_tag}")
+        found = counted(len(rows.values), "spec" if by_spec else "package")
+        say(f"{found} of {from_tag} not in {in_tag}" + (f" for {host}" if host else ""))
 
 
 @click.command(short_help="List what changed between two snapshots, and why.")
@@ -311,7 +311,9 @@ def diff(from_tag: str, to_tag: str, fail_on_loss: bool, out: Path, output_forma
             return word if in_line or word is None else word_between_lines(word, from_tag, to_tag)
 
         if not in_line:
-            say(f"{from_tag} and {to_tag} do not follow each other: nothing was lost or gained")
+            say(
+                f"{from_tag} and {to_tag} do not follow each other: a difference is no loss or gain"
+            )
         for line in membership_lines(ask_membership(connection, from_tag, to_tag), worded):
             say(line)
         show(
@@ -324,12 +326,14 @@ def diff(from_tag: str, to_tag: str, fail_on_loss: bool, out: Path, output_forma
         downgraded = sum(change == "downgraded" for change, _ in changes)
         unreadable = sum(cause == "unreadable" for _, cause in changes)
         if unreadable:
-            say(f"{unreadable} cells can't be judged: their page or index was unreadable")
+            cells = counted(unreadable, "cell")
+            say(f"{cells} can't be judged: a page or index was unreadable")
         if fail_on_loss and (lost or downgraded):
+            cells = counted(lost, "cell")
             raise LossError(
-                f"{lost} cells lost and {downgraded} downgraded from {from_tag} to {to_tag}"
+                f"{cells} lost and {downgraded} downgraded from {from_tag} to {to_tag}"
                 if in_line
-                else f"{lost} cells not in {to_tag}, and {downgraded} older there"
+                else f"{cells} not in {to_tag}, and {downgraded} older there"
             )
 
 

@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from pipeline.cli.options import asking, format_option, out_option, readable, say, show
+from pipeline.cli.options import (
+    asking,
+    format_option,
+    libc_option,
+    out_option,
+    readable,
+    say,
+    show,
+)
 from pipeline.text import counted
 
 ALL_SNAPSHOTS = "all"
@@ -26,6 +34,7 @@ ALL_SNAPSHOTS = "all"
     callback=readable,
     help="Only what a host with this OS can use: built on it, or on one with an older C library.",
 )
+@libc_option
 @click.option("--exact-os", is_flag=True, help="Only what was built on the same OS.")
 @click.option("--target", callback=readable, help="Only what runs on a host with this CPU target.")
 @out_option
@@ -34,6 +43,7 @@ def find(
     spec: tuple[str, ...],
     tag: str | None,
     host_os: str | None,
+    libc: str | None,
     exact_os: bool,
     target: str | None,
     out: Path,
@@ -51,6 +61,8 @@ def find(
     from pipeline.warehouse.finding import find_specs
     from pipeline.warehouse.questions import known_tag
 
+    if libc and host_os is None:
+        raise click.UsageError("--libc needs --os")
     asked = parse_spec(" ".join(spec))
     with asking(out) as connection:
         if tag == ALL_SNAPSHOTS:
@@ -58,7 +70,10 @@ def find(
             tags = [str(found) for (found,) in run_query(connection, query).values]
         else:
             tags = [known_tag(connection, tag)]
-        found = find_specs(connection, asked, tags, (host_os, target), exact_os=exact_os)
+        found = find_specs(connection, asked, tags, (host_os, target), libc=libc, exact_os=exact_os)
         show(found.rows, output_format)
+        if not found.rows.values and not found.untold:
+            place = tags[0] if len(tags) == 1 else counted(len(tags), "snapshot")
+            say(f"no spec of {place} satisfies it")
         for reason, count in found.untold.items():
             say(f"{counted(count, 'spec')}: can't tell whether they satisfy it: {reason}")

@@ -45,6 +45,9 @@ format_option = click.option(
     show_default=True,
     help="Output format.",
 )
+libc_option = click.option(
+    "--libc", default=None, help="Version of the host's glibc, for an unknown OS."
+)
 tag_option = click.option(
     "--tag", default=None, help="Snapshot.  [default: the newest weekly snapshot]"
 )

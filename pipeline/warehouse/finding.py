@@ -13,7 +13,7 @@ from pipeline.rows import Rows
 from pipeline.specs.grammar import Node
 from pipeline.specs.satisfy import Compiler, ConcreteSpec, Need, judge
 from pipeline.warehouse.database import run_query
-from pipeline.warehouse.questions import OS_QUERY, check_name
+from pipeline.warehouse.questions import check_name, check_os, check_target
 
 if TYPE_CHECKING:
     import duckdb
@@ -41,7 +41,7 @@ SPECS_QUERY = f"""
         and (
             $os is null
             or os = $os
-            or not $exact_os and hash in (select hash from steps.specs_on_os($tag, $os, null))
+            or not $exact_os and hash in (select hash from steps.specs_on_os($tag, $os, $libc))
         )
         and (
             $target is null
@@ -200,12 +200,15 @@ def find_specs(
     tags: Sequence[str],
     host: tuple[str | None, str | None] = (None, None),
     *,
+    libc: str | None = None,
     exact_os: bool = False,
 ) -> Found:
     """Return the specs of some snapshots that satisfy an abstract spec.
 
-    With a `host` (os and target), only those that it can use; with `exact_os`, only those built on
-    its os. Columns: tag, package, version, compiler, os, platform, target, variants, hash, stacks.
+    With a `host` (os and target), only those that it can use, by its glibc version `libc` if its os
+    does not tell; with `exact_os`, only those built on its os.
+
+    Columns: tag, package, version, compiler, os, platform, target, variants, hash, stacks.
 
     Raises
     ------
@@ -214,9 +217,9 @@ def find_specs(
     """
     os, target = host
     if target is not None:
-        check_name(connection, "target", target, "select distinct host_target from targets")
+        check_target(connection, target)
     if os is not None:
-        check_name(connection, "os", os, OS_QUERY, [list(tags)])
+        check_os(connection, tags, os, libc)
     if asked.name is not None:
         check_name(connection, "package", asked.name, "select distinct package from specs")
     found: list[tuple[Any, ...]] = []
@@ -229,6 +232,7 @@ def find_specs(
             hash=asked.hash,
             os=os,
             target=target,
+            libc=libc,
             exact_os=exact_os,
         )
         for row in rows:

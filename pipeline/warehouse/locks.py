@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.rows import Rows
 from pipeline.warehouse.database import run_query
-from pipeline.warehouse.questions import check_name
+from pipeline.warehouse.questions import check_name, check_target
 
 if TYPE_CHECKING:
     import duckdb
@@ -95,7 +95,7 @@ def ask_locks(
     os, target = host
     check_stacks(connection, stacks, tag)
     if target is not None:
-        check_name(connection, "target", target, "select distinct host_target from targets")
+        check_target(connection, target)
     parameters: dict[str, object] = {
         "tag": tag,
         "stacks": list(stacks),
@@ -125,7 +125,7 @@ def check_stacks(
         if tag is None:
             check_name(connection, "stack", stack, STACKS_QUERY)
         else:
-            check_name(connection, f"stack in {tag},", stack, SNAPSHOT_STACKS_QUERY, [tag])
+            check_name(connection, "stack", stack, SNAPSHOT_STACKS_QUERY, [tag], f" in {tag}")
 
 
 def records(rows: Rows) -> Iterator[dict[str, Any]]:

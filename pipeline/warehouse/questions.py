@@ -97,6 +97,7 @@ NEAREST_QUERY = """
     left join targets
         on targets.binary_target = specs.target
         and targets.host_target = $target
+    left join operating_systems using (os)
     where specs.tag = $tag and specs.package = $package
     order by
         -- The target's family, or at least the operating system.
@@ -107,7 +108,9 @@ NEAREST_QUERY = """
         ),
         specs.os <> $os,
         targets.distance nulls last,
-        specs.os desc,
+        -- None is old enough for the host: the oldest C library is the nearest.
+        version_key(operating_systems.libc_version) nulls last,
+        specs.os,
         specs.target,
         specs.hash
     limit 1
@@ -123,10 +126,10 @@ TAGS_QUERY = """
 MISSING_QUERY = """
     with usable as (
         select 'from' as side, package, version, hash, os, target
-        from usable_on_any_os($from_tag, $os, $target)
+        from usable_on_any_os($from_tag, $os, $target, $libc)
         union all
         select 'in', package, version, hash, os, target
-        from usable_on_any_os($in_tag, $os, $target)
+        from usable_on_any_os($in_tag, $os, $target, $libc)
     ),
 
     everything as (
@@ -226,8 +229,9 @@ def check_name(
     name: str,
     known: str,
     parameters: Sequence[object] = (),
+    place: str = "",
 ) -> None:
-    """Refuse a name that is not in the result of the query `known`.
+    """Refuse a name that is not in the result of the query `known`, about `place` in the message.
 
     Raises
     ------
@@ -237,7 +241,7 @@ def check_name(
     names = sorted({str(value) for (value,) in run_query(connection, known, parameters).values})
     if name in names:
         return
-    raise QueryError(f"no {kind} {name!r}: {closest_names(name, names)}")
+    raise QueryError(f"no {kind} {name!r}{place}: {closest_names(name, names)}")
 
 
 @dataclass(frozen=True)
@@ -247,6 +251,9 @@ class Host:
     os: str
     target: str
     libc: str | None = None
+
+    def __str__(self) -> str:
+        return f"{self.os}, {self.target}"
 
 
 def ask_package(
@@ -314,20 +321,38 @@ def ask_usable(
 
 
 def check_host(connection: duckdb.DuckDBPyConnection, tags: Sequence[str], host: Host) -> None:
-    """Refuse a host with an unknown target, or an os that is unknown and in none of the snapshots.
+    """Refuse a host with an unknown target or os, as `check_target` and `check_os` do."""
+    check_target(connection, host.target)
+    check_os(connection, tags, host.os, host.libc)
+
+
+def check_target(connection: duckdb.DuckDBPyConnection, target: str) -> None:
+    """Refuse a target that archspec and the snapshots lack.
 
     Raises
     ------
     QueryError
         With the closest known names.
     """
-    check_name(connection, "target", host.target, "select distinct host_target from targets")
-    if host.libc is not None:
-        if not re.fullmatch(r"[0-9]+([.][0-9]+)*", host.libc):
-            raise QueryError(f"--libc {host.libc!r} is not a version; write it as 2.34")
+    check_name(connection, "target", target, "select distinct host_target from targets")
+
+
+def check_os(
+    connection: duckdb.DuckDBPyConnection, tags: Sequence[str], os: str, libc: str | None
+) -> None:
+    """Refuse an os that is unknown and in none of the snapshots, unless its glibc is given.
+
+    Raises
+    ------
+    QueryError
+        With the closest known names; or `libc` is not a version.
+    """
+    if libc is not None:
+        if not re.fullmatch(r"[0-9]+([.][0-9]+)*", libc):
+            raise QueryError(f"--libc {libc!r} is not a version; write it as 2.34")
         return
     try:
-        check_name(connection, "os", host.os, OS_QUERY, [list(tags)])
+        check_name(connection, "os", os, OS_QUERY, [list(tags)])
     except QueryError as error:
         raise QueryError(f"{error}; if its glibc is known, add --libc VERSION") from None
 
@@ -346,8 +371,7 @@ def explain_missing(
     if nearest.values:
         compiler, os, target, hash_ = nearest.values[0]
         return (
-            f"{package}: not available for {host.os}, {host.target}; "
-            f"nearest is {os}, {target} ({compiler}, {hash_})"
+            f"{package}: not available for {host}; nearest is {os}, {target} ({compiler}, {hash_})"
         )
     tags = [str(found) for (found,) in run_query(connection, TAGS_QUERY, [package]).values]
     return f"{package}: not in {tag}; it is in {', '.join(tags[:5])}"
@@ -357,25 +381,25 @@ def ask_missing(
     connection: duckdb.DuckDBPyConnection,
     from_tag: str,
     in_tag: str,
-    host: tuple[str | None, str | None],
+    host: Host | None,
     *,
     by_spec: bool,
 ) -> Rows:
-    """Return what one snapshot has and another lacks, for a host (os, target) or in all.
+    """Return what one snapshot has and another lacks, for a host or in all.
 
     Columns: package, dependent_count, versions, built_for, hash (null unless `by_spec`),
     spec_count.
     """
     for tag in (from_tag, in_tag):
         known_tag(connection, tag)
-    os, target = host
-    if os is not None and target is not None:
-        check_host(connection, [from_tag, in_tag], Host(os, target))
+    if host is not None:
+        check_host(connection, [from_tag, in_tag], host)
     parameters: dict[str, object] = {
         "from_tag": from_tag,
         "in_tag": in_tag,
-        "os": os,
-        "target": target,
+        "os": host and host.os,
+        "target": host and host.target,
+        "libc": host and host.libc,
         "by_spec": by_spec,
     }
     return run_query(connection, MISSING_QUERY, parameters)

@@ -49,7 +49,7 @@ def test_find_lists_the_specs_that_satisfy(sample: Path, spec: str, condition: s
 
     found = query(sample, f"select hash from specs where tag = '{NEWEST}' and {condition}")
     assert sorted(row["hash"] for row in rows) == found
-    assert said == ""
+    assert said == ("" if found else f"no spec of {NEWEST} satisfies it\n")
 
 
 def test_find_has_the_columns_of_a_spec(sample: Path) -> None:
@@ -94,13 +94,26 @@ def test_find_keeps_to_what_a_host_can_use(sample: Path, exact: list[str]) -> No
 
 
 def test_find_for_an_os_whatever_the_target(sample: Path) -> None:
-    """Without --target what was built for any is found; an os that nobody knows is refused."""
+    """Without --target what was built for any is found; an os needs a known glibc."""
     rows, _ = find(sample, "adiak", "--os", "ubuntu24.04")
 
     assert {row["target"] for row in rows} == {"aarch64", "neoverse_v2", "x86_64_v3"}
     refused = run("find", "adiak", "--os", "ubuntu2404", "--out", sample)
     assert refused.returncode == 1
     assert "no os 'ubuntu2404': did you mean ubuntu24.04" in refused.stderr
+    by_libc, _ = find(sample, "adiak", "--os", "sles15", "--libc", "2.39")
+    assert by_libc == rows
+    assert run("find", "adiak", "--libc", "2.39", "--out", sample).returncode == 2
+
+
+def test_find_says_that_there_is_none(sample: Path) -> None:
+    """An answer without rows names the snapshot, which may be the default."""
+    rows, said = find(sample, "adiak@99")
+    everywhere, said_of_all = find(sample, "adiak@99", "--tag", "all")
+
+    assert rows == everywhere == []
+    assert said == "no spec of develop-2025-03-30 satisfies it\n"
+    assert said_of_all == "no spec of 3 snapshots satisfies it\n"
 
 
 def test_find_says_what_it_cannot_tell(sample: Path) -> None:

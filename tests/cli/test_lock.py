@@ -186,7 +186,7 @@ def test_lock_prints_trees(out: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "status", "problem"),
     [
-        (["--stack", "hpe"], 1, f"no stack in {NEW}, 'hpe': did you mean hep?"),
+        (["--stack", "hpe"], 1, f"no stack 'hpe' in {NEW}: did you mean hep?"),
         (["--tag", "develop-2025-03-31"], 1, "no snapshot 'develop-2025-03-31'"),
         (["--target", "zen44"], 1, "no target 'zen44'"),
         (["--fail-under", "101"], 2, "Invalid value for '--fail-under'"),

@@ -95,7 +95,7 @@ def test_package_for_a_host(sample: Path) -> None:
         ("ubuntu24.04", "compatible", "older libc", ["6.1.2"]),
     ]
     assert same_os.returncode == too_old.returncode == 1
-    assert "rocblas: not available for centos7, zen4; nearest is ubuntu24.04" in too_old.stderr
+    assert "rocblas: not available for centos7, zen4; nearest is ubuntu22.04" in too_old.stderr
 
 
 def test_package_of_an_older_snapshot(sample: Path) -> None:
@@ -199,8 +199,11 @@ def test_usable_never_ends_in_silence(sample: Path) -> None:
     result = run("usable", "--os", "centos6", "--target", "zen4", "rocblas", "--out", sample)
 
     assert result.returncode == 1
-    assert "rocblas: not available for centos6, zen4; nearest is ubuntu2" in result.stderr
-    assert "0 of 1 packages" in result.stderr
+    assert (
+        "rocblas: not available for centos6, zen4; nearest is ubuntu22.04, x86_64_v3"
+        in result.stderr
+    )
+    assert "0 of 1 package\n" in result.stderr
 
 
 def test_usable_names_the_snapshots_that_have_a_package(sample: Path) -> None:
@@ -256,6 +259,22 @@ def test_missing_is_what_one_snapshot_has_and_the_other_lacks(sample: Path) -> N
     assert run("missing", *tags[:2], "--in", "nowhere", "--out", sample).returncode == 1
 
 
+def test_missing_for_a_host_whose_glibc_is_given(sample: Path) -> None:
+    """As for `usable`: an unknown OS is refused unless --libc says what it has."""
+    tags = ["--from", "develop-2025-03-23", "--in", "develop-2025-03-30", "--out", sample]
+    host = ["--os", "sles15", "--target", "zen4"]
+
+    refused = run("missing", *tags, *host)
+    judged = run("missing", *tags, *host, "--libc", "2.38")
+    everywhere = run("missing", *tags)
+    assert "add --libc VERSION" in refused.stderr
+    assert judged.stderr == (
+        "4 packages of develop-2025-03-23 not in develop-2025-03-30 for sles15, zen4\n"
+    )
+    assert everywhere.stderr == "4 packages of develop-2025-03-23 not in develop-2025-03-30\n"
+    assert run("missing", *tags, "--libc", "2.38").returncode == 2
+
+
 def test_diff_names_first_what_went_as_a_whole(sample: Path) -> None:
     """Stacks and environments that only one snapshot has are printed before the cells."""
     result = run("diff", "develop-2025-03-16", "develop-2025-03-23", "--out", sample)
@@ -295,7 +314,7 @@ def test_diff_of_two_lines_says_what_is_not_in_the_other(sample: Path, tmp_path:
         ("only in develop-2025-03-30", "package not in v1.0.0", "new", "ubuntu22.04"),
     ]
     assert result.stderr.splitlines() == [
-        "v1.0.0 and develop-2025-03-30 do not follow each other: nothing was lost or gained",
+        "v1.0.0 and develop-2025-03-30 do not follow each other: a difference is no loss or gain",
         "not in develop-2025-03-30: environment linux-rhel8-x86_64_v3, with 1 of its 1 cell "
         "(1 package)",
         "not in develop-2025-03-30: 1 package: old",
