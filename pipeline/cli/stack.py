@@ -65,6 +65,7 @@ def stack(
     from pipeline.sources.stacks.files import stack_name
     from pipeline.sources.stacks.stack_file import read_stack_alone
     from pipeline.warehouse.intent import intended, judge_roots, stacks_of, state_rows, tally
+    from pipeline.warehouse.locks import check_stacks
     from pipeline.warehouse.questions import known_tag
 
     if name is not None and any_stack:
@@ -75,13 +76,18 @@ def stack(
         stack_file = read_stack_alone(file, this_machine())
         for note in stack_file.notes:
             say(f"note: {note}")
+        if not stack_file.roots:
+            say(f"warning: {file}: its section 'specs' is empty or missing, so it has no roots")
         tag = known_tag(connection, tag)
+        if name is not None:
+            check_stacks(connection, [name], tag)
         name = name or stack_name(file)
         known = stacks_of(connection, tag)
         if name not in known and not any_stack:
             say(
-                f"warning: {tag} has no stack {name!r}, so it has none of its roots: "
-                f"{closest_names(name, known)} name one with --stack, or count all with --any-stack"
+                f"warning: {tag} has no stack {name!r}, so none of the roots is present; name "
+                "another with --stack, or count all with --any-stack: "
+                f"{closest_names(name, known)}"
             )
         states = judge_roots(connection, tag, intended(name, stack_file), any_stack=any_stack)
         if output_format == "markdown":

@@ -126,7 +126,8 @@ def test_the_stack_is_the_folder_unless_named(sample: Path, tmp_path: Path) -> N
 
     assert (unknown["stack"], unknown["state"]) == ("e4z", "missing")
     assert said.startswith(
-        f"warning: {NEWEST} has no stack 'e4z', so it has none of its roots: did you mean e4s"
+        f"warning: {NEWEST} has no stack 'e4z', so none of the roots is present; name another "
+        "with --stack, or count all with --any-stack: did you mean e4s"
     )
     assert (named["stack"], named["state"]) == ("e4s", "present")
     assert (anywhere["stack"], anywhere["state"]) == ("e4z", "present")
@@ -137,7 +138,16 @@ def test_the_stack_is_the_folder_unless_named(sample: Path, tmp_path: Path) -> N
     ("text", "said"),
     [
         ("spack: [\n", ":2: expected YAML, found: did not find expected node content"),
-        ("a: 1\n", ":1: expected an environment file, with 'spack:' on top; found none"),
+        (
+            "a: 1\n",
+            ":1: expected an environment file, with 'spack:' on top; found none; "
+            "name the spack.yaml of an environment",
+        ),
+        (
+            '{"spack": {"version": "1.2"}, "roots": [], "concrete_specs": {}}',
+            ":1: expected an environment file, found a lock file, which 'cache-coverage lock' "
+            "reads; name the spack.yaml of an environment",
+        ),
         ("spack: {specs: [$a]}\n", ":1: $a: expected a list that is defined above, found none"),
     ],
 )
@@ -150,8 +160,16 @@ def test_a_file_that_is_not_an_environment_fails(
 
     assert result.returncode == 1
     assert result.stderr.startswith(f"error: {file}{said}")
-    assert result.stderr.endswith("name the spack.yaml of an environment\n")
     assert result.stdout == ""
+
+
+def test_a_file_without_specs_has_no_roots(sample: Path, tmp_path: Path) -> None:
+    """A warning says why there are no rows."""
+    file = write_stack(tmp_path / "e4s", "spack:\n  specs:\n")
+    rows, said = stack(file, "--out", sample)
+
+    assert rows == []
+    assert f"warning: {file}: its section 'specs' is empty or missing" in said
 
 
 def test_a_folder_stands_for_its_environment_file(sample: Path, tmp_path: Path) -> None:
@@ -174,11 +192,17 @@ def test_the_documents_show_what_stack_prints(sample: Path) -> None:
 
 
 def test_wrong_usage(sample: Path, tmp_path: Path) -> None:
-    """One stack, or all; a snapshot that there is; a file that there is."""
+    """One stack, or all; a snapshot, a stack and a file that there are."""
     file = write_stack(tmp_path, "spack: {specs: [adiak]}\n")
 
     both = run("stack", file, "--stack", "a", "--any-stack", "--out", sample)
     no_tag = run("stack", file, "--tag", "develop", "--out", sample)
+    no_stack = run("stack", file, "--stack", "e4z", "--out", sample)
     no_file = run("stack", tmp_path / "nothing.yaml", "--out", sample)
-    assert (both.returncode, no_tag.returncode, no_file.returncode) == (2, 1, 1)
-    assert "can't be read: No such file or directory" in no_file.stderr
+    statuses = [result.returncode for result in (both, no_tag, no_stack, no_file)]
+    assert statuses == [2, 1, 1, 1]
+    assert f"no stack 'e4z' in {NEWEST}: did you mean e4s" in no_stack.stderr
+    assert no_file.stderr == (
+        f"error: {tmp_path / 'nothing.yaml'}: can't be read: No such file or directory; "
+        "name the spack.yaml of an environment\n"
+    )

@@ -30,6 +30,7 @@ from pipeline.sources.stacks.document import (
 )
 
 TOP_KEYS = ("spack", "env")  # `env` before Spack 0.18
+LOCK_KEY = "concrete_specs"  # of lock files, of which newer ones have `spack` too
 # Sections that affect neither which specs are intended nor the rules for packages.
 OTHER_SECTIONS = {
     "bootstrap",
@@ -94,6 +95,12 @@ def read_scopes(path: Path, name: str, machine: Machine) -> Scopes:
         The file itself can't be read, or is not an environment file.
     """
     document = read_document(read_file(path))
+    if isinstance(document, Entries) and LOCK_KEY in document.values:
+        raise PageError(
+            RejectCode.MISSING_KEY,
+            "expected an environment file, found a lock file, which 'cache-coverage lock' reads",
+            document.line,
+        )
     key = next(
         (key for key in TOP_KEYS if isinstance(document, Entries) and key in document.values), None
     )

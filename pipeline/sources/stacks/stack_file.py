@@ -80,9 +80,10 @@ def read_stack_alone(path: Path, machine: Machine) -> StackFile:
     try:
         return read_stack(path, name, machine)
     except PageError as error:
-        raise SourceError(
-            f"{name}:{error.line}: {error.message}; name the spack.yaml of an environment"
-        ) from error
+        place = name if error.code == RejectCode.UNREADABLE else Place(name, error.line)
+        is_other = error.code in (RejectCode.UNREADABLE, RejectCode.MISSING_KEY)
+        remedy = "; name the spack.yaml of an environment" * is_other
+        raise SourceError(f"{place}: {error.message}{remedy}") from error
 
 
 def read_stack(path: Path, name: str, machine: Machine) -> StackFile:
