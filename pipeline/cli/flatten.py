@@ -27,7 +27,12 @@ if TYPE_CHECKING:
     is_flag=True,
     help="Remove the snapshots of sources that this run does not name; by default, they are kept.",
 )
-@click.option("--tag", "tags", multiple=True, help="Read only this snapshot; may be repeated.")
+@click.option(
+    "--tag",
+    "tags",
+    multiple=True,
+    help="Read only this snapshot; may be repeated. Also names that of a single mirror.",
+)
 @click.option(
     "--stack",
     help="Stack of a build cache whose path does not name it; needs one --tag, its snapshot.",
@@ -129,7 +134,7 @@ def describe_rejects(summary: TablesSummary, out: Path) -> str:
     files = "".join(f"\n  {line}" for line in summary.refused_files)
     codes = ", ".join(f"{code} {count:,}" for code, count in summary.rejected.items())
     return (
-        f"{sum(summary.rejected.values()):,} rejected ({codes}); each with its reason in "
-        f"{out / 'tables' / 'rejects'}: once it is built, "
-        f"cache-coverage query 'from rejects' --out {out}{files}"
+        f"{sum(summary.rejected.values()):,} rejected ({codes}); for each with its reason: "
+        f"cache-coverage build --out {out} && cache-coverage query 'from rejects' --out {out}"
+        f"{files}"
     )

@@ -429,7 +429,7 @@ def tag_by_path(page: PageFile, known: Collection[str] = ()) -> str | None:
 def no_page_of(tags: Iterable[str]) -> SourceError:
     """Return the error for requested tags that no page or index names."""
     return SourceError(
-        f"no page or index of {', '.join(sorted(tags))} in the sources; "
+        f"no page or index of {', '.join(sorted(tags))} in the sources, or none with a spec; "
         "without --tag, all snapshots are read"
     )
 

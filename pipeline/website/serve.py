@@ -26,7 +26,9 @@ def serve_website(out: Path, port: int, ready: Callable[[str], None]) -> None:
     """
     folder = out / WEBSITE_FOLDER
     if not (folder / "index.html").is_file():
-        raise OutputError(f"{folder}: no such website; make it with 'cache-coverage site'")
+        raise OutputError(
+            f"{folder}: no such website; make it with 'cache-coverage site --out {out}'"
+        )
     import waitress
     from whitenoise import WhiteNoise
 

@@ -82,7 +82,9 @@ def write_website(
     """
     report = out / REPORTS_FOLDER / "index.html"
     if not report.is_file():
-        raise OutputError(f"{report}: no such report; write it with 'cache-coverage report'")
+        raise OutputError(
+            f"{report}: no such report; write it with 'cache-coverage report --out {out}'"
+        )
     lock = hold_lock(lock_path(out, WEBSITE_FOLDER), waits=waits)
     draft = draft_path(out, WEBSITE_FOLDER)
     try:

@@ -51,8 +51,8 @@ def test_a_tarball_that_is_not_the_pinned_one_is_refused(sample: Path, tmp_path:
 @pytest.mark.parametrize(
     ("command", "made", "said"),
     [
-        ("site", [], "no such report; write it with 'cache-coverage report'"),
-        ("serve", [], "no such website; make it with 'cache-coverage site'"),
+        ("site", [], "no such report; write it with 'cache-coverage report --out {}'"),
+        ("serve", [], "no such website; make it with 'cache-coverage site --out {}'"),
     ],
 )
 def test_what_is_missing_is_named(command: str, made: list[str], said: str, tmp_path: Path) -> None:
@@ -60,7 +60,7 @@ def test_what_is_missing_is_named(command: str, made: list[str], said: str, tmp_
     result = run_command(command, "--out", tmp_path)
 
     assert result.returncode == 1
-    assert said in result.stderr
+    assert said.format(tmp_path) in result.stderr
 
 
 @pytest.mark.slow
