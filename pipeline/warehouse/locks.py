@@ -21,13 +21,15 @@ COVERAGE_QUERY = f"""
     order by list_position($locks, lock), package, version, hash, node_key
 """
 RANKING_QUERY = f"""
-    select * exclude (is_snapshot)
-    from steps.lock_snapshots_of('{LOCKS}')
+    select ranked.* exclude (is_snapshot)
+    from steps.lock_snapshots_of('{LOCKS}') as ranked
+    left join steps.snapshot_tags using (tag)
     where len($stacks) = 0 or list_contains($stacks, stack)
     order by
         list_position($locks, lock),
         cached_pct desc,
         complete_root_count desc,
+        snapshot_date desc nulls last,
         tag desc,
         stack nulls first
 """

@@ -12,7 +12,7 @@ from tests.conftest import run_command as run
 from tests.locks import Need, Node, lock_document, write_lock
 from tests.writing import make_hash, make_spec, site_page, write_pages
 
-OLD, NEW = "develop-2025-03-23", "develop-2025-03-30"
+OLD, NEW, RELEASE = "develop-2025-03-23", "develop-2025-03-30", "v1.0.0"
 PARAMETERS = {"build_system": "cmake", "ipo": False, "shared": True}  # as of a page's spec
 COLUMNS = [
     "lock",
@@ -43,13 +43,17 @@ LOCK = lock_document(NODES, ["app", "tool"])
 
 @pytest.fixture(scope="module")
 def out(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the outputs of two snapshots that have some specs of the lock file."""
+    """Return the outputs of two snapshots with some specs of the lock file, and one with none."""
     folder = tmp_path_factory.mktemp("lock")
     zlib, tool = make_spec(1), make_spec(4, stacks=["hep"], compiler="none")
     hdf5 = make_spec(9, compiler="none", variants=["~hl", "build_system=cmake", "~ipo", "+shared"])
     write_pages(
         folder / "in",
         {
+            f"{RELEASE}/other/specs.md": site_page(
+                "other", RELEASE, [make_spec(8, stacks=["aws"])]
+            ),
+            f"{OLD}/other/specs.md": site_page("other", OLD, [make_spec(8, stacks=["aws"])]),
             f"{OLD}/zlib/specs.md": site_page("zlib", OLD, [zlib]),
             f"{NEW}/zlib/specs.md": site_page("zlib", NEW, [zlib]),
             f"{NEW}/tool/specs.md": site_page("tool", NEW, [tool]),
@@ -131,7 +135,7 @@ def test_lock_reads_several_files_and_old_ones(out: Path, tmp_path: Path) -> Non
 
 
 def test_lock_ranks_all_snapshots(out: Path, tmp_path: Path) -> None:
-    """--tag all has a row per snapshot and per stack, the best first."""
+    """--tag all has a row per snapshot and per stack, the best first, then the newest."""
     path = write_lock(tmp_path / "spack.lock", LOCK)
 
     rows, said = lock(out, path, "--tag", "all")
@@ -144,6 +148,9 @@ def test_lock_ranks_all_snapshots(out: Path, tmp_path: Path) -> None:
         (OLD, None, 1),
         (OLD, "e4s", 1),
         (OLD, "root", 1),
+        (OLD, "aws", 0),
+        (RELEASE, None, 0),
+        (RELEASE, "aws", 0),
     ]
     assert rows[0]["complete_root_count"] == 1
     assert f"2 of 4 specs from {NEW} (50.0 %)" in said
@@ -256,17 +263,17 @@ def test_lock_files_alone_leave_the_snapshots(out: Path, tmp_path: Path) -> None
     run("flatten", path, "--name", "first", "--out", outputs)
     assert lock_rows(outputs) == [["first", 5], [None, 0]]
     run("flatten", pages, "--out", outputs)
-    assert lock_rows(outputs) == [["first", 5], [None, 4]]
+    assert lock_rows(outputs) == [["first", 5], [None, 6]]
     run("flatten", pages, "--replace", "--out", outputs)
-    assert lock_rows(outputs) == [[None, 4]]
+    assert lock_rows(outputs) == [[None, 6]]
     run("flatten", path, "--out", outputs)
-    assert lock_rows(outputs) == [[str(path), 5], [None, 4]]
+    assert lock_rows(outputs) == [[str(path), 5], [None, 6]]
     run("flatten", pages, "--tag", NEW, "--out", outputs)
-    assert lock_rows(outputs) == [[str(path), 5], [None, 4]]
+    assert lock_rows(outputs) == [[str(path), 5], [None, 6]]
 
     write_lock(path, lock_document(NODES[:1], ["zlib"]))
     run("flatten", pages, path, "--name", "mine", "--out", outputs)
-    assert lock_rows(outputs) == [["mine", 1], [None, 4]]
+    assert lock_rows(outputs) == [["mine", 1], [None, 6]]
 
 
 def test_a_lock_file_is_read_again_when_it_changed(out: Path, tmp_path: Path) -> None:
