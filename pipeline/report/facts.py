@@ -229,7 +229,7 @@ def widen(cells: list[dict[str, Any]], row: str, column: str, title: str) -> Mat
 
 
 def headlines(facts: dict[str, Any]) -> list[str]:
-    """Return the four lines on the reports that the command prints."""
+    """Return the lines on what the reports show, which the command and summary.md begin with."""
     totals, newest = facts["totals"], facts["newest"]
     lines = [
         f"read:     {sources_text(totals)} of {counted(totals['snapshot_count'], 'snapshot')}: "
@@ -243,9 +243,11 @@ def headlines(facts: dict[str, Any]) -> list[str]:
         widest = max(
             cells, key=lambda cell: (cell["exact_package_count"], cell["os"], cell["target"])
         )
+        unreadable = newest["unreadable_package_count"]
         lines += [
-            f"newest:   {newest['tag']}: {counted(newest['package_count'], 'package')}, "
-            f"{counted(newest['spec_count'], 'spec')}, "
+            f"newest:   {newest['tag']}: {counted(newest['package_count'], 'package')}"
+            + f" and {unreadable:,} unreadable" * bool(unreadable)
+            + f", {counted(newest['spec_count'], 'spec')}, "
             f"{counted(newest['environment_count'], 'environment')}",
             f"widest:   {widest['os']} on {widest['target']}: "
             f"{widest['exact_package_count']:,} of {widest['snapshot_package_count']:,} packages "
@@ -253,8 +255,9 @@ def headlines(facts: dict[str, Any]) -> list[str]:
         ]
     return [
         *lines,
-        f"trust:    {totals['reject_count']:,} rejected, {facts['difference_count']:,} "
-        "differences between pages' summaries and their specs",
+        f"trust:    {totals['reject_count']:,} rejected, "
+        f"{counted(facts['difference_count'], 'difference')} "
+        "between pages' summaries and their specs",
     ]
 
 

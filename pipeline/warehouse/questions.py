@@ -123,6 +123,7 @@ TAGS_QUERY = """
     group by all
     order by max(snapshots.snapshot_date) desc nulls last, specs.tag desc
 """
+UNREADABLE_QUERY = "from steps.unreadable_packages where tag = ? and package = ?"
 MISSING_QUERY = """
     with usable as (
         select 'from' as side, package, version, hash, os, target
@@ -277,10 +278,8 @@ def ask_package(
         The package is not in the snapshot, or the host is unknown.
     """
     check_name(connection, "package", package, "select distinct package from specs")
-    tags = run_query(connection, TAGS_QUERY, [package])
-    if (tag,) not in tags.values:
-        found = ", ".join(str(found) for (found,) in tags.values[:5])
-        raise QueryError(f"no package {package!r} in {tag}: it is in {found}; name one with --tag")
+    if (tag,) not in run_query(connection, TAGS_QUERY, [package]).values:
+        raise QueryError(f"{explain_absent(connection, tag, package)}; name one with --tag")
     parameters: dict[str, object] = {"package": package, "tag": tag, "exact_os": exact_os}
     if host is None:
         return run_query(connection, PACKAGE_QUERY, parameters)
@@ -373,8 +372,15 @@ def explain_missing(
         return (
             f"{package}: not available for {host}; nearest is {os}, {target} ({compiler}, {hash_})"
         )
+    return explain_absent(connection, tag, package)
+
+
+def explain_absent(connection: duckdb.DuckDBPyConnection, tag: str, package: str) -> str:
+    """Return a message for a package without a spec in a snapshot: the snapshots that have it."""
     tags = [str(found) for (found,) in run_query(connection, TAGS_QUERY, [package]).values]
-    return f"{package}: not in {tag}; it is in {', '.join(tags[:5])}"
+    is_unreadable = run_query(connection, UNREADABLE_QUERY, [tag, package]).values
+    absent = "not read (see table rejects) from" if is_unreadable else "not in"
+    return f"{package}: {absent} {tag}; it is in {', '.join(tags[:5])}"
 
 
 def ask_missing(

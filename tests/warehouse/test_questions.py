@@ -152,7 +152,7 @@ def test_a_loss_can_fail(sample: Path) -> None:
         (["package", "zlb"], "no package 'zlb': did you mean zlib"),
         (
             ["package", "zlib"],
-            "no package 'zlib' in develop-2025-03-30: it is in develop-2025-03-16",
+            "zlib: not in develop-2025-03-30; it is in develop-2025-03-16; name one with --tag",
         ),
         (["package", "zlib", "--tag", "develop-2025-03-6"], "no snapshot 'develop-2025-03-6'"),
         (["package", "\x1b[31m"], r"no package '\x1b[31m': there are"),
@@ -212,6 +212,27 @@ def test_usable_names_the_snapshots_that_have_a_package(sample: Path) -> None:
 
     assert result.returncode == 1
     assert "zlib: not in develop-2025-03-30; it is in develop-2025-03-16" in result.stderr
+
+
+def test_a_package_that_could_not_be_read_is_not_said_to_be_absent(tmp_path: Path) -> None:
+    """`package`, `usable` and the report tell an unreadable page from one that is not there."""
+    week, next_week = "develop-2025-03-23", "develop-2025-03-30"
+    pages: dict[str, str | bytes] = {
+        f"{tag}/{package}/specs.md": site_page(package, tag, [make_spec(number)])
+        for tag in (week, next_week)
+        for number, package in enumerate(("zlib", "nccl"))
+    }
+    pages[f"{next_week}/nccl/specs.md"] = "---\ntitle: nccl\n"
+    assert run("flatten", write_pages(tmp_path / "in", pages), "--out", tmp_path).returncode == 0
+    assert run("build", "--out", tmp_path).returncode == 0
+
+    package = run("package", "nccl", "--out", tmp_path)
+    usable = run("usable", "nccl", "--os", "ubuntu22.04", "--target", "zen4", "--out", tmp_path)
+    report = run("report", "--out", tmp_path)
+    said = f"nccl: not read (see table rejects) from {next_week}; it is in {week}"
+    assert package.stderr == f"error: {said}; name one with --tag\n"
+    assert said in usable.stderr
+    assert f"{next_week}: 1 package and 1 unreadable, 1 spec" in report.stdout
 
 
 def test_usable_of_an_unknown_os(sample: Path) -> None:
