@@ -230,9 +230,9 @@ def check_name(
     name: str,
     known: str,
     parameters: Sequence[object] = (),
-    place: str = "",
+    more: str = "",
 ) -> None:
-    """Refuse a name that is not in the result of the query `known`, about `place` in the message.
+    """Refuse a name that is not in the result of the query `known`; `more` follows it in words.
 
     Raises
     ------
@@ -242,7 +242,7 @@ def check_name(
     names = sorted({str(value) for (value,) in run_query(connection, known, parameters).values})
     if name in names:
         return
-    raise QueryError(f"no {kind} {name!r}{place}: {closest_names(name, names)}")
+    raise QueryError(f"no {kind} {name!r}{more}: {closest_names(name, names)}")
 
 
 @dataclass(frozen=True)
@@ -350,10 +350,8 @@ def check_os(
         if not re.fullmatch(r"[0-9]+([.][0-9]+)*", libc):
             raise QueryError(f"--libc {libc!r} is not a version; write it as 2.34")
         return
-    try:
-        check_name(connection, "os", os, OS_QUERY, [list(tags)])
-    except QueryError as error:
-        raise QueryError(f"{error}; if its glibc is known, add --libc VERSION") from None
+    remedy = " (if its glibc is known, add --libc VERSION)"
+    check_name(connection, "os", os, OS_QUERY, [list(tags)], remedy)
 
 
 def explain_missing(

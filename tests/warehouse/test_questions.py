@@ -156,7 +156,11 @@ def test_a_loss_can_fail(sample: Path) -> None:
         ),
         (["package", "zlib", "--tag", "develop-2025-03-6"], "no snapshot 'develop-2025-03-6'"),
         (["package", "\x1b[31m"], r"no package '\x1b[31m': there are"),
-        (["usable", "--os", "ubuntu2204"], "no os 'ubuntu2204': did you mean ubuntu22.04"),
+        (
+            ["usable", "--os", "ubuntu2204"],
+            "no os 'ubuntu2204' (if its glibc is known, add --libc VERSION): "
+            "did you mean ubuntu22.04",
+        ),
         (
             ["usable", "--os", "ubuntu22.04", "--target", "zen44"],
             "no target 'zen44': did you mean zen4",
