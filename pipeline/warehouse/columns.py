@@ -49,6 +49,7 @@ VIEW_COLUMNS = {
     "direct_dependent_count": "Other packages that have it as a direct link or run dependency.",
     "downgraded_cell_count": "Cells whose newest version fell.",
     "download_bytes": "Size in bytes of the cached specs whose size is known.",
+    "environment_bit": "Bit string of the snapshot's environments, with this one's bit set.",
     "environment_count": "Environments (platform, os, target) that the snapshot has specs for.",
     "environment_newest_version": "Newest version of the package in this environment.",
     "environment_number": "Number of the binary's environment in its snapshot, from 1.",

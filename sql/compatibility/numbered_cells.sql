@@ -7,7 +7,8 @@ select
     built_cells.package,
     built_cells.compiler,
     built_cells.os,
-    numbered_environments.environment_number
+    numbered_environments.environment_number,
+    numbered_environments.environment_bit
 from steps.built_cells
 inner join steps.numbered_environments
     on numbered_environments.tag = built_cells.tag

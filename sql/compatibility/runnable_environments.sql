@@ -20,6 +20,7 @@ select
     hosts.os,
     hosts.target,
     binaries.environment_number,
+    binaries.environment_bit,
     case
         when hosts.os <> binaries.os then 'older libc'
         when hosts.target <> binaries.target then 'same os'

@@ -2,60 +2,14 @@
 -- Grain: one row per tag, compiler, os and target; null means all, and at least one is null.
 -- Compatible packages run there on the same os, reusable ones by Spack's rule for the C library.
 -- Packages built without a compiler count as both for every compiler used on the os.
--- Reads: numbered_cells, numbered_environments, runnable_environments, snapshot_packages
+-- Reads: numbered_cells, runnable_environments, snapshot_packages
 create or replace view matrix_cells as
-with sizes as (
-    select
-        tag,
-        max(environment_number)::integer as environment_count
-    from steps.numbered_environments
-    group by all
-),
-
--- A set of environments is a bit string, so that their unions and intersections are cheap.
-environment_bits as (
-    select
-        numbered.tag,
-        numbered.environment_number,
-        set_bit(
-            repeat('0', sizes.environment_count)::bit, numbered.environment_number::integer - 1, 1
-        ) as environment
-    from steps.numbered_environments as numbered
-    inner join sizes on sizes.tag = numbered.tag
-),
-
-built as (
-    select
-        cells.tag,
-        cells.compiler,
-        cells.package,
-        cells.os,
-        environment_bits.environment
-    from steps.numbered_cells as cells
-    inner join environment_bits
-        on environment_bits.tag = cells.tag
-        and environment_bits.environment_number = cells.environment_number
-),
-
-runnable as (
-    select
-        places.tag,
-        places.os,
-        places.target,
-        places.os_match,
-        environment_bits.environment
-    from steps.runnable_environments as places
-    inner join environment_bits
-        on environment_bits.tag = places.tag
-        and environment_bits.environment_number = places.environment_number
-),
-
-compilers as (
+with compilers as (
     select
         tag,
         compiler,
         list_distinct(list(os)) as systems
-    from built
+    from steps.numbered_cells
     where compiler <> 'none'
     group by all
 ),
@@ -65,18 +19,18 @@ found as (
         tag,
         compiler,
         package,
-        environment,
+        environment_bit,
         false as is_agnostic
-    from built
+    from steps.numbered_cells
     union all
     select
         compilers.tag,
         compilers.compiler,
         built.package,
-        built.environment,
+        built.environment_bit,
         true
     from compilers
-    inner join built on built.tag = compilers.tag
+    inner join steps.numbered_cells as built on built.tag = compilers.tag
     where built.compiler = 'none'
         -- Parts of a compiler are of no use by themselves.
         and built.package not in ('compiler-wrapper', 'gcc-runtime')
@@ -87,8 +41,8 @@ packages as (
         tag,
         compiler,
         package,
-        bit_or(environment) filter (where not is_agnostic) as environments,
-        bit_or(environment) filter (where is_agnostic) as agnostic_environments
+        bit_or(environment_bit) filter (where not is_agnostic) as environments,
+        bit_or(environment_bit) filter (where is_agnostic) as agnostic_environments
     from found
     group by grouping sets ((tag, package), (tag, compiler, package))
 ),
@@ -110,10 +64,10 @@ places as (
         tag,
         os,
         target,
-        bit_or(environment) filter (where os_match = 'exact') as exact,
-        bit_or(environment) filter (where os_match <> 'older libc') as compatible,
-        bit_or(environment) as reusable
-    from runnable
+        bit_or(environment_bit) filter (where os_match = 'exact') as exact,
+        bit_or(environment_bit) filter (where os_match <> 'older libc') as compatible,
+        bit_or(environment_bit) as reusable
+    from steps.runnable_environments
     group by grouping sets ((tag), (tag, os), (tag, target), (tag, os, target))
 ),
 
@@ -123,10 +77,11 @@ agnostic_places as (
         compilers.compiler,
         runnable.os,
         runnable.target,
-        bit_or(runnable.environment) filter (where runnable.os_match <> 'older libc') as compatible,
-        bit_or(runnable.environment) as reusable
+        bit_or(runnable.environment_bit) filter (where runnable.os_match <> 'older libc')
+            as compatible,
+        bit_or(runnable.environment_bit) as reusable
     from compilers
-    inner join runnable
+    inner join steps.runnable_environments as runnable
         on runnable.tag = compilers.tag
         and list_contains(compilers.systems, runnable.os)
     group by grouping sets (
