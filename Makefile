@@ -33,7 +33,7 @@ unexport Q
 .PHONY: help install tables db reports site serve sql query test test-all oldest npm-packages lint fuzz fresh audit clients bench bench-site dictionary golden clean distclean pins
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 install: $(STAMP) ## set up .venv from Python 3.11+ with pinned dependencies
 	@:

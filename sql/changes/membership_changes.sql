@@ -8,19 +8,19 @@ select
     found.previous_tag,
     case
         when refused.packages is null then found.change
-        -- A page that can't be read may hold its package, an index whatever its stack does.
-        when case found.member_kind
-                when 'stack' then list_has_any(refused.index_stacks, [found.member, ''])
-                when 'package'
-                    then refused.has_index or list_contains(refused.packages, found.member)
-                else refused.has_index
-            end
+        -- Unreadable pages may hold all that the member has, an index whatever its stack does.
+        when list_has_all(refused.packages, found.packages)
+            or if(
+                found.member_kind = 'stack',
+                list_has_any(refused.index_stacks, [found.member, '']),
+                refused.has_index
+            )
             then 'unreadable'
         else found.change
     end as change,
     found.member_kind,
     found.member,
-    found.package_count,
+    len(found.packages) as package_count,
     found.cell_count,
     found.spec_count
 from (
@@ -31,7 +31,7 @@ from (
         changed.member_kind,
         changed.member,
         changed.other_tag,
-        count(distinct specs.package) as package_count,
+        list(distinct specs.package) as packages,
         count(distinct (specs.package, specs.platform, specs.os, specs.target)) as cell_count,
         count(distinct (specs.package, specs.hash)) as spec_count
     from (

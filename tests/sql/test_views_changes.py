@@ -265,6 +265,29 @@ def test_membership_says_what_is_unreadable(
     assert rows == sorted([*changes, ("unreadable", "package", "gone")])
 
 
+def test_a_member_of_which_every_page_was_refused_is_unreadable() -> None:
+    """A stack that had another package, which can be read, is lost all the same."""
+    specs = [
+        Spec("a", tag=WEEK_1),
+        Spec("b", tag=WEEK_1, package="gone", target="zen4", stacks=("own", "both")),
+        Spec("c", tag=WEEK_1, stacks=("both",)),
+        Spec("a", tag=WEEK_2),
+    ]
+    connection = open_views(specs, rejects=[refused(WEEK_2, "gone"), refused(WEEK_2, "other")])
+
+    rows = ask(
+        connection,
+        "select change, member_kind, member, package_count, spec_count from snapshot_membership",
+    )
+
+    assert rows == [
+        ("lost", "stack", "both", 2, 2),
+        ("unreadable", "environment", "linux-ubuntu22.04-zen4", 1, 1),
+        ("unreadable", "package", "gone", 1, 1),
+        ("unreadable", "stack", "own", 1, 1),
+    ]
+
+
 @pytest.mark.parametrize(
     ("package", "unreadable"),
     # A page names its package, whether or not it was there before; an index is taken to have held
