@@ -10,11 +10,10 @@ select
         when refused.packages is null then found.change
         -- Unreadable pages may hold all that the member has, an index whatever its stack does.
         when list_has_all(refused.packages, found.packages)
-            or if(
-                found.member_kind = 'stack',
-                list_has_any(refused.index_stacks, [found.member, '']),
-                refused.has_index
-            )
+            or case found.member_kind
+                when 'stack' then list_has_any(refused.index_stacks, [found.member, ''])
+                else refused.has_index
+            end
             then 'unreadable'
         else found.change
     end as change,

@@ -76,7 +76,7 @@ def write_layout_2(mirror: Path, data: bytes) -> Path:
 
 def blob(mirror: Path, data: bytes, media_type: str, compression: str) -> dict[str, Any]:
     """Write a blob; return its description for a manifest."""
-    stored = gzip.compress(data) if compression == "gzip" else data
+    stored = gzip.compress(data, mtime=0) if compression == "gzip" else data
     checksum = hashlib.sha256(stored).hexdigest()
     path = mirror / "blobs" / "sha256" / checksum[:2] / checksum
     path.parent.mkdir(parents=True, exist_ok=True)
