@@ -80,7 +80,7 @@ def stack(
             say(f"warning: {file}: its section 'specs' is empty or missing, so it has no roots")
         tag = known_tag(connection, tag)
         if name is not None:
-            check_stacks(connection, [name], tag)
+            check_stacks(connection, [name])  # a snapshot may be from before the stack
         name = name or stack_name(file)
         known = stacks_of(connection, tag)
         if name not in known and not any_stack:
