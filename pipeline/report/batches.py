@@ -88,23 +88,20 @@ def create_batch_views(connection: duckdb.DuckDBPyConnection, names: Iterable[st
     `connection` is one of `open_beside`.
     """
     connection.execute(f"create schema {STEPS}")
-    for view in load_views():
-        if view.name in SHARED:
-            connection.execute(f"create table {view.path} as from {CATALOG}.{view.path}")
+    views = load_views()
+    shared = [view for view in views if view.name in SHARED]
+    for view in shared:
+        connection.execute(f"create table {view.path} as from {CATALOG}.{view.path}")
     create_enums(connection)
     restrict_tables(connection, [])
-    for view in views_for(names):
-        connection.execute(stored(view) if view.name in STORED else view.statement)
-
-
-def views_for(names: Iterable[str]) -> list[View]:
-    """Return the views of these names and those that they read, in order, except shared ones."""
-    views = load_views()
+    own = [view for view in views if view not in shared]
     wanted = set(names)
-    for view in reversed(views):
-        if view.name in wanted and view.name not in SHARED:
+    for view in reversed(own):
+        if view.name in wanted:
             wanted.update(view.reads)
-    return [view for view in views if view.name in wanted and view.name not in SHARED]
+    for view in own:
+        if view.name in wanted:
+            connection.execute(stored(view) if view.name in STORED else view.statement)
 
 
 def create_enums(connection: duckdb.DuckDBPyConnection) -> None:

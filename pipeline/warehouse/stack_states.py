@@ -1,7 +1,6 @@
 """Fill table stack_states: judge every snapshot by the roots of stacks, when the database is built.
 
-Results are kept beside the tables, so that only new or changed snapshots are judged again. Without
-environment files, nothing is done.
+Results are kept beside the tables, so that only new or changed snapshots are judged again.
 """
 
 from __future__ import annotations
@@ -35,8 +34,6 @@ TAGS_QUERY = "select distinct tag from spec_stacks order by tag"
 def fill_stack_states(connection: duckdb.DuckDBPyConnection, tables: Path, state: State) -> None:
     """Fill table stack_states of the current database, whose tables are those below `tables`."""
     roots = read_roots(connection)
-    if not roots:
-        return
     tags = [str(tag) for (tag,) in connection.execute(TAGS_QUERY).fetchall()]
     common = fingerprint() + hashlib.sha256(part_path(tables, STACK_ROOTS).read_bytes()).hexdigest()
     frames = []

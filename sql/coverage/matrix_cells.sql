@@ -132,11 +132,11 @@ select
     counts.target,
     counts.exact_package_count,
     counts.compatible_package_count,
-    members.expected_package_count as snapshot_package_count,
-    100.0 * counts.exact_package_count / members.expected_package_count as exact_pct,
-    100.0 * counts.compatible_package_count / members.expected_package_count as compatible_pct,
+    totals.expected_package_count as snapshot_package_count,
+    100.0 * counts.exact_package_count / totals.expected_package_count as exact_pct,
+    100.0 * counts.compatible_package_count / totals.expected_package_count as compatible_pct,
     counts.reusable_package_count,
-    100.0 * counts.reusable_package_count / members.expected_package_count as reusable_pct
+    100.0 * counts.reusable_package_count / totals.expected_package_count as reusable_pct
 from counts
-inner join steps.snapshot_packages as members on members.tag = counts.tag
+inner join steps.snapshot_packages as totals on totals.tag = counts.tag
 where counts.reusable_package_count > 0;
