@@ -20,24 +20,29 @@ from pipeline.warehouse.views import STEPS, View, load_views
 if TYPE_CHECKING:
     import duckdb
 
-BATCH_SPECS = 100_000  # bounds the memory
+BATCH_SPECS = 110_000  # bounds the memory
 # A snapshot with more stacks is a batch of its own, without overlaps: those grow quadratically.
 MAX_STACKS = 200
-# Columns with few values, each in many rows.
-NAME_COLUMNS = (
-    "tag",
-    "package",
-    "stack",
-    "version",
-    "compiler",
-    "compiler_name",
-    "compiler_version",
-    "os",
-    "platform",
-    "target",
-)
-# The same of lists, as JSON text.
-LIST_COLUMNS = ("variants", "flags", "provided_virtuals")
+# The enums of names, each with its columns. Each has few values in many rows, and columns that are
+# compared share one: DuckDB would compare different enums as text.
+NAME_ENUMS = {
+    "tag_name": ("tag", "previous_tag"),
+    "package_name": ("package",),
+    "stack_name": ("stack",),
+    "version_name": ("version", "compiler_version"),
+    "compiler_spec": ("compiler",),
+    "compiler_name": ("compiler_name",),
+    "os_name": ("os", "host_os", "binary_os"),
+    "platform_name": ("platform",),
+    "target_name": ("target", "host_target", "binary_target"),
+}
+# Those of lists, as JSON text.
+LIST_ENUMS = {
+    "variants_json": "variants",
+    "flags_json": "flags",
+    "virtuals_json": "provided_virtuals",
+}
+NAME_COLUMNS = {column: enum for enum, columns in NAME_ENUMS.items() for column in columns}
 # Stored once, for all snapshots.
 SHARED = (
     "snapshot_tags",
@@ -105,42 +110,43 @@ def create_batch_views(connection: duckdb.DuckDBPyConnection, names: Iterable[st
 
 
 def create_enums(connection: duckdb.DuckDBPyConnection) -> None:
-    """Create an enum of the values of each such column, and give it to the tables of SHARED."""
+    """Create the enums from the values of their columns, and give them to the tables of SHARED."""
     tables = connection.execute(
         """
         select
             concat_ws('.', database_name, schema_name, table_name),
-            list(column_name),
+            list(column_name order by column_name),
             database_name = current_database()
         from duckdb_columns()
         where data_type = 'VARCHAR' and list_contains($names, column_name)
             and (database_name = current_database() or table_name in $tables)
         group by all
         """,
-        {"names": NAME_COLUMNS, "tables": [table.name for table in DATABASE_TABLES]},
+        {"names": list(NAME_COLUMNS), "tables": [table.name for table in DATABASE_TABLES]},
     ).fetchall()
-    for name in NAME_COLUMNS:
+    for enum in NAME_ENUMS:
         values = (
             f"select {name} as value from {table} where {name} is not null"
             for table, names, _ in tables
-            if name in names
+            for name in names
+            if NAME_COLUMNS[name] == enum
         )
-        create_enum(connection, name, " union ".join(values))
-    for name in LIST_COLUMNS:
+        create_enum(connection, enum, " union ".join(values))
+    for enum, name in LIST_ENUMS.items():
         lists = f"select {as_json(name)} as value from {CATALOG}.spec_stacks"
-        create_enum(connection, name, f"{lists} where {name} is not null")
+        create_enum(connection, enum, f"{lists} where {name} is not null")
     for table, names, is_shared in tables:
         if is_shared:
-            casts = ", ".join(map(cast, names))
+            casts = ", ".join(map(name_cast, names))
             connection.execute(
                 f"create or replace table {table} as select * replace ({casts}) from {table}"
             )
 
 
-def create_enum(connection: duckdb.DuckDBPyConnection, name: str, values: str) -> None:
-    """Create the enum of a column from a query for its values, which are in column `value`."""
+def create_enum(connection: duckdb.DuckDBPyConnection, enum: str, values: str) -> None:
+    """Create an enum from a query for its values, which are in column `value`."""
     connection.execute(
-        f"create type {enum(name)} as enum (select distinct value from ({values}) order by value)"
+        f"create type {enum} as enum (select distinct value from ({values}) order by value)"
     )
 
 
@@ -219,25 +225,20 @@ def restrict_tables(connection: duckdb.DuckDBPyConnection, tags: Iterable[str | 
 
 def select_list(table: Table) -> str:
     """Return a table's columns for `select`, as enums where there are any."""
-    casts = [cast(name) for name in NAME_COLUMNS if table.schema.get(name) == TEXT]
+    casts = [name_cast(name) for name in NAME_COLUMNS if table.schema.get(name) == TEXT]
     if table is SPEC_STACKS:
-        casts += [cast(name, as_json(name)) for name in LIST_COLUMNS]
+        casts += [f"{as_json(name)}::{enum} as {name}" for enum, name in LIST_ENUMS.items()]
     return f"* replace ({', '.join(casts)})" if casts else "*"
 
 
-def cast(name: str, value: str | None = None) -> str:
-    """Return the expression for a column of `replace`, by default itself, as its enum."""
-    return f"{value or name}::{enum(name)} as {name}"
+def name_cast(name: str) -> str:
+    """Return the expression of `replace` for a column of names, as its enum."""
+    return f"{name}::{NAME_COLUMNS[name]} as {name}"
 
 
 def as_json(name: str) -> str:
     """Return the expression for a list as JSON text."""
     return f"to_json({name})::varchar"
-
-
-def enum(column: str) -> str:
-    """Return the name of the enum of a column."""
-    return f"{column}_name"
 
 
 def stored(view: View) -> str:
