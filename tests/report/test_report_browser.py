@@ -14,7 +14,8 @@ from pipeline.warehouse.database import open_warehouse, run_query
 from tests.conftest import run_command
 from tests.report.browsing import open_browser, open_report, violations
 from tests.rows import WEEK_1, WEEK_2, WEEK_3
-from tests.writing import make_spec, site_page, write_pages
+from tests.sources.mirror.indexes import SNAPSHOT, edge, index, node, write_layout_2
+from tests.writing import make_hash, make_spec, site_page, write_pages
 
 pytestmark = pytest.mark.slow
 
@@ -31,17 +32,17 @@ WRONG_CELLS = """async () => {
         act();
     });
     const wrong = [];
-    for (const button of document.querySelectorAll("#matrix-tables td button")) {
-        await turn(() => button.click());
+    for (const link of document.querySelectorAll("#matrix-tables td a")) {
+        await turn(() => link.click());
         const names = (query) =>
             [...document.querySelectorAll(query)].map((one) => one.textContent);
         const there = names("#panel-body > .names a");
         const missing = names("#panel-body .missing-names a");
-        const count = button.textContent === "–" ? "0" : button.textContent.split("/")[0];
+        const count = link.textContent === "–" ? "0" : link.textContent.split("/")[0];
         const all = snapshot.package_count;
         if (count !== there.length.toLocaleString("en-US")
             || there.length + missing.length !== all
-            || new Set([...there, ...missing]).size !== all) wrong.push(button.textContent);
+            || new Set([...there, ...missing]).size !== all) wrong.push(link.textContent);
         await turn(() => document.getElementById("panel-close").click());
     }
     return wrong;
@@ -119,13 +120,6 @@ def many(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "out"
 
 
-@pytest.fixture(scope="module")
-def mirror_report(mirror_sample: Path) -> Path:
-    """Return the outputs of the small build cache, with their report."""
-    assert run_command("report", "--out", mirror_sample).returncode == 0
-    return mirror_sample
-
-
 def choose(page: Page, tag: str, mode: str = "exact") -> None:
     """Select a snapshot and what to count."""
     page.select_option("#snapshot", tag)
@@ -147,7 +141,7 @@ def test_a_click_on_a_cell_lists_its_packages(page: Page, sample: Path) -> None:
     choose(page, WEEK_3)
     matrix = page.get_by_role("table").filter(has_text="Operating system × target, exact")
     row = matrix.get_by_role("row").filter(has_text="ubuntu22.04")
-    row.get_by_role("button", name="5/6").first.click()
+    row.get_by_role("link", name="5/6").first.click()
 
     panel = page.get_by_role("dialog", name="ubuntu22.04 × x86_64_v3")
     expect(panel).to_contain_text("5 of 6 packages (83.3 %)")
@@ -203,7 +197,7 @@ def test_the_matrices_are_what_the_view_says(page: Page, sample: Path, tag: str,
 def test_a_cell_is_opened_and_left_by_keyboard(page: Page) -> None:
     """Enter opens the list, Escape closes it, and the cell gets the focus back."""
     choose(page, WEEK_3)
-    cell = page.locator("#matrix-tables td button").first
+    cell = page.locator("#matrix-tables td a").first
     cell.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#panel")).to_be_visible()
@@ -384,7 +378,7 @@ def test_what_could_not_be_read_is_neither_lost_nor_out_of_the_denominator(
         )
         expect(changed).to_contain_text("lost, package dropped: 1; lost, unreadable: 1.")
         expect(page.locator("#matrix-tables td.share").first).to_have_text("1/2 50.0 %")
-        page.locator("#matrix-tables td button").first.click()
+        page.locator("#matrix-tables td a").first.click()
         expect(page.locator("#panel-body")).to_contain_text("1 package could not be read.")
         close(page)
         found = page.evaluate(
@@ -703,27 +697,39 @@ def test_a_build_can_be_installed(page: Page, sample: Path) -> None:
     close(page)
 
 
-def test_what_a_spec_needs_is_a_tree(browser: Browser, mirror_report: Path) -> None:
-    """Each dependency shows whether the snapshot has it, by version and hash."""
-    with open_warehouse(mirror_report) as connection:
-        name, hash_, direct_count = run_query(
-            connection,
-            """
-            select any_value(package), specs.hash, count(distinct dependency_hash)
-            from dependencies
-            inner join specs on specs.hash = dependencies.hash
-            where list_has_any(deptypes, ['link', 'run'])
-            group by specs.hash
-            order by 3 desc, 2
-            limit 1
-            """,
-        ).values[0]
-    with open_report(browser, mirror_report, anchor=f"#package={name}") as page:
-        row = page.locator("#panel tbody tr", has_text=hash_)
-        row.locator(".install summary").click()
-        row.get_by_role("button", name="Show dependencies").click()
-        branches = row.locator("div.tree > ul > li")
-        expect(branches).to_have_count(direct_count)
+def test_what_a_spec_needs_is_a_tree(browser: Browser, tmp_path: Path) -> None:
+    """Each dependency shows whether the snapshot has it, and leads to its build."""
+    out, mirror = tmp_path / "out", tmp_path / SNAPSHOT / "e4s"
+    nodes = (
+        node("hdf5", 1, dependencies=[edge("mpich", 2), edge("glibc", 9), edge("gone", 4)]),
+        node("mpich", 2, dependencies=[edge("xz", 3)]),
+        node("xz", 3),
+        node("gone", 4),
+        node("glibc", 9, external={"path": "/usr", "module": None}),
+    )
+    write_layout_2(mirror, index(*nodes, mere=(4, 9)))
+    for command in (["flatten", tmp_path / SNAPSHOT], ["build"], ["report"]):
+        assert run_command(*command, "--out", out).returncode == 0
+    with open_report(browser, out, anchor="#package=hdf5") as page:
+        panel = page.locator("#panel")
+        panel.locator(".install summary").click()
+        panel.get_by_role("button", name="Show dependencies").click()
+        branches = panel.locator("div.tree > ul > li")
+        expect(branches).to_have_text(
+            [
+                "○glibc, external: provided by the host",
+                "✕gone, not in the snapshot",
+                f"✓mpich 1.2 /{make_hash(2)[:7]}",
+            ]
+        )
+        mpich = branches.last
+        mpich.locator("summary").click(position={"x": 3, "y": 3})
+        expect(mpich.locator("li")).to_have_text([f"✓xz 1.2 /{make_hash(3)[:7]}"])
+        mpich.get_by_role("link").first.click()
+        expect(page.locator("#panel-title")).to_have_text("mpich")
+        assert f"build-hash={make_hash(2)[:7]}" in page.url
+        page.go_back()
+        expect(page.locator("#panel-title")).to_have_text("hdf5")
         close(page)
 
 
@@ -812,7 +818,7 @@ def test_axe_finds_nothing(
         for summary in page.locator("summary").all():
             summary.click()
         assert violations(page) == []
-        page.locator("#matrix-tables td button").first.click()
+        page.locator("#matrix-tables td a").first.click()
         assert violations(page) == []
         page.locator("#panel-body > .names a").last.click()
         page.wait_for_selector("#panel-body .strips")

@@ -154,16 +154,18 @@ function matrixTable(snapshot, rowName, columnName, title, words) {
             element("th", { scope: "row", "aria-sort": sortedBy("row", null) }, sorter("row", null, `any ${rowName}`)), ...[...columns, null].map((column) => cellOf(null, column)))));
 }
 
+// A link, so that a cell can also be copied, or opened in a new tab.
 function matrixCell(count, all, names, isTotal) {
+    const { snapshot, mode } = state;
+    const link = element("a", { href: addressOf({ ...DEFAULTS, snapshot, mode, cell: cellKey(names) }) });
+    const made = element("td", { class: `${count ? "share" : "none"}${isTotal ? " total" : ""}` }, link);
     if (!count) {
-        return element("td", { class: isTotal ? "none total" : "none" },
-            element("button", { type: "button", onclick: () => go({ cell: cellKey(names) }) }, "–"));
+        link.append("–");
+        return made;
     }
     const part = 100 * count / all;
-    const text = state.show === "share" ? [percent(part)]
-        : [`${number(count)}/${number(all)} `, element("small", {}, percent(part))];
-    const made = element("td", { class: isTotal ? "share total" : "share" }, element("button",
-        { type: "button", onclick: () => go({ cell: cellKey(names) }) }, ...text));
+    if (state.show === "share") link.append(percent(part));
+    else link.append(`${number(count)}/${number(all)} `, element("small", {}, percent(part)));
     made.style.setProperty("--share", part / 100);
     return made;
 }

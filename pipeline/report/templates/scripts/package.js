@@ -83,8 +83,12 @@ function buildsOf(snapshot, name, specs) {
 // As many letters as every snapshot has, so that a link lasts.
 const shortHash = (spec) => spec.hash.slice(0, 7);
 
+function buildAddress(snapshot, spec) {
+    return addressOf({ ...DEFAULTS, snapshot: snapshot.tag, package: spec.package, "build-hash": shortHash(spec) });
+}
+
 function hashCell(snapshot, spec) {
-    const address = addressOf({ ...DEFAULTS, snapshot: snapshot.tag, package: spec.package, "build-hash": shortHash(spec) });
+    const address = buildAddress(snapshot, spec);
     const hash = copyable(spec.hash, `hash of ${spec.package}`);
     hash.append(element("a", { class: "copy", href: address, "aria-label": `Link to build ${shortHash(spec)}` }, "link"));
     const summary = hasDependencies(snapshot) ? "install, dependencies" : "install";
@@ -124,7 +128,8 @@ async function showDependencies(box, snapshot, spec) {
             return element("ul", { class: "tree" }, ...rows.sort((one, other) => compare(one.dependency_name, other.dependency_name)).map((row) => {
                 const found = row.dependency === null ? null : bySpec[row.dependency];
                 const label = found
-                    ? mark("✓", `${row.dependency_name} ${found.version} /${found.hash.slice(0, 7)}`, "exact")
+                    ? mark("✓", element("a", { href: buildAddress(snapshot, found) },
+                        `${row.dependency_name} ${found.version} /${shortHash(found)}`), "exact")
                     : row.is_external ? mark("○", `${row.dependency_name}, external: provided by the host`, "quiet")
                         : mark("✕", `${row.dependency_name}, not in the snapshot`, "lags");
                 if (!found || !needs.has(row.dependency)) return element("li", {}, label);
