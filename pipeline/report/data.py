@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 import polars as pl
+import pyarrow as pa
 
 from pipeline.report.exports import LEVEL, read_exported
 from pipeline.report.views import Frames
@@ -220,21 +221,36 @@ def encode(tables: Frames) -> tuple[dict[str, list[Any]], dict[str, dict[str, An
     >>> encode({"t": pl.DataFrame({"os": ["b", "a", "b"], "n": [1, 2, None]})})
     ({'os': ['a', 'b']}, {'t': {'os': [1, 0, 1], 'n': [1, 2, None]}})
     """
-    texts: dict[str, set[str]] = {}
-    for frame in tables.values():
-        names = [name for name in frame.columns if is_listed(name, frame.schema[name])]
-        distinct = frame.select(pl.col(names).drop_nulls().unique().implode())
-        for name, found in zip(names, distinct.row(0) if names else (), strict=True):
-            texts.setdefault(value_name(name), set()).update(found)
-    values: dict[str, list[Any]] = {name: sorted(found) for name, found in texts.items()}
-    enums = {name: pl.Enum(listed) for name, listed in values.items()}
-    encoded: dict[str, dict[str, Any]] = {
-        table: {
-            column.name: "".join(column) if column.name == "hash" else column.to_list()
-            for column in frame.select(
-                encode_column(name, dtype, enums) for name, dtype in frame.schema.items()
-            )
-        }
+    # By Arrow, in which this takes two thirds of the time.
+    texts = {
+        (table, column.name): column.to_arrow().dictionary_encode()
+        for table, frame in tables.items()
+        for column in frame
+        if column.dtype == pl.String and column.name != "hash"
+    }
+    found: dict[str, set[str]] = {}
+    for (_, name), array in texts.items():
+        found.setdefault(value_name(name), set()).update(array.dictionary.to_pylist())
+    values: dict[str, list[Any]] = {name: sorted(listed) for name, listed in found.items()}
+    places = {
+        name: {text: place for place, text in enumerate(listed)} for name, listed in values.items()
+    }
+
+    def encode_column(table: str, column: pl.Series) -> str | list[Any]:
+        if column.name == "hash":
+            return "".join(column)
+        array = texts.get((table, column.name))
+        if array is not None:
+            place = places[value_name(column.name)]
+            own = [place[text] for text in array.dictionary.to_pylist()]
+            numbers: list[Any] = pa.array(own, pa.int32()).take(array.indices).to_pylist()
+            return numbers
+        if column.dtype == pl.Boolean:
+            return column.cast(pl.Int8).to_list()
+        return (column.round(PLACES) if column.dtype.is_float() else column).to_list()
+
+    encoded = {
+        table: {column.name: encode_column(table, column) for column in frame}
         for table, frame in tables.items()
     }
     for name in values.keys() & {*LISTS}:  # They are JSON text already.
@@ -242,21 +258,6 @@ def encode(tables: Frames) -> tuple[dict[str, list[Any]], dict[str, dict[str, An
     return values, encoded
 
 
-def is_listed(name: str, dtype: pl.DataType) -> bool:
-    """Check that the distinct values of a column are listed: of any text but hashes."""
-    return dtype == pl.String and name != "hash"
-
-
 def value_name(column: str) -> str:
     """Return the name under which a column shares its values with similar columns."""
     return "version" if column.endswith("newest_version") else column
-
-
-def encode_column(name: str, dtype: pl.DataType, enums: dict[str, pl.Enum]) -> pl.Expr:
-    """Return the expression for a column as it is written: text as indexes, booleans as 0 and 1."""
-    column = pl.col(name)
-    if is_listed(name, dtype):
-        return column.cast(enums[value_name(name)]).to_physical()
-    if dtype == pl.Boolean:
-        return column.cast(pl.Int8)
-    return column.round(PLACES) if dtype.is_float() else column

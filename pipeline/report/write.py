@@ -6,7 +6,7 @@ kept while what they are made of stands.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from functools import partial
 from pathlib import Path
@@ -240,8 +240,7 @@ def write_snapshots(
     for batch in batches(snapshots, stale):
         queries = queries_of([*views, *exports.OTHER_VIEWS])
         queries |= SNAPSHOT_TABLES | ({"overlap": NO_OVERLAP} if crowded & {*batch} else {})
-        found = read_batch(connection, batch, [previous_tags[tag] for tag in batch], queries)
-        frames = {name: split_by_tag(frame, batch) for name, frame in found.items()}
+        frames = read_parts(connection, batch, [previous_tags[tag] for tag in batch], queries)
         dependents = {
             tag: read_query(connection, DEPENDENTS, [tag]) for tag in newest.intersection(batch)
         }
@@ -252,7 +251,7 @@ def write_snapshots(
                 write_snapshot,
                 folder,
                 tag,
-                {name: parts[tag] for name, parts in frames.items()},
+                frames.pop(tag),  # so that they are freed once they are written
                 views,
                 places,
                 dependents.get(tag),
@@ -262,6 +261,18 @@ def write_snapshots(
         for tag in dependents:
             write_dependencies(connection, folder, tag)
     return written
+
+
+def read_parts(
+    connection: duckdb.DuckDBPyConnection,
+    tags: Sequence[str],
+    previous_tags: Iterable[str | None],
+    queries: dict[str, str],
+) -> dict[str, Frames]:
+    """Return the rows of each snapshot as `read_batch` does those of all, by tag."""
+    found = read_batch(connection, tags, previous_tags, queries)
+    parts = {name: split_by_tag(frame, tags) for name, frame in found.items()}
+    return {tag: {name: parts[name][tag] for name in parts} for tag in tags}
 
 
 def write_snapshot(
