@@ -611,8 +611,8 @@ def test_every_caption_can_be_read(browser: Browser, sample: Path, width: int) -
 
 def test_an_outdated_link_opens_the_page(browser: Browser, sample: Path) -> None:
     """Unknown values in a link fall back to the default; an unknown package is reported."""
-    keys = ("snapshot", "from", "mode", "show", "targets", "change", "filter", "cell", "package")
-    with open_report(browser, sample, anchor="#" + "&".join(f"{key}=x" for key in keys)) as page:
+    anchor = "#snapshot=x&from=x&mode=x&show=x&targets=x&order=x&change=x&filter=x&cell=x&package=x"
+    with open_report(browser, sample, anchor=anchor) as page:
         expect(page.get_by_role("dialog", name="x")).to_contain_text("No snapshot has it.")
         expect(page.locator("#matrices caption").first).to_contain_text(f"packages of {WEEK_3}")
 
@@ -622,13 +622,22 @@ def test_a_matrix_is_sorted_filtered_and_rolled_up(page: Page, sample: Path) -> 
     choose(page, WEEK_1)
     matrix = page.get_by_role("table").filter(has_text="Operating system × target, exact")
     matrix.get_by_role("button", name="any target").click()
+    expect(matrix.locator("th[aria-sort]")).to_have_count(1)
     totals = matrix.locator("tbody td.total").all_text_contents()
     counts = [int(text.split("/")[0]) for text in totals]
     assert counts == sorted(counts, reverse=True)
     matrix.get_by_role("button", name="any os").click()
+    expect(matrix.locator("th[aria-sort]")).to_have_count(2)
     totals = matrix.locator("tfoot td:not(:last-child)").all_text_contents()
     counts = [int(text.split("/")[0]) for text in totals]
     assert counts == sorted(counts, reverse=True)
+    shown = matrix.locator("tbody td").all_text_contents()
+    sorted_at = page.url
+    page.go_back()
+    expect(matrix.locator("th[aria-sort]")).to_have_count(1)
+    page.goto(sorted_at)
+    expect(matrix.locator("th[aria-sort]")).to_have_count(2)
+    assert matrix.locator("tbody td").all_text_contents() == shown
     matrix.get_by_role("button", name="any os").click()
 
     page.locator("#matrix-targets").select_option("family")

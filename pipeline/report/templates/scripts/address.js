@@ -7,6 +7,7 @@ const DEFAULTS = {
     show: "packages", // in the cells of matrices: packages, share or specs
     targets: "each", // or family
     matching: "", // text in the names of a matrix's rows and columns
+    order: "", // of matrices: rows|columns|row or column|name, empty for the total, by commas
     section: "",
     cell: "", // compiler|os|target, each empty for all
     package: "",

@@ -9,7 +9,7 @@ let opener = null; // what had the focus before the panel opened
 
 // The parts of the page, each with the keys of the address that it depends on.
 const DEPENDS = {
-    matrices: ["mode", "show", "targets", "matching"],
+    matrices: ["mode", "show", "targets", "matching", "order"],
     changes: ["from", "change"],
     machine: ["os", "target", "exactos", "runs"],
     packages: ["search", "filter"],

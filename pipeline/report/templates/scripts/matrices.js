@@ -6,7 +6,6 @@ const MATRICES = [
     ["compiler", "target", "Compiler × target"],
 ];
 const NAMES = ["compiler", "os", "target"];
-const orders = new Map(); // title of a matrix to how its rows and columns are sorted
 
 function showMatrices(snapshot) {
     const words = state.matching.toLowerCase().trim();
@@ -111,11 +110,21 @@ function matrixValues(snapshot, rowName, columnName) {
 const familyOf = (target) => (page.families[target] ? `${page.families[target]}:` : target);
 const familyOr = (isFamily, name, value) => (isFamily && name === "target" ? familyOf(value) : value);
 
+// By which row and column each matrix is sorted, from the address; null is the total.
+function matrixOrders() {
+    return new Map(state.order.split(",").filter(Boolean).map((text) => {
+        const [row, column, part, name] = text.split("|");
+        return [`${row}|${column}|${part}`, name || null];
+    }));
+}
+
 function matrixTable(snapshot, rowName, columnName, title, words) {
     const values = matrixValues(snapshot, rowName, columnName);
     const valueOf = (row, column) => values.get(`${row}|${column}`) ?? 0;
     const names = (place) => [...new Set([...values.keys()].map((key) => key.split("|")[place]))].filter((name) => name !== "null");
-    const order = orders.get(title) ?? {};
+    const orders = matrixOrders();
+    const keyOfPart = (part) => `${rowName}|${columnName}|${part}`;
+    const order = Object.fromEntries(["row", "column"].map((part) => [part, orders.get(keyOfPart(part))]));
     const sorted = (list, value) => list.sort((one, other) => (value ? value(other) - value(one) : 0) || compare(one, other));
     let rows = sorted(names(0), order.column !== undefined && ((row) => valueOf(row, order.column)));
     let columns = sorted(names(1), order.row !== undefined && ((column) => valueOf(order.row, column)));
@@ -131,10 +140,9 @@ function matrixTable(snapshot, rowName, columnName, title, words) {
         const id = `sort-${title}-${part}-${text}`.replaceAll(" ", "-");
         const button = element("button", { type: "button", id, title: `Sort by ${text}` }, text);
         button.addEventListener("click", () => {
-            const known = orders.get(title) ?? {};
-            orders.set(title, { ...known, [part]: known[part] === name ? undefined : name });
-            showMatrices(snapshot);
-            refocus(button);
+            if (order[part] === name) orders.delete(keyOfPart(part));
+            else orders.set(keyOfPart(part), name);
+            go({ order: [...orders].map(([key, value]) => `${key}|${value ?? ""}`).join(",") });
         });
         return button;
     };
