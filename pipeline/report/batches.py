@@ -12,9 +12,10 @@ from concurrent.futures import FIRST_COMPLETED, Future, wait
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING, Any
 
-from pipeline.report.views import READERS, Frames, read_query, thread_pool
+from pipeline.report.views import Frames, read_query
 from pipeline.schemas import DATABASE_TABLES, SPEC_STACKS, TEXT, Table
 from pipeline.warehouse.database import CATALOG, quote
+from pipeline.warehouse.threads import thread_pool
 from pipeline.warehouse.views import STEPS, View, load_views
 
 if TYPE_CHECKING:
@@ -174,7 +175,7 @@ def read_batch(
     order = TopologicalSorter(batch_tasks(connection, queries))
     order.prepare()
     running: dict[Future[None], str | View] = {}
-    with thread_pool(READERS) as pool:
+    with thread_pool() as pool:
         while order.is_active():
             # Views first: other tasks may wait for them, but none for a query.
             for task in sorted(order.get_ready(), key=lambda task: isinstance(task, str)):

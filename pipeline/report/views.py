@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +16,6 @@ if TYPE_CHECKING:
     import duckdb
 
 Frames = dict[str, pl.DataFrame]
-# One query does not keep two processors busy all the time.
-READERS = 2
 
 
 def check_columns(connection: duckdb.DuckDBPyConnection, database: Path) -> None:
@@ -41,17 +37,6 @@ def check_columns(connection: duckdb.DuckDBPyConnection, database: Path) -> None
                 f"{database}: was built by another version: table {table.name} has other columns; "
                 f"run 'cache-coverage build --out {database.parent}'"
             )
-
-
-@contextmanager
-def thread_pool(threads: int) -> Iterator[Executor]:
-    """Yield a pool of threads; an error or Ctrl-C does not wait for what has not begun yet."""
-    with ThreadPoolExecutor(threads) as pool:
-        try:
-            yield pool
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
 
 
 def read_query(

@@ -48,12 +48,12 @@ from pipeline.report.views import (
     check_columns,
     read_query,
     split_by_tag,
-    thread_pool,
 )
 from pipeline.rows import escape_markdown
 from pipeline.text import counted, natural_key, printable
 from pipeline.warehouse.database import CATALOG, open_beside
 from pipeline.warehouse.dictionary import write_dictionary
+from pipeline.warehouse.threads import thread_pool
 
 if TYPE_CHECKING:
     import polars as pl

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from pipeline.errors import CheckError
 from pipeline.rows import Rows, render_table
 from pipeline.warehouse.database import run_query
+from pipeline.warehouse.threads import thread_pool
 from pipeline.warehouse.views import check_files, header
 
 if TYPE_CHECKING:
@@ -35,18 +36,30 @@ def check_warehouse(connection: duckdb.DuckDBPyConnection, *, every_snapshot: bo
         A check returned rows; the message has the first ones of each.
     """
     tags = run_query(connection, EVERY_TAG if every_snapshot else NEWEST_TAGS).values
-    findings = []
-    for file in check_files():
-        query = file.read_text(encoding="utf-8")
-        for asked in [{"tag": tag} for (tag,) in tags] if "$tag" in query else [{}]:
-            failures = run_query(connection, query, asked)
+    ((catalog,),) = run_query(connection, "select current_database()").values
+
+    def run(query: str, asked: dict[str, object]) -> Rows:
+        with connection.cursor() as cursor:
+            cursor.execute(f'use "{catalog}"')
+            return run_query(cursor, query, asked)
+
+    findings: dict[str, str] = {}
+    with thread_pool() as pool:
+        queries = {file.stem: file.read_text(encoding="utf-8") for file in check_files()}
+        running = [
+            (name, pool.submit(run, query, asked))
+            for name, query in queries.items()
+            for asked in ([{"tag": tag} for (tag,) in tags] if "$tag" in query else [{}])
+        ]
+        for name, future in running:
+            failures = future.result()
             if failures.values:
-                findings.append(
-                    f"check {file.stem} failed: {header(query)[0]}\n{first_rows(failures)}"
+                sentence, *_ = header(queries[name])
+                findings.setdefault(
+                    name, f"check {name} failed: {sentence}\n{first_rows(failures)}"
                 )
-                break
     if findings:
-        raise CheckError("\n".join(findings))
+        raise CheckError("\n".join(findings.values()))
 
 
 def first_rows(failures: Rows) -> str:

@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +25,7 @@ from pipeline.warehouse.database import (
     quote,
     update_tables,
 )
+from pipeline.warehouse.threads import thread_pool
 
 # The oldest client that has to open the file; a newer storage format would lock users out.
 STORAGE_VERSION = "v1.4.0"
@@ -139,8 +139,8 @@ def fill_new(connection: duckdb.DuckDBPyConnection, tables: Path) -> None:
     connection.commit()
     # Creating the views keeps one processor busy, and so does loading the small tables. This thread
     # loads, which takes longer, since Ctrl-C interrupts only its queries.
-    with connection.cursor() as creator, ThreadPoolExecutor(1) as executor:
-        creating = executor.submit(commit_views, creator)
+    with connection.cursor() as creator, thread_pool(1) as pool:
+        creating = pool.submit(commit_views, creator)
         load_tables(connection, tables)
         creating.result()
 

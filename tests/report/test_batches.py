@@ -22,8 +22,8 @@ from pipeline.report import batches
 from pipeline.report.batches import MAX_STACKS, create_batch_views, read_batch
 from pipeline.report.exports import OTHER_VIEWS, csv_views
 from pipeline.report.run import write_reports
-from pipeline.report.views import thread_pool
 from pipeline.warehouse.database import open_beside, open_warehouse
+from pipeline.warehouse.threads import thread_pool
 from tests.rows import WEEK_1, WEEK_2, WEEK_3, Spec, ask, needs, open_views, page
 
 EXPORTED = [*csv_views(), *OTHER_VIEWS]
