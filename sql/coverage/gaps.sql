@@ -1,48 +1,8 @@
 -- Environments of a snapshot that a package lacks, and which of its binaries would run there.
 -- Grain: one row per tag, package, platform, os and target; environments without a spec of it.
--- Reads: cells, environments, built_cells, runnable_systems, targets
+-- Reads: missing_cells, cells, environments, built_cells, runnable_systems, targets
 create or replace view gaps as
-with packages as (
-    select
-        tag,
-        package,
-        count(*) as covered_count
-    from steps.cells
-    group by all
-),
-
-snapshot_environments as (
-    select
-        tag,
-        platform,
-        os,
-        target,
-        count(*) over (partition by tag) as environment_count
-    from environments
-),
-
-missing as (
-    select
-        packages.tag,
-        packages.package,
-        snapshot_environments.platform,
-        snapshot_environments.os,
-        snapshot_environments.target,
-        packages.covered_count,
-        snapshot_environments.environment_count
-    from packages
-    inner join snapshot_environments on snapshot_environments.tag = packages.tag
-    -- Not an anti join: DuckDB would not push a filter on tag down to its other side.
-    left join steps.cells
-        on cells.tag = packages.tag
-        and cells.package = packages.package
-        and cells.platform = snapshot_environments.platform
-        and cells.os = snapshot_environments.os
-        and cells.target = snapshot_environments.target
-    where cells.package is null
-),
-
-hosts as (
+with hosts as (
     select distinct
         tag,
         os,
@@ -116,7 +76,7 @@ select
         when reusable.built.os = missing.os then 'same os'
         else 'older libc'
     end as os_match
-from missing
+from steps.missing_cells as missing
 left join nearest
     on nearest.tag = missing.tag
     and nearest.package = missing.package

@@ -1,6 +1,6 @@
 -- The gaps of a snapshot, with whether the package can be meant for that environment at all.
 -- Grain: one row per tag, package, platform, os and target.
--- Reads: gaps, package_platforms, targets
+-- Reads: missing_cells, package_platforms, targets
 create or replace view steps.meant_gaps as
 select
     gaps.tag,
@@ -21,7 +21,7 @@ select
         or targets.family is null
         or list_contains(package_platforms.families, targets.family)
     ) as is_meant
-from main.gaps
+from steps.missing_cells as gaps
 inner join steps.package_platforms on package_platforms.package = gaps.package
 left join main.targets
     on targets.host_target = gaps.target

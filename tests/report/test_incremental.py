@@ -34,11 +34,14 @@ def report(out: Path, *options: str) -> str:
     return result.stdout
 
 
-def written(out: Path) -> dict[str, int]:
-    """Return the reports' files with their inodes, which change when a file is rewritten."""
+def written(out: Path) -> dict[str, tuple[int, int]]:
+    """Return the reports' files with what changes when one is rewritten: inode and time.
+
+    A new file may get the inode of one that was removed.
+    """
     reports = out / "reports"
     return {
-        str(path.relative_to(reports)): path.stat().st_ino
+        str(path.relative_to(reports)): (path.stat().st_ino, path.stat().st_mtime_ns)
         for path in reports.rglob("*")
         if path.is_file()
     }
