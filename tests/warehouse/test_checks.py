@@ -76,7 +76,9 @@ SLIPS: dict[str, list[tuple[str, str, str]]] = {
         ("gaps", "100.0 * missing", "-100.0 * missing"),
         ("compatible_coverage", "as compatible_pct", "+ 1e-6 as compatible_pct"),
     ],
-    "gaps_fill_up": [("gaps", "where cells.package is null", "where cells.package = 'zlib'")],
+    "gaps_fill_up": [
+        ("missing_cells", "where cells.package is null", "where cells.package = 'zlib'")
+    ],
     "changes_add_up": [("cell_changes", "then 'gained'", "then 'rebuilt'")],
 }
 
