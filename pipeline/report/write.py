@@ -43,12 +43,7 @@ from pipeline.report.facts import (
 from pipeline.report.lock_part import read_lock_facts
 from pipeline.report.stack_part import write_stack_files
 from pipeline.report.state import ReportState, has_files, snapshot_digests, write_state
-from pipeline.report.views import (
-    Frames,
-    check_columns,
-    read_query,
-    split_by_tag,
-)
+from pipeline.report.views import Frames, check_columns, read_query, split_by_tag
 from pipeline.rows import escape_markdown
 from pipeline.text import counted, natural_key, printable
 from pipeline.warehouse.database import CATALOG, open_beside

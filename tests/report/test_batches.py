@@ -6,9 +6,6 @@ import base64
 import gzip
 import json
 import shutil
-import time
-from concurrent.futures import Future
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +20,6 @@ from pipeline.report.batches import MAX_STACKS, create_batch_views, read_batch
 from pipeline.report.exports import OTHER_VIEWS, csv_views
 from pipeline.report.run import write_reports
 from pipeline.warehouse.database import open_beside, open_warehouse
-from pipeline.warehouse.threads import thread_pool
 from tests.rows import WEEK_1, WEEK_2, WEEK_3, Spec, ask, needs, open_views, page
 
 EXPORTED = [*csv_views(), *OTHER_VIEWS]
@@ -141,19 +137,3 @@ def test_a_query_that_fails_ends_the_batch(history: Path) -> None:
             read_batch(connection, [WEEK_3], [], queries)
         frames = read_batch(connection, [WEEK_3], [], {"gaps": "from gaps"})
     assert frames["gaps"]["tag"].unique().to_list() == [WEEK_3]
-
-
-def test_what_has_not_begun_is_cancelled_by_an_error() -> None:
-    """Ctrl-C waits for what runs in the pool, not for all that is submitted."""
-    later: list[Future[None]] = []
-
-    def wait_for_the_end() -> None:
-        end = time.monotonic() + 10
-        while not (later and later[0].cancelled()) and time.monotonic() < end:
-            time.sleep(0.001)
-
-    with suppress(KeyboardInterrupt), thread_pool(1) as pool:
-        pool.submit(wait_for_the_end)
-        later.append(pool.submit(lambda: None))
-        raise KeyboardInterrupt
-    assert later[0].cancelled()
